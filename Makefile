@@ -1,0 +1,57 @@
+# make demo          set-up, synthetic data, training and test accuracy, in minutes on two cores
+# make test          set-up, lint, types and the whole test suite
+# make format        rewrite the code as the linter wants it
+# Both take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
+
+PYTHON ?= python3
+GPU ?= 0
+BUILD := $(if $(filter 1,$(GPU)),gpu,cpu)
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
+
+.PHONY: demo test lint format docs setup clean-demo
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/ready-$(BUILD)
+
+# Python, the package with TensorFlow, and Horovod where it can be built; done once, and again when setup.py changes
+$(VENV)/ready-$(BUILD): setup.py scripts/install_horovod.sh
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.10 to 3.13 is needed, $(PYTHON) is not; try make PYTHON=python3.12" >&2; exit 2; }
+	@echo "Setting up $(VENV) (once; about six minutes on two cores) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable '.[$(BUILD)]'
+	HOROVOD_GPU_OPERATIONS=$(if $(filter gpu,$(BUILD)),NCCL) scripts/install_horovod.sh $(RUN) || test $$? -eq 3
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/ready-$(BUILD)
+	$(INSTALL) '.[test]'
+	@touch $@
+
+data/synthetic: | $(VENV)/ready-$(BUILD)
+	$(RUN) scripts/make_synthetic_speech_commands.py --output_dir=$@ --version=v1 --clips_per_word=120
+
+data/demo/v1-12-labels.txt: | data/synthetic
+	$(RUN) scripts/speech_commands_preprocessing.py --data_dir=data/synthetic --dataset_version=v1-12 --output_dir=data/demo
+
+demo: $(VENV)/ready-$(BUILD) data/demo/v1-12-labels.txt
+	@rm -rf result/demo
+	$(RUN) run.py --config_file=example_configs/speech_commands/demo.py --mode=train_eval
+	@echo "The voices of the test clips are none of those trained on. What it learned: tensorboard --logdir=result/demo"
+
+test: $(VENV)/ready-test lint
+	$(RUN) -m pytest
+
+lint: $(VENV)/ready-test
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+format: $(VENV)/ready-test
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+# the reference is made from the parameter classes; a test compares the two
+docs: $(VENV)/ready-$(BUILD)
+	$(RUN) -m open_seq2seq.config_reference docs/config_reference.md

@@ -1,0 +1,1 @@
+"""Configs to start from; they can import each other."""

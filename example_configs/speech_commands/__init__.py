@@ -1,0 +1,1 @@
+"""Speech Commands: one config per recipe."""

@@ -1,0 +1,31 @@
+"""A small ResNet on synthetic speech: the whole path in minutes on two CPU cores.
+
+    make demo
+
+Hardware: two CPU cores. Time and accuracy: docs/results.md.
+"""
+
+from example_configs.speech_commands import resnet50
+from open_seq2seq.config import nested_update
+
+base_model = resnet50.base_model
+dataset_location = "data/demo"
+
+base_params = nested_update(
+    resnet50.base_params,
+    {
+        "dataset_location": dataset_location,
+        "logdir": "result/demo",
+        "num_epochs": 6,
+        "dtype": "float32",
+        "loss_scaling": 1.0,
+        "lr_policy_params": {"learning_rate": 0.05, "power": 2.0, "warmup_steps": 50},
+        # an eighth of the filters, and BatchNorm statistics that settle within a few hundred steps
+        "encoder_params": {"resnet_size": 18, "num_filters": 16, "bn_momentum": 0.97},
+    },
+)
+
+train_params = resnet50.train_params
+eval_params = resnet50.eval_params
+test_params = resnet50.test_params
+infer_params = resnet50.infer_params

@@ -1,0 +1,167 @@
+"""Checkpoints: folders that are there whole or not at all.
+
+    <logdir>/checkpoints/step-00001200/     the last `num_checkpoints`
+    <logdir>/best_models/step-00001000/     the best by validation accuracy
+
+Each holds ``model.npz`` and ``training.npz`` (optimizer, loss scale), NumPy arrays by variable name, and
+``state.json``: step, labels, best accuracy and the SHA-256 of the two. Loading one never runs code from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from open_seq2seq.errors import UserError
+
+_FORMAT = 1
+_NAME = re.compile(r"step-(\d{8,})")
+_FILES = ("model.npz", "training.npz")
+
+
+class Checkpoint(NamedTuple):
+    """What a run needs to go on, or to be used."""
+
+    model: dict[str, np.ndarray]
+    training: dict[str, np.ndarray]
+    state: dict[str, Any]  # step, epoch, labels, dataset_version, best_top1
+
+    @property
+    def step(self) -> int:
+        return self.state["step"]
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint that is incomplete or altered; the message says how."""
+
+
+def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write a checkpoint into ``folder``, then delete all but the newest ``keep``.
+
+    It is written aside, flushed to the disk and renamed, so that a crash at any moment leaves the earlier ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"step-{checkpoint.step:08d}"
+    partial = folder / f".{target.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    digests = {}
+    for name, arrays in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
+        with open(partial / name, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            _flush(file)
+        digests[name] = _sha256(partial / name)
+    with open(partial / "state.json", "w", encoding="utf-8") as file:
+        json.dump({"format": _FORMAT, **checkpoint.state, "sha256": digests}, file, indent=1)
+        _flush(file)
+    if target.exists():  # the same step again, after a resume
+        shutil.rmtree(target)
+    os.rename(partial, target)
+    _flush_folder(folder)
+    for path in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(path)
+    return target
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in ``folder``, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), key=lambda p: int(p.name[5:]))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read and verify one checkpoint.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or is not what was written.
+    """
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        if state.pop("format") != _FORMAT:
+            raise DamagedCheckpointError("it has an unknown format")
+        for name, digest in state.pop("sha256").items():
+            if _sha256(path / name) != digest:
+                raise DamagedCheckpointError(f"{name} is not what was written")
+        arrays = [dict(np.load(path / name, allow_pickle=False)) for name in _FILES]
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DamagedCheckpointError(f"it cannot be read ({error})") from None
+    return Checkpoint(arrays[0], arrays[1], state)
+
+
+def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
+    """Return the newest intact checkpoint, naming the damaged ones, or None where there are none at all.
+
+    Raises:
+        UserError: there are checkpoints, and all of them are damaged.
+    """
+    paths = list_checkpoints(folder)
+    for path in reversed(paths):
+        try:
+            return load(path)
+        except DamagedCheckpointError as error:
+            warn(f"{path}: damaged, {error}; trying the one before it")
+    if paths:
+        raise UserError(f"{folder}: all {len(paths)} checkpoints are damaged; remove the folder to start again")
+    return None
+
+
+def named_values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
+    """Return the values of Keras or TensorFlow variables by path."""
+    return {_path(variable): np.asarray(variable) for variable in variables}
+
+
+def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -> None:
+    """Set variables to a checkpoint's values.
+
+    Raises:
+        UserError: a variable is missing in the checkpoint, is not in the model, or has another shape.
+    """
+    variables = {_path(variable): variable for variable in variables}
+    problems = [f"{name}: not in the {what}" for name in values.keys() - variables.keys()]
+    for name, variable in variables.items():
+        if name not in values:
+            problems.append(f"{name}: not in the checkpoint")
+        elif tuple(variable.shape) != values[name].shape:
+            problems.append(f"{name}: {values[name].shape} in the checkpoint, {tuple(variable.shape)} in the {what}")
+    if problems:
+        shown = "".join(f"\n  {line}" for line in sorted(problems)[:5])
+        raise UserError(
+            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):{shown}\n"
+            "Use the config that the run was started with"
+        )
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _path(variable: Any) -> str:
+    return getattr(variable, "path", None) or variable.name
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

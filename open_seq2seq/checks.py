@@ -1,0 +1,126 @@
+"""Mistakes in parameters, all of them at once, in the words of the config."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pydantic
+
+from open_seq2seq.components import Params
+
+_TYPE_NAMES = {
+    "int_type": "int",
+    "float_type": "float",
+    "string_type": "str",
+    "bool_type": "bool",
+    "list_type": "a list",
+    "dict_type": "a dict",
+    "callable_type": "a function",
+}
+
+
+def find_problems(
+    cls: type[Params], values: dict[str, Any], prefix: str, retired: dict[str, str] | None = None
+) -> list[str]:
+    """Return what is wrong with ``values`` as parameters of ``cls``, one line each, with its path."""
+    try:
+        cls(**values)
+    except pydantic.ValidationError as error:
+        lines = [_line(cls, problem, prefix, retired or {}) for problem in error.errors()]
+        return list(dict.fromkeys(lines))
+    return []
+
+
+def find_call_problems(function: Callable, values: dict[str, Any], supplied: Iterable[str], prefix: str) -> list[str]:
+    """Return what is wrong with ``values`` as arguments of a function whose ``supplied`` arguments come elsewhere."""
+    accepted = inspect.signature(function).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
+        return []
+    problems = [
+        f"{prefix}: {_unknown(name, [n for n in accepted if n not in supplied])}"
+        for name in values
+        if name not in accepted
+    ]
+    for name, parameter in accepted.items():
+        is_required = parameter.default is inspect.Parameter.empty and parameter.kind in (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
+        if is_required and name not in values and name not in supplied:
+            problems.append(f"{prefix}: missing required parameter {name!r}")
+    return problems
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def path_of(location: Iterable[str | int]) -> str:
+    """Spell a location as the command line does: ``convnet_layers[1]/padding``."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f"/{part}" if text else part
+    return text
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"unknown parameter {name!r}{suggestion(name, known)}"
+
+
+def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str]) -> str:
+    kind, location, value = problem["type"], list(problem["loc"]), problem["input"]
+    # a union adds its member's name behind the field's; the member is not part of the path
+    fields = [part for part in location[:1]] + [p for p in location[1:] if isinstance(p, int)]
+    if kind == "extra_forbidden":
+        name = str(location[-1])
+        if name in retired:
+            return f"{prefix}: {name!r} is not supported: {retired[name]}"
+        return f"{prefix}: {_unknown(name, cls.model_fields)}"
+    if kind == "missing":
+        return f"{prefix}: missing required parameter {location[-1]!r}"
+    path = path_of([*(p for p in [prefix] if p), *fields])
+    return f"{path}: {_expectation(cls, kind, location, problem, value)}"
+
+
+def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
+    if kind == "value_error":
+        return str(problem["ctx"]["error"])
+    if len(location) > 1 and isinstance(location[1], str):  # a union: say what the field takes as a whole
+        return f"expected {_type_name(cls.model_fields[location[0]].annotation)}, got {value!r}"
+    if kind == "literal_error":
+        expected = problem["ctx"]["expected"].replace(" or ", ", ")
+        return f"expected one of {expected}, got {value!r}"
+    if kind in _TYPE_NAMES:
+        return f"expected {_TYPE_NAMES[kind]}, got {value!r}"
+    if kind.startswith("is_subclass_of"):
+        return f"expected a subclass of {problem['ctx']['class']}, got {value!r}"
+    message = problem["msg"]
+    return f"{message[0].lower()}{message[1:].replace('input should be', 'expected a value')}, got {value!r}"
+
+
+def _type_name(annotation: Any) -> str:
+    """Spell a type as the reference does: ``float or 'Backoff'``."""
+    from typing import Literal, get_args, get_origin
+
+    if get_origin(annotation) is Literal:
+        return " or ".join(map(repr, get_args(annotation)))
+    if annotation is type(None):
+        return "None"
+    if get_origin(annotation) in (list, dict):
+        inner = ", ".join(_type_name(a) for a in get_args(annotation))
+        return f"{get_origin(annotation).__name__} of {inner}"
+    if annotation is Any:
+        return "anything"
+    if get_origin(annotation) is type:
+        return f"a subclass of {get_args(annotation)[0].__name__}"
+    if get_args(annotation):
+        return " or ".join(_type_name(a) for a in get_args(annotation))
+    return "a function" if annotation is Callable else getattr(annotation, "__name__", str(annotation))
+
+
+type_name = _type_name

@@ -1,0 +1,55 @@
+"""What a config can name: frozen, typed, self-describing classes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pydantic
+
+from open_seq2seq.structs import Batch
+
+
+class Params(pydantic.BaseModel):
+    """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and nothing else is."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class LayerOptions(NamedTuple):
+    """What the run says about every layer.
+
+    ``dtype`` is a Keras dtype policy, ``initializer`` and ``regularizer`` are what Keras layers accept; None leaves
+    the component's own default.
+    """
+
+    dtype: str = "float32"
+    initializer: Any = None
+    regularizer: Any = None
+
+
+class Encoder(Params):
+    """Features to a hidden vector; see CONTRIBUTING.md for how to add one."""
+
+    def build(self, features: Any, options: LayerOptions) -> Any:
+        """Map a symbolic [batch, frames, features] tensor to [batch, hidden]."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class Decoder(Params):
+    """A hidden vector to logits."""
+
+    output_dim: int | None = pydantic.Field(
+        default=None, gt=0, description="Number of labels; by default as many as the labels file has."
+    )
+
+    def build(self, hidden: Any, n_labels: int, options: LayerOptions) -> Any:
+        """Map a symbolic [batch, hidden] tensor to float32 logits [batch, n_labels]."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class Loss(Params):
+    """Logits and labels to a loss per clip."""
+
+    def __call__(self, logits: Any, batch: Batch) -> Any:
+        """Return the loss of each clip, float32 [batch], not yet weighted."""
+        raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -1,0 +1,84 @@
+"""Reading audio files as int16 mono waveforms at one sample rate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+
+_FULL_SCALE = 32768.0
+
+
+class BadAudioError(Exception):
+    """A file that gives no waveform; the message says why."""
+
+
+class Waveform(NamedTuple):
+    """One clip as the rest of the toolkit sees it."""
+
+    samples: np.ndarray  # int16 [samples]
+    converted_from: str  # "8000 Hz, 2 channels, PCM_16", or "" where the file was as it should be
+
+
+def read_wav(path: str, sample_rate: int) -> Waveform:
+    """Read any file that libsndfile knows.
+
+    Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files at ``sample_rate``
+    keep every sample as it is.
+
+    Args:
+        path: file to read.
+        sample_rate: wanted rate in Hz.
+
+    Raises:
+        BadAudioError: no audio, no samples, or samples that are not finite.
+    """
+    try:
+        with soundfile.SoundFile(path) as audio:
+            converted_from = _conversion(audio, sample_rate)
+            is_int16 = audio.subtype == "PCM_16"
+            rate = audio.samplerate
+            samples = audio.read(dtype="int16" if is_int16 else "float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        raise BadAudioError(_reason(error, path)) from None
+    if not len(samples):
+        raise BadAudioError("it holds no samples")
+    if not converted_from:
+        return Waveform(samples[:, 0], "")
+    if not np.isfinite(samples).all():
+        raise BadAudioError("it holds samples that are NaN or infinite")
+    mono = samples.mean(axis=1, dtype=np.float32) / np.float32(_FULL_SCALE if is_int16 else 1.0)
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate)
+        if not len(mono):
+            raise BadAudioError(f"it is too short to resample: {len(samples)} samples at {rate} Hz")
+    waveform = np.clip(np.rint(mono * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    return Waveform(waveform, converted_from)
+
+
+def check_header(path: str, sample_rate: int) -> str:
+    """Read a file's header only and return what `read_wav` would convert it from.
+
+    Raises:
+        BadAudioError: the header promises no audio.
+    """
+    try:
+        with soundfile.SoundFile(path) as audio:
+            if not audio.frames:
+                raise BadAudioError("it holds no samples")
+            return _conversion(audio, sample_rate)
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        raise BadAudioError(_reason(error, path)) from None
+
+
+def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
+    if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
+        return ""
+    return f"{audio.samplerate} Hz, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.subtype}"
+
+
+def _reason(error: Exception, path: str) -> str:
+    text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+    return text.replace(repr(path), "").strip(" :.")

@@ -1,0 +1,108 @@
+"""What both augmentation engines share: their parameters, and what is drawn for each clip.
+
+Everything random about a clip follows from (seed, epoch, row of the manifest) alone: neither the number of
+workers, nor the order of reading, nor a restart changes it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from open_seq2seq.data.features import LOG_FLOOR
+
+_PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
+NOISE_BLOCKS = 1 << 16  # blocks of the noise table; at 25 samples each, 100 s of noise
+
+
+class Augmentation(NamedTuple):
+    """How far a clip may be changed; all zero leaves it as it is."""
+
+    pitch_semitones: float = 0.0
+    stretch_ratio: float = 0.0
+    noise_db: tuple[float, float] | None = None  # lowest and highest level, 0 dB is full scale
+
+
+class FrontEndParams(NamedTuple):
+    """What both engines need to know."""
+
+    sample_rate: int = 16000  # Hz
+    n_fft: int = 1024  # samples
+    win_length: int = 1024  # samples
+    hop_length: int = 125  # samples
+    n_mels: int = 128
+    fmin: float = 0.0  # Hz
+    fmax: float | None = None  # Hz
+    audio_length: int = 128  # frames
+    pad_value: float = float(np.log(LOG_FLOOR))
+    augmentation: Augmentation = Augmentation()
+    seed: int = 0
+
+    @property
+    def block(self) -> int:
+        """Samples in the blocks that frames and noise are gathered by: the largest divisor of the hop up to 32."""
+        return max(n for n in range(1, 33) if self.hop_length % n == 0)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of a clip that can reach the image, whatever was drawn for it, in whole blocks."""
+        longest = self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio) + 2 * self.n_fft
+        return -(-int(longest) // self.block) * self.block
+
+
+class Draws(NamedTuple):
+    """What was drawn for each row; arrays of one length."""
+
+    pitch: np.ndarray  # int32, index into `pitch_grid`
+    stretch: np.ndarray  # float32, above 1 is faster
+    noise_gain: np.ndarray  # float32, standard deviation; 0: none
+    noise_start: np.ndarray  # int32, block of `noise_table`
+    crop: np.ndarray  # float32 in [0, 1)
+
+    def take(self, rows: np.ndarray) -> Draws:
+        return Draws(*(values[rows] for values in self))
+
+
+def pitch_grid(pitch_semitones: float) -> np.ndarray:
+    """The pitch shifts in use, in semitones: eighths from -pitch_semitones to pitch_semitones."""
+    n = round(pitch_semitones * _PITCH_STEPS_PER_SEMITONE)
+    return np.arange(-n, n + 1) / _PITCH_STEPS_PER_SEMITONE
+
+
+def noise_table(block: int, seed: int) -> np.ndarray:
+    """White Gaussian noise of standard deviation 1, float32 [NOISE_BLOCKS, block].
+
+    A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for each clip
+    would cost as much as the rest of the front end.
+    """
+    return np.random.default_rng([seed, 0x6E6F6973]).standard_normal((NOISE_BLOCKS, block), dtype=np.float32)
+
+
+def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
+    """Draw for every row of an epoch at once; row i gets the same values whoever asks."""
+    uniform = np.random.default_rng([seed, epoch]).random((5, n_rows), dtype=np.float32)
+    grid = pitch_grid(augmentation.pitch_semitones)
+    if augmentation.noise_db is None:
+        noise_gain = np.zeros(n_rows, np.float32)
+    else:
+        low, high = augmentation.noise_db
+        noise_gain = (10.0 ** ((low + (high - low) * uniform[2]) / 20.0)).astype(np.float32)
+    return Draws(
+        pitch=(uniform[0] * len(grid)).astype(np.int32),
+        stretch=1.0 + augmentation.stretch_ratio * (2.0 * uniform[1] - 1.0),
+        noise_gain=noise_gain,
+        noise_start=(uniform[3] * NOISE_BLOCKS).astype(np.int32),
+        crop=uniform[4],
+    )
+
+
+def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
+    """The draws that leave clips as they are and cut long ones in the middle."""
+    return Draws(
+        pitch=np.full(n_rows, len(pitch_grid(augmentation.pitch_semitones)) // 2, np.int32),
+        stretch=np.ones(n_rows, np.float32),
+        noise_gain=np.zeros(n_rows, np.float32),
+        noise_start=np.zeros(n_rows, np.int32),
+        crop=np.full(n_rows, 0.5, np.float32),
+    )

@@ -1,0 +1,61 @@
+"""The labels of each Speech Commands version, in the order that checkpoints keep.
+
+The order is OpenSeq2Seq's, so that a checkpoint trained there keeps its meaning. The word lists are those of
+Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018 (arXiv:1804.03209).
+"""
+
+from __future__ import annotations
+
+UNKNOWN = "unknown"
+SILENCE = "silence"
+
+KEYWORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+
+_V1_OTHER_WORDS = [
+    "bed",
+    "bird",
+    "cat",
+    "dog",
+    "eight",
+    "five",
+    "four",
+    "happy",
+    "house",
+    "marvin",
+    "nine",
+    "one",
+    "seven",
+    "sheila",
+    "six",
+    "three",
+    "tree",
+    "two",
+    "wow",
+    "zero",
+]
+_V2_ONLY_WORDS = ["backward", "follow", "forward", "learn", "visual"]
+
+V1_WORDS = (*KEYWORDS, *_V1_OTHER_WORDS)
+V2_WORDS = tuple(sorted((*V1_WORDS, *_V2_ONLY_WORDS)))
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "v1-12": (*KEYWORDS, UNKNOWN, SILENCE),
+    "v1-30": V1_WORDS,
+    "v2": V2_WORDS,
+    "v2-12": (*KEYWORDS, UNKNOWN, SILENCE),
+}
+
+# The words of a user's own, `--keywords a,b,c`, make manifests of this name.
+CUSTOM_VERSION = "keywords"
+
+DATASET_VERSIONS = (*LABELS, CUSTOM_VERSION)
+
+
+def words_of(version: str) -> tuple[str, ...]:
+    """Return every word recorded in the release (v0.01 or v0.02) that ``version`` is made from."""
+    return V1_WORDS if version.startswith("v1") else V2_WORDS
+
+
+def labels_for_keywords(keywords: list[str]) -> tuple[str, ...]:
+    """Return the labels of a keyword task: the user's words in their order, then unknown and silence."""
+    return (*keywords, UNKNOWN, SILENCE)

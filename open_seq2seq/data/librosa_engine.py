@@ -1,0 +1,54 @@
+"""The reference engine: augmentation as the original describes it, one clip at a time on the host."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from open_seq2seq.data.augment import NOISE_BLOCKS, Draws, FrontEndParams, noise_table, pitch_grid
+from open_seq2seq.data.features import LOG_FLOOR, slice_or_pad
+
+
+class LibrosaEngine:
+    """Phase-vocoder time stretch and pitch shift, noise, then log-mel, all by librosa."""
+
+    def __init__(self, params: FrontEndParams) -> None:
+        self.params = params
+        self._semitones = pitch_grid(params.augmentation.pitch_semitones)
+        self._noise = noise_table(params.block, params.seed)
+
+    def features(self, samples: np.ndarray, draws: Draws) -> np.ndarray:
+        """Augment one clip and return its log-mel image.
+
+        Args:
+            samples: int16 [samples].
+            draws: scalars, what was drawn for this clip.
+
+        Returns:
+            float32 [audio_length, n_mels].
+        """
+        from librosa import effects, feature  # takes a second; only this engine needs it
+
+        p = self.params
+        waveform = samples.astype(np.float32) / 32768.0
+        if draws.stretch != 1.0:
+            waveform = effects.time_stretch(waveform, rate=float(draws.stretch))
+        semitones = self._semitones[draws.pitch]
+        if semitones != 0.0:
+            waveform = effects.pitch_shift(waveform, sr=p.sample_rate, n_steps=float(semitones))
+        if draws.noise_gain > 0.0:
+            blocks = draws.noise_start + np.arange(len(waveform) // p.block + 1)
+            waveform = waveform + draws.noise_gain * self._noise[blocks % NOISE_BLOCKS].reshape(-1)[: len(waveform)]
+        mel = feature.melspectrogram(
+            y=waveform,
+            sr=p.sample_rate,
+            n_fft=p.n_fft,
+            win_length=p.win_length,
+            hop_length=p.hop_length,
+            n_mels=p.n_mels,
+            fmin=p.fmin,
+            fmax=p.fmax,
+            htk=True,
+            norm=None,
+        )
+        log_mel = np.log(np.maximum(mel, LOG_FLOOR)).T
+        return slice_or_pad(log_mel, p.audio_length, float(draws.crop), p.pad_value).astype(np.float32)

@@ -1,0 +1,131 @@
+"""Manifests: CSV files with one row per clip.
+
+Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path`` (relative to the
+manifest's folder, or absolute). ``path`` is the last column so that a line cut short always shows: it either
+lacks columns or names a file that is not there. Only ``label`` and ``path`` are required.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from open_seq2seq.errors import UserError
+
+COLUMNS = ["label", "word", "speaker", "path"]
+_SHOWN = 5  # how many bad rows a message lists before it counts the rest
+
+
+def write_manifest(path: Path, table: pd.DataFrame) -> None:
+    """Write ``table`` (columns `COLUMNS`) to ``path`` through a temporary file, so that it is whole or absent."""
+    temporary = path.with_name(path.name + ".partial")
+    table.to_csv(temporary, columns=COLUMNS, index=False, lineterminator="\n")
+    os.replace(temporary, path)
+
+
+def write_labels(path: Path, labels: tuple[str, ...]) -> None:
+    """Write ``labels``, one per line, in index order."""
+    path.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Read a labels file: one label per line, in index order."""
+    try:
+        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot read the labels file ({_reason(error)}); scripts/speech_commands_preprocessing.py "
+            "writes it beside the manifests"
+        ) from None
+    if not labels:
+        raise UserError(f"{path}: the labels file is empty, expected one label per line")
+    if len(set(labels)) < len(labels):
+        repeated = sorted({label for label in labels if labels.count(label) > 1})
+        raise UserError(f"{path}: label {repeated[0]!r} stands there more than once")
+    return labels
+
+
+def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
+    """Read and check manifests, one after the other, into one table.
+
+    Args:
+        paths: CSV files.
+        labels: the labels that the ``label`` column indexes.
+
+    Returns:
+        a table with columns ``label`` (int32) and ``path`` (absolute), in file order.
+
+    Raises:
+        UserError: a file is missing, empty or not a manifest; a label is no index into ``labels`` or contradicts
+            the row's word; a clip is missing. The message gives file and line.
+    """
+    return pd.concat([_read_manifest(path, labels) for path in paths], ignore_index=True)
+
+
+def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", on_bad_lines="error")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
+            "--dataset_location at the folder that holds it"
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path}: the manifest is empty, expected a header and a row per clip") from None
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
+    missing = {"label", "path"} - set(table.columns)
+    if missing:
+        raise UserError(f"{path}: column {min(missing)!r} is missing, found {', '.join(map(str, table.columns))}")
+    if table.empty:
+        raise UserError(f"{path}: the manifest has a header but no rows")
+
+    cut_short = table["path"] == ""
+    _refuse(path, cut_short, "the line is cut short, its path is missing", table["label"])
+    index = pd.to_numeric(table["label"], errors="coerce")
+    bad = ~index.between(0, len(labels) - 1) | (index % 1 != 0)
+    _refuse(path, bad, f"expected a label from 0 to {len(labels) - 1}", table["label"])
+    index = index.astype(np.int32)
+    if "word" in table:
+        _check_words(path, table["word"], index, labels)
+
+    folder = str(path.resolve().parent)
+    clips = table["path"].map(lambda clip: os.path.normpath(os.path.join(folder, clip)))
+    _refuse(path, ~_exist(clips), "no such file", table["path"])
+    return pd.DataFrame({"label": index, "path": clips})
+
+
+def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[str, ...]) -> None:
+    """A word that is itself a label must carry that label's index: else the labels file is another version's."""
+    expected = words.map({label: i for i, label in enumerate(labels)})
+    wrong = expected.notna() & (expected != index)
+    _refuse(path, wrong, "the word has another index in the labels file; run the preprocessing again", words)
+
+
+def _exist(clips: pd.Series) -> pd.Series:
+    """Tell for each path whether it is a file, listing each folder once: a million rows take seconds."""
+    folders = clips.map(os.path.dirname)
+    present: set[str] = set()
+    for folder in folders.unique():
+        try:
+            with os.scandir(folder) as entries:
+                present.update(entry.path for entry in entries if entry.is_file())
+        except OSError:
+            continue
+    return clips.isin(present)
+
+
+def _refuse(path: Path, bad: pd.Series, expected: str, values: pd.Series) -> None:
+    if not bad.any():
+        return
+    rows = np.flatnonzero(bad.to_numpy())
+    shown = "".join(f"\n  line {row + 2}: {values.iloc[row]!r}" for row in rows[:_SHOWN])  # header is line 1
+    more = f"\n  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    raise UserError(f"{path}: {expected}:{shown}{more}")
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip().split("\n")[0]

@@ -1,0 +1,64 @@
+"""Which rows stand in which step, on which worker."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Plan(NamedTuple):
+    """One worker's share of one pass over the data."""
+
+    rows: np.ndarray  # int64 [steps, iter_size, batch]
+    weights: np.ndarray  # float32, same shape; 0 where a row only fills the last step
+
+
+class Sampler(NamedTuple):
+    """Shares every epoch between the workers, each row exactly once over all of them.
+
+    A step takes ``size * iter_size * batch_size`` rows, and the same ones whatever ``size`` is as long as that product
+    stays. The last step is filled with rows of weight 0, real clips so that BatchNorm sees nothing odd. All
+    workers run the same number of steps.
+    """
+
+    n_rows: int
+    batch_size: int
+    iter_size: int = 1
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def rows_per_step(self) -> int:
+        return self.size * self.iter_size * self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.n_rows // self.rows_per_step)
+
+    def in_order(self) -> Plan:
+        """Every row once, in file order, with weights 1 and 0: for evaluation."""
+        order, is_real = self._fill(np.arange(self.n_rows))
+        return self._share(order, is_real.astype(np.float32))
+
+    def for_training(self, seed: int, epoch: int, *, shuffle: bool) -> Plan:
+        """One epoch for training.
+
+        Weights are scaled so that the mean of ``weight * loss`` over a worker's rows, averaged over iterations and
+        workers, is the mean loss of the step's real rows, in the last step too.
+        """
+        rows = np.arange(self.n_rows)
+        if shuffle:
+            rows = np.random.default_rng([seed, epoch, 0x6F72646572]).permutation(self.n_rows)
+        order, is_real = self._fill(rows)
+        per_step = is_real.reshape(self.steps_per_epoch, -1)
+        scale = per_step.shape[1] / per_step.sum(axis=1, keepdims=True)
+        return self._share(order, (per_step * scale).astype(np.float32).reshape(-1))
+
+    def _fill(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        n_places = self.steps_per_epoch * self.rows_per_step
+        return np.resize(rows, n_places), np.arange(n_places) < self.n_rows
+
+    def _share(self, order: np.ndarray, weights: np.ndarray) -> Plan:
+        shape = (self.steps_per_epoch, self.iter_size, self.size, self.batch_size)
+        return Plan(order.reshape(shape)[:, :, self.rank], weights.reshape(shape)[:, :, self.rank])

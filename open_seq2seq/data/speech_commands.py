@@ -1,0 +1,166 @@
+"""The data layer of Google's Speech Commands, or of any folder of short clips with a manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from open_seq2seq.components import Params
+from open_seq2seq.data.augment import Augmentation, FrontEndParams
+from open_seq2seq.data.features import LOG_FLOOR
+from open_seq2seq.errors import UserError
+
+if TYPE_CHECKING:
+    from open_seq2seq.data.dataset import Dataset
+
+
+class SpeechCommandsDataLayer(Params):
+    """Clips to 128x128 log-mel images: read, augment, transform, slice or pad, keep."""
+
+    dataset_files: list[str] = Field(default=[], description="Manifests; all of them are read, one after the other.")
+    labels_file: str | None = Field(
+        default=None, description="One label per line; by default <version>-labels.txt beside the first manifest."
+    )
+    num_labels: int | None = Field(default=None, gt=0, description="Number of labels, as a check on labels_file.")
+    num_audio_features: int = Field(default=128, gt=0, description="Mel bands.")
+    audio_length: int = Field(default=128, gt=0, description="Frames of an image; clips are sliced or padded to it.")
+    sample_rate: int = Field(default=16000, gt=0, description="Hz; files at other rates are resampled.")
+    n_fft: int = Field(default=1024, gt=1, description="FFT length in samples.")
+    win_length: int | None = Field(default=None, gt=1, description="Window length in samples; by default n_fft.")
+    hop_length: int = Field(default=125, gt=0, description="Samples from frame to frame; 125 makes 129 of a second.")
+    fmin: float = Field(default=0.0, ge=0, description="Lowest mel band edge in Hz.")
+    fmax: float | None = Field(default=None, gt=0, description="Highest mel band edge in Hz; by default half the rate.")
+    pad_value: float = Field(
+        default=float(np.log(LOG_FLOOR)),
+        description="Put before and after short clips: the log floor is silence, 0.0 OpenSeq2Seq's loud padding.",
+    )
+    model_format: Literal["resnet", "jasper"] = Field(
+        default="resnet", description="Kept for OpenSeq2Seq's configs: images are [frames, features] for every encoder."
+    )
+    shuffle: bool = Field(default=False, description="Whether training takes the rows in a new order each epoch.")
+    augment_data: bool = Field(default=False, description="Whether clips are changed at random.")
+    augmentation: Literal["spectral", "librosa"] = Field(
+        default="spectral", description="Engine: batched TensorFlow on the model's device, or librosa on the host."
+    )
+    pitch_shift: float = Field(default=2.0, ge=0, le=12, description="Largest pitch shift in semitones, up or down.")
+    time_stretch: float = Field(default=0.2, ge=0, lt=0.9, description="Largest change of speed, as a share.")
+    noise_level_min: float = Field(default=-90.0, le=0, description="Lowest level of added white noise, dB.")
+    noise_level_max: float = Field(default=-46.0, le=0, description="Highest level of added white noise, dB.")
+    cache_data: bool | Literal["waveforms", "images"] = Field(
+        default=False,
+        description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep the first epoch's.",
+    )
+    cache_dir: str | None = Field(default=None, description="Folder for the cache; by default it is kept in memory.")
+    on_bad_audio: Literal["stop", "skip"] = Field(default="stop", description="What to do with unreadable clips.")
+    num_readers: int = Field(default=0, ge=0, description="Threads that read audio; 0: one per core.")
+
+    @model_validator(mode="after")
+    def _check_signal(self) -> SpeechCommandsDataLayer:
+        if (self.win_length or 0) > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
+        if self.fmax is not None and not self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ValueError(f"fmax must lie between fmin {self.fmin} and {self.sample_rate / 2} Hz, got {self.fmax}")
+        if self.noise_level_min > self.noise_level_max:
+            raise ValueError(f"noise_level_min {self.noise_level_min} is above noise_level_max {self.noise_level_max}")
+        return self
+
+    def read_labels(self) -> tuple[str, ...]:
+        """Read the labels that belong to the manifests."""
+        from open_seq2seq.data.manifests import read_labels  # pandas takes half a second
+
+        path = self.labels_path
+        labels = read_labels(path)
+        if self.num_labels not in (None, len(labels)):
+            raise UserError(
+                f"data_layer_params/num_labels: {self.num_labels}, but {path} has {len(labels)} labels; "
+                "leave num_labels out to take what the file says"
+            )
+        return labels
+
+    @property
+    def labels_path(self) -> Path:
+        """Where the labels stand."""
+        if self.labels_file is not None:
+            return Path(self.labels_file)
+        if not self.dataset_files:
+            raise UserError("data_layer_params: neither dataset_files nor labels_file is given")
+        first = Path(self.dataset_files[0])
+        return first.with_name(re.sub(r"-(train|val|test)$", "", first.stem) + "-labels.txt")
+
+    def open(self, *, training: bool, seed: int) -> Dataset:
+        """Read the manifests, check every file and return the dataset.
+
+        Args:
+            training: whether clips are augmented (if ``augment_data``) and long ones sliced at random.
+            seed: of everything random.
+
+        Raises:
+            UserError: a labels file, manifest or clip is missing or unusable.
+        """
+        from open_seq2seq.data.manifests import read_manifests
+
+        if not self.dataset_files:
+            raise UserError("data_layer_params/dataset_files: expected at least one manifest, got none")
+        labels = self.read_labels()
+        table = read_manifests([Path(name) for name in self.dataset_files], labels)
+        return self._open(table, labels, training=training, seed=seed)
+
+    def open_clips(self, paths: list[str], labels: tuple[str, ...]) -> Dataset:
+        """Make a dataset of single files whose labels are not known, for inference."""
+        import pandas as pd
+
+        for path in paths:
+            if not os.path.isfile(path):
+                raise UserError(f"{path}: no such audio file")
+        return self._open(pd.DataFrame({"label": 0, "path": paths}), labels, training=False, seed=0)
+
+    def front_end(self, *, training: bool, seed: int) -> FrontEndParams:
+        """Return what the augmentation engines need to know."""
+        augmentation = Augmentation()
+        if training and self.augment_data:
+            noise_db = (self.noise_level_min, self.noise_level_max)
+            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db)
+        return FrontEndParams(
+            sample_rate=self.sample_rate,
+            n_fft=self.n_fft,
+            win_length=self.win_length or self.n_fft,
+            hop_length=self.hop_length,
+            n_mels=self.num_audio_features,
+            fmin=self.fmin,
+            fmax=self.fmax,
+            audio_length=self.audio_length,
+            pad_value=self.pad_value,
+            augmentation=augmentation,
+            seed=seed,
+        )
+
+    def _open(self, table, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:  # type: ignore[no-untyped-def]
+        from open_seq2seq.data.dataset import Dataset, DatasetOptions
+        from open_seq2seq.data.waveforms import StoreOptions
+
+        front_end = self.front_end(training=training, seed=seed)
+        keep_images = self.cache_data in (True, "images")
+        return Dataset(
+            table,
+            labels,
+            DatasetOptions(
+                front_end=front_end,
+                store=StoreOptions(
+                    sample_rate=self.sample_rate,
+                    n_samples=front_end.n_samples,
+                    keep=self.cache_data == "waveforms",
+                    cache_dir=self.cache_dir,
+                    on_bad_audio=self.on_bad_audio,
+                    n_readers=self.num_readers or os.cpu_count() or 1,
+                ),
+                engine=self.augmentation,
+                random_crop=training,
+                keep_images=keep_images,
+                image_dir=self.cache_dir if keep_images else None,
+            ),
+        )

@@ -1,0 +1,134 @@
+"""The waveforms of a dataset: checked when it is opened, kept in memory or a file, or read each time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
+from open_seq2seq.data.cache import ArrayCache
+from open_seq2seq.errors import UserError
+
+_SHOWN = 5
+
+
+class StoreOptions(NamedTuple):
+    """How the files of a dataset are read and kept."""
+
+    sample_rate: int  # Hz
+    n_samples: int  # kept of each clip; of longer ones a window of this length is cut
+    keep: bool = False  # decode every file once, when the dataset is opened
+    cache_dir: str | None = None  # keep them in files there
+    on_bad_audio: Literal["stop", "skip"] = "stop"
+    n_readers: int = 1  # threads
+
+
+class WaveformStore:
+    """Files by number.
+
+    Opening it looks at every file once. ``bad`` then maps the unreadable ones to the reason, and ``converted`` those
+    that are not 16-bit mono at the sample rate to what they are.
+    """
+
+    def __init__(self, paths: list[str], options: StoreOptions) -> None:
+        self.paths = paths
+        self.options = options
+        self.bad: dict[int, str] = {}
+        self.converted: dict[int, str] = {}
+        self._pool = ThreadPoolExecutor(options.n_readers, thread_name_prefix="reader")
+        self._kept: ArrayCache | None = None
+        if options.keep:
+            self._keep()
+        else:
+            # whether a file must be left out has to be known before the epochs are planned; where one bad file
+            # stops the run anyway, headers are enough to begin with
+            check = self._decode if options.on_bad_audio == "skip" else self._check_header
+            self._for_each(np.arange(len(paths)), check)
+        if self.bad and options.on_bad_audio == "stop":
+            raise UserError(bad_audio_message({paths[file]: reason for file, reason in self.bad.items()}))
+
+    def take(self, files: np.ndarray, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return waveforms int16 [n, n_samples], zeros after their end, and their lengths int32 [n].
+
+        Args:
+            files: numbers of the files.
+            crop: place of the window in a file that is longer than n_samples, in [0, 1).
+        """
+        if self._kept is None:
+            waveforms = np.zeros((len(files), self.options.n_samples), np.int16)
+            lengths = np.zeros(len(files), np.int32)
+            missing = np.arange(len(files))
+        else:
+            waveforms, lengths = self._kept.values[files], self._lengths.values[files]
+            missing = np.flatnonzero(lengths > self.options.n_samples)
+
+        def fill(place: int) -> None:
+            samples = self._read(int(files[place]), float(crop[place]))
+            waveforms[place, : len(samples)] = samples
+            lengths[place] = len(samples)
+
+        list(self._pool.map(fill, missing))
+        return waveforms, lengths
+
+    def _read(self, file: int, crop: float) -> np.ndarray:
+        path = self.paths[file]
+        try:
+            samples = read_wav(path, self.options.sample_rate).samples
+        except BadAudioError as error:
+            raise UserError(bad_audio_message({path: str(error)})) from None
+        start = int(crop * max(0, len(samples) - self.options.n_samples + 1))
+        return samples[start : start + self.options.n_samples]
+
+    def _keep(self) -> None:
+        n_files, options = len(self.paths), self.options
+        key = None
+        if options.cache_dir is not None:
+            key = [options.sample_rate, *((path, file_stamp(path)) for path in self.paths)]
+        self._kept = ArrayCache(n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key])
+        self._lengths = ArrayCache(n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples])
+        self._for_each(np.flatnonzero(~self._kept.filled), self._decode)
+
+    def _decode(self, file: int) -> str:
+        waveform = read_wav(self.paths[file], self.options.sample_rate)
+        if self._kept is not None:
+            samples = waveform.samples[: self.options.n_samples]
+            self._lengths.put(np.array([file]), np.array([len(waveform.samples)], np.int32))
+            row = np.zeros((1, self.options.n_samples), np.int16)
+            row[0, : len(samples)] = samples
+            self._kept.put(np.array([file]), row)
+        return waveform.converted_from
+
+    def _check_header(self, file: int) -> str:
+        return check_header(self.paths[file], self.options.sample_rate)
+
+    def _for_each(self, files: np.ndarray, check: Callable[[int], str]) -> None:
+        def look(file: int) -> None:
+            try:
+                converted_from = check(file)
+            except BadAudioError as error:
+                self.bad[file] = str(error)
+            else:
+                if converted_from:
+                    self.converted[file] = converted_from
+
+        list(self._pool.map(look, files.tolist()))
+
+
+def file_stamp(path: str) -> tuple[int, int]:
+    """Size and time of change: what tells a cache that a file is not the one it has seen."""
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def bad_audio_message(reasons: dict[str, str]) -> str:
+    """One message for all bad files, with what to do."""
+    shown = "".join(f"\n  {path}: {reason}" for path, reason in list(reasons.items())[:_SHOWN])
+    more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+    return (
+        f"{len(reasons)} audio file{'s' * (len(reasons) > 1)} cannot be used:{shown}{more}\n"
+        "Repair or remove them, or go on without them: --data_layer_params/on_bad_audio=skip"
+    )

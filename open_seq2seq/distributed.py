@@ -1,0 +1,104 @@
+"""Several processes as one: the only file that imports Horovod."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from open_seq2seq.errors import UserError
+
+_STALL_SHUTDOWN_S = "120"  # Horovod's own default is to wait for a dead worker for ever
+_INSTALL = "scripts/install_horovod.sh"
+
+
+class Workers(NamedTuple):
+    """This process among all; of size 1 every operation returns its input.
+
+    Made by `start`; a test makes ``Workers(rank=1, size=4)`` to look at sharing without Horovod.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+    hvd: Any = None
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process prints and writes."""
+        return self.rank == 0
+
+    def average(self, tensors: list) -> list:
+        """Average each tensor over the workers."""
+        if self.hvd is None or not tensors:
+            return tensors
+        return self.hvd.grouped_allreduce(tensors, op=self.hvd.Average)
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """Sum an array over the workers."""
+        if self.hvd is None:
+            return values
+        return self.hvd.allreduce(values, op=self.hvd.Sum).numpy()
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether the flag is set on any worker."""
+        return bool(self.total(np.array([float(flag)], np.float32))[0] > 0)
+
+    def broadcast(self, variables: list) -> None:
+        """Give each TensorFlow variable the chief's value."""
+        if self.hvd is not None:
+            self.hvd.broadcast_variables(variables, root_rank=0)
+
+    def broadcast_object(self, value: Any) -> Any:
+        """Return the chief's value."""
+        return value if self.hvd is None else self.hvd.broadcast_object(value, root_rank=0)
+
+
+def launched_size() -> int:
+    """Return how many processes the launcher started, 1 without one."""
+    return int(os.environ.get("HOROVOD_SIZE", "1"))
+
+
+def is_chief_process() -> bool:
+    """Tell whether this process is the first one of its launcher, before Horovod is up."""
+    return os.environ.get("HOROVOD_RANK", "0") == "0"
+
+
+def check(use_horovod: bool | None, num_gpus: int) -> None:
+    """Refuse what cannot work, before anything is started.
+
+    Raises:
+        UserError: several GPUs or processes without Horovod, or Horovod without its installation.
+    """
+    size = launched_size()
+    if use_horovod is False and size > 1:
+        raise UserError(
+            f"use_horovod: False, but {size} processes were started and each would train a model of its own; "
+            "leave use_horovod out or say --use_horovod=True"
+        )
+    if num_gpus > 1 and not use_horovod and size == 1:
+        raise UserError(
+            f"num_gpus: {num_gpus} needs Horovod, one process for each GPU: "
+            f"horovodrun -np {num_gpus} python run.py ... --use_horovod=True"
+        )
+    if (use_horovod or size > 1) and not _is_installed():
+        raise UserError(f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False")
+
+
+def start(use_horovod: bool | None) -> Workers:
+    """Join the other processes; ``use_horovod=None`` does so where a launcher started this one."""
+    if not (use_horovod or (use_horovod is None and launched_size() > 1)):
+        return Workers()
+    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", _STALL_SHUTDOWN_S)
+    import horovod.tensorflow as hvd
+
+    hvd.init()
+    return Workers(hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size(), hvd)
+
+
+def _is_installed() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("horovod") is not None

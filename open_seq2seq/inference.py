@@ -1,0 +1,48 @@
+"""Labels and probabilities for single clips."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.lazy import tf
+
+
+class Prediction(NamedTuple):
+    """What the model says of one clip."""
+
+    path: str
+    label: str
+    probability: float
+    probabilities: np.ndarray  # float32 [labels]
+
+
+def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
+    """Yield a prediction for every clip of ``dataset``, in its order."""
+    run = tf.function(lambda features: tf.nn.softmax(model(features, training=False)), autograph=False)
+    plan = Sampler(len(dataset), batch_size).in_order()
+    for step, (batch,) in enumerate(dataset.batches(plan)):
+        outputs = run(batch.features).numpy()
+        for row, weight, probabilities in zip(plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True):
+            if weight:  # not one of the rows that fill the last batch
+                best = int(np.argmax(probabilities))
+                yield Prediction(dataset.paths[row], dataset.labels[best], float(probabilities[best]), probabilities)
+
+
+def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]) -> Iterator[Prediction]:
+    """Write predictions to a CSV file (path, label, probability, then one column per label) as they pass by."""
+    partial = f"{path}.partial"
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "probability", *labels])
+        for prediction in predictions:
+            numbers = [f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)]
+            writer.writerow([prediction.path, prediction.label, *numbers])
+            yield prediction
+    os.replace(partial, path)

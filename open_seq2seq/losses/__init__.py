@@ -1,0 +1,5 @@
+"""Losses: logits and labels to a number per clip."""
+
+from open_seq2seq.losses.cross_entropy_loss import CrossEntropyLoss
+
+__all__ = ["CrossEntropyLoss"]

@@ -1,0 +1,158 @@
+"""What each ``--mode`` does, from checked parameters to exit status."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from open_seq2seq import __version__, checkpoints, distributed, inference, session
+from open_seq2seq.config import Config
+from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.errors import UserError
+from open_seq2seq.evaluation import Evaluator
+from open_seq2seq.reporting import Reporter
+from open_seq2seq.session import RunOptions
+from open_seq2seq.training import Trainer
+
+
+def run_mode(config: Config, options: RunOptions) -> int:
+    """Run a mode and return the exit status."""
+    distributed.check(config.params.use_horovod, config.params.num_gpus)
+    if options.benchmark:
+        return _benchmark(config, options)
+    return {"train": _train, "train_eval": _train, "eval": _evaluate, "infer": _infer}[options.mode](config, options)
+
+
+def _train(config: Config, options: RunOptions) -> int:
+    # everything that can be wrong is found before the logdir is made or a device is touched
+    sections = ("train",) if options.mode == "train" else ("train", "eval", *_test(config))
+    messages: list[str] = []
+    datasets = session.open_datasets(config, sections, messages.append)
+    session.check_decoder(config, datasets["train"].labels)
+    is_chief = distributed.is_chief_process()
+    logdir = session.open_logdir(config, options) if is_chief else Path(config.params.logdir)
+    workers = distributed.start(config.params.use_horovod)
+    reporter = Reporter(logdir, is_chief=workers.is_chief)
+    try:
+        if options.enable_logs:
+            _log_surroundings(config, reporter)
+        for message in messages:
+            reporter.say(message)
+        trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter)
+        trainer.restore()
+        status = trainer.run()
+        if status == 0:
+            trainer.finish()
+        return status
+    except UserError as error:
+        reporter.log(f"error: {error}")
+        raise
+    finally:
+        reporter.close()
+
+
+def _evaluate(config: Config, options: RunOptions) -> int:
+    messages: list[str] = []
+    sections = ("eval", *_test(config))
+    datasets = session.open_datasets(config, sections, messages.append)
+    checkpoint = session.find_checkpoint(config, messages.append)
+    labels = datasets["eval"].labels
+    if tuple(checkpoint.state["labels"]) != labels:
+        raise UserError(f"logdir: {config.params.logdir} was trained on other labels than the data has")
+    workers = distributed.start(config.params.use_horovod)
+    reporter = Reporter(Path(config.params.logdir), is_chief=workers.is_chief)
+    try:
+        for message in messages:
+            reporter.say(message)
+        model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter).model
+        checkpoints.assign(model.variables, checkpoint.model, "model")
+        evaluator = Evaluator(model, config.loss, workers)
+        for section in sections:
+            found = evaluator.evaluate(
+                datasets[section], config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
+            )
+            reporter.record_evaluation(
+                found,
+                mode=options.mode,
+                split=session.SPLIT_NAMES[section],
+                step=checkpoint.step,
+                epoch=checkpoint.state["epoch"],
+                version=config.params.dataset_version,
+            )
+    finally:
+        reporter.close()
+    return 0
+
+
+def _infer(config: Config, options: RunOptions) -> int:
+    if not distributed.is_chief_process():
+        return 0
+    checkpoint = session.find_checkpoint(config, print)
+    labels = tuple(checkpoint.state["labels"])
+    dataset = _clips_to_infer(config, options, labels)
+    output = options.infer_output_file
+    if output and not Path(output).absolute().parent.is_dir():
+        raise UserError(f"--infer_output_file: {output}: no such folder")
+    reporter = Reporter(None, is_chief=True)
+    model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter).model
+    checkpoints.assign(model.variables, checkpoint.model, "model")
+    predictions = inference.predict(
+        model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
+    )
+    if output:
+        predictions = inference.write_predictions(output, labels, predictions)
+    for prediction in predictions:
+        reporter.say(f"{prediction.path}: {prediction.label} ({prediction.probability:.3f})")
+    for path, reason in dataset.skipped.items():
+        reporter.say(f"{path}: skipped, {reason}")
+    return 0
+
+
+def _clips_to_infer(config: Config, options: RunOptions, labels: tuple[str, ...]) -> Dataset:
+    if options.clips:
+        return config.data_layers["infer"].open_clips(list(options.clips), labels)
+    if not config.data_layers["infer"].dataset_files:
+        raise UserError(
+            "nothing to infer: name audio files on the command line, or a manifest with "
+            "infer_params/data_layer_params/dataset_files"
+        )
+    return config.data_layers["infer"].open(training=False, seed=0)
+
+
+def _benchmark(config: Config, options: RunOptions) -> int:
+    """Time training steps, without writing anything."""
+    if options.bench_start >= options.bench_steps:
+        raise UserError(f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}")
+    datasets = session.open_datasets(config, ("train",), print if distributed.is_chief_process() else lambda line: None)
+    session.check_decoder(config, datasets["train"].labels)
+    workers = distributed.start(config.params.use_horovod)
+    reporter = Reporter(None, is_chief=workers.is_chief)
+    params = config.params.model_copy(update={"num_epochs": None, "max_steps": options.bench_steps})
+    trainer = Trainer(
+        config._replace(params=params), options.mode, workers, datasets, Path(config.params.logdir), reporter
+    )
+    trainer.broadcast()
+    seconds = trainer.time_steps(options.bench_start)
+    rows = trainer.sampler.rows_per_step
+    reporter.say(
+        f"benchmark: {options.bench_steps - options.bench_start} steps after {options.bench_start}, "
+        f"{seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
+    )
+    return 0
+
+
+def _test(config: Config) -> tuple[str, ...]:
+    return ("test",) if "test" in config.data_layers else ()
+
+
+def _log_surroundings(config: Config, reporter: Reporter) -> None:
+    """Add to the log what someone would need to know to repeat the run."""
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    )
+    reporter.log(f"command: {' '.join(sys.argv)}")
+    reporter.log(f"open_seq2seq {__version__}, git {git.stdout.strip() or 'none'}, Python {platform.python_version()}")
+    for name, value in config.params:
+        reporter.log(f"{name} = {value!r}")

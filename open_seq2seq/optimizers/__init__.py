@@ -1,0 +1,1 @@
+"""Optimizers, learning-rate policies and loss scales."""

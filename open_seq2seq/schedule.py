@@ -1,0 +1,31 @@
+"""How long a run is, and the learning rate of each step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.run_params import RunParams
+
+
+class Schedule(NamedTuple):
+    """Lengths in steps."""
+
+    steps_per_epoch: int
+    total: int
+
+    @classmethod
+    def of(cls, params: RunParams, sampler: Sampler) -> Schedule:
+        """Return the lengths of a run over the data that ``sampler`` shares."""
+        per_epoch = sampler.steps_per_epoch
+        return cls(per_epoch, params.max_steps or (params.num_epochs or 0) * per_epoch)
+
+    def learning_rate(self, policy: Any) -> Callable[[int], float]:
+        """Bind a policy's ``decay_steps`` and ``steps_per_epoch``, where it has them and the config is silent."""
+        given = policy.keywords
+        lengths = {"decay_steps": self.total - given.get("begin_decay_at", 0), "steps_per_epoch": self.steps_per_epoch}
+        accepted = inspect.signature(policy.func).parameters
+        bound = {name: value for name, value in lengths.items() if name in accepted and name not in given}
+        return lambda step: float(policy(step, **bound))

@@ -1,0 +1,165 @@
+"""What every mode begins with: datasets, logdir, model and checkpoint, in the order that loses nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from open_seq2seq import checkpoints, devices
+from open_seq2seq.checkpoints import Checkpoint
+from open_seq2seq.config import Config
+from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.distributed import Workers
+from open_seq2seq.errors import UserError
+from open_seq2seq.lazy import tf
+from open_seq2seq.reporting import Reporter
+
+LAST = "checkpoints"
+BEST = "best_models"
+SPLIT_NAMES = {"eval": "val", "test": "test"}  # section of a config -> name of the split in metrics
+
+
+class RunOptions(NamedTuple):
+    """The flags of run.py that are not parameters of the config."""
+
+    mode: str = "train"
+    continue_learning: bool = False
+    no_dir_check: bool = False
+    benchmark: bool = False
+    bench_steps: int = 20
+    bench_start: int = 10
+    enable_logs: bool = False
+    infer_output_file: str | None = None
+    clips: tuple[str, ...] = ()
+
+
+def open_datasets(config: Config, sections: tuple[str, ...], report: Any) -> dict[str, Dataset]:
+    """Open the datasets of some sections, before anything is written.
+
+    Raises:
+        UserError: one cannot be used, or they do not have the same labels.
+    """
+    datasets: dict[str, Dataset] = {}
+    for section in sections:
+        layer = config.data_layers[section]
+        datasets[section] = layer.open(training=section == "train", seed=config.params.random_seed)
+        _tell_about_clips(datasets[section], section, report)
+    first, *others = datasets.items()
+    for section, dataset in others:
+        if dataset.labels != first[1].labels:
+            raise UserError(f"{section}_params: its labels are not those of {first[0]}_params; use one labels file")
+    return datasets
+
+
+def _tell_about_clips(dataset: Dataset, section: str, report: Any) -> None:
+    report(f"{section}: {len(dataset)} clips, {len(dataset.labels)} labels")
+    if dataset.converted:
+        path, what = next(iter(dataset.converted.items()))
+        report(f"{section}: {len(dataset.converted)} files are converted to 16-bit mono, the first from {what}: {path}")
+    if dataset.skipped:
+        report(f"{section}: {len(dataset.skipped)} unusable files are skipped:")
+        for path, reason in dataset.skipped.items():
+            report(f"  {path}: {reason}")
+
+
+def check_decoder(config: Config, labels: tuple[str, ...]) -> None:
+    """Refuse a decoder whose output_dim contradicts the labels."""
+    output_dim = config.decoder.output_dim
+    if output_dim not in (None, len(labels)):
+        raise UserError(f"decoder_params/output_dim: {output_dim}, but the data has {len(labels)} labels; leave it out")
+
+
+def open_logdir(config: Config, options: RunOptions) -> Path:
+    """Check a training run's logdir and create it.
+
+    Raises:
+        UserError: it holds something and the run is not to continue, it holds nothing to continue from, or it cannot
+            be written.
+    """
+    logdir = Path(config.params.logdir)
+    has_files = logdir.is_dir() and any(logdir.iterdir())
+    if logdir.exists() and not logdir.is_dir():
+        raise UserError(f"logdir: {logdir} is a file; name a folder")
+    if not options.no_dir_check:
+        if has_files and not options.continue_learning:
+            raise UserError(
+                f"logdir: {logdir} is not empty; continue that run with --continue_learning, "
+                "or start another with --logdir=DIR"
+            )
+        if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
+            raise UserError(f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out")
+    try:
+        logdir.mkdir(parents=True, exist_ok=True)
+        probe = logdir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"logdir: cannot write to {logdir} ({error.strerror}); name another with --logdir=DIR"
+        ) from None
+    return logdir
+
+
+def find_checkpoint(config: Config, report: Any) -> Checkpoint:
+    """Load the checkpoint that eval and infer use: the newest, or the best if the config says so.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(config.params.logdir) / (BEST if config.params.restore_best_checkpoint else LAST)
+    checkpoint = checkpoints.load_newest(folder, report)
+    if checkpoint is None:
+        raise UserError(f"logdir: no checkpoint in {folder}; train first, with --mode=train_eval")
+    return checkpoint
+
+
+class Network(NamedTuple):
+    """A model and where its arithmetic happens."""
+
+    model: Any
+    policy: str
+
+
+def build_network(
+    config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter
+) -> Network:
+    """Take the device and build the model."""
+    has_gpu = devices.set_up(workers, config.params.random_seed)
+    policy = devices.dtype_policy(config.params.dtype, has_gpu)
+    if config.params.dtype == "mixed" and not has_gpu:
+        reporter.say("dtype: there is no GPU here, 'mixed' computes in bfloat16 instead of float16")
+    model = config.model.build(config.encoder, config.decoder, shape, n_labels, devices.layer_options(config, policy))
+    n_parameters = sum(int(v.shape.num_elements()) for v in (w.value for w in model.trainable_variables))
+    reporter.say(f"model: {n_parameters:,} trainable parameters, {policy}, {_devices(workers, has_gpu)}")
+    return Network(model, policy)
+
+
+def _devices(workers: Workers, has_gpu: bool) -> str:
+    kind = "GPU" if has_gpu else "CPU"
+    return f"{workers.size} {kind} processes" if workers.size > 1 else f"one {kind}"
+
+
+def frozen_variables(config: Config, model: Any) -> list[Any]:
+    """Return the trainable variables that `freeze_variables_regex` names.
+
+    Raises:
+        UserError: it is not a regular expression, or it matches all variables or none.
+    """
+    pattern = config.params.freeze_variables_regex
+    if pattern is None:
+        return []
+    try:
+        frozen = [v for v in model.trainable_variables if re.search(pattern, v.path)]
+    except re.error as error:
+        raise UserError(f"freeze_variables_regex: {pattern!r} is not a regular expression ({error})") from None
+    if len(frozen) in (0, len(model.trainable_variables)):
+        raise UserError(f"freeze_variables_regex: {pattern!r} matches {'all' if frozen else 'none'} of the variables")
+    return frozen
+
+
+def sync_statistics(model: Any, workers: Workers) -> None:
+    """Give BatchNorm's moving statistics the average over the workers: each has seen other clips."""
+    statistics = [v.value for v in model.non_trainable_variables if "float" in v.dtype]
+    for variable, value in zip(statistics, workers.average([tf.identity(v) for v in statistics]), strict=True):
+        variable.assign(value)

@@ -1,0 +1,34 @@
+"""The named tuples that travel between the parts; tf.data and tf.function carry them as they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Clips(NamedTuple):
+    """Waveforms and what was drawn for each, as the host hands them to the front end."""
+
+    waveforms: Any  # int16 [batch, samples], zeros after a clip's end
+    lengths: Any  # int32 [batch], samples
+    pitch: Any  # int32 [batch], index into `augment.pitch_grid`
+    stretch: Any  # float32 [batch], above 1 is faster
+    noise_gain: Any  # float32 [batch], standard deviation of the added noise
+    noise_start: Any  # int32 [batch], block of the noise table to start at
+    crop: Any  # float32 [batch] in [0, 1), place of the slice taken from a clip that is too long
+
+
+class Batch(NamedTuple):
+    """What a training step or an evaluation sees."""
+
+    features: Any  # float32 [batch, frames, features]
+    labels: Any  # int32 [batch]
+    weights: Any  # float32 [batch]; 0 for the rows that only fill the last batch
+
+
+class StepMetrics(NamedTuple):
+    """What one training step reports, already averaged over the workers; all scalars."""
+
+    loss: Any
+    gradient_norm: Any
+    loss_scale: Any
+    skipped: Any  # bool: the gradients were not finite, nothing was applied

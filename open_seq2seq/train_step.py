@@ -1,0 +1,100 @@
+"""One training step, readable top to bottom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from open_seq2seq.components import Loss
+from open_seq2seq.distributed import Workers
+from open_seq2seq.lazy import tf
+from open_seq2seq.optimizers.loss_scaling import LossScaler
+from open_seq2seq.structs import Batch, StepMetrics
+
+
+class TrainStep:
+    """Forward, loss and penalty, gradients, average over the workers, clip, apply, and the loss scale."""
+
+    def __init__(
+        self,
+        model: Any,
+        loss: Loss,
+        optimizer: Any,
+        scaler: LossScaler,
+        workers: Workers,
+        *,
+        frozen: list[Any] | None = None,
+        max_grad_norm: float | None = None,
+        use_xla_jit: bool = False,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            model: a Keras model from features to logits.
+            loss: gives the loss of each clip.
+            optimizer: a Keras optimizer, already built on the variables that are trained.
+            scaler: gives the factor of the loss.
+            workers: average the gradients.
+            frozen: trainable variables of the model that stay as they are.
+            max_grad_norm: longer gradients are scaled to this global norm.
+            use_xla_jit: compile forward and backward pass.
+        """
+        self._model = model
+        self._loss = loss
+        self._optimizer = optimizer
+        self._scaler = scaler
+        self._workers = workers
+        self._max_grad_norm = max_grad_norm
+        self._variables = trained_variables(model, frozen or [])
+        self._backward = tf.function(self._gradients, jit_compile=use_xla_jit or None, autograph=False)
+        self._step = tf.function(self._run, autograph=False)
+
+    def __call__(self, batches: tuple[Batch, ...], learning_rate: float, stop: bool = False) -> tuple[StepMetrics, Any]:
+        """Take one step on ``iter_size`` batches.
+
+        Returns:
+            the metrics, and whether ``stop`` was set on any worker: so that all of them stop at the same step.
+        """
+        return self._step(batches, tf.constant(learning_rate, tf.float32), tf.constant(float(stop)))
+
+    def _gradients(self, batch: Batch) -> tuple[Any, list[Any]]:
+        """Return the loss and the gradients of the scaled, penalized loss."""
+        with tf.GradientTape() as tape:
+            logits = self._model(batch.features, training=True)
+            loss = tf.reduce_mean(self._loss(logits, batch) * batch.weights)
+            penalty = tf.add_n(self._model.losses) if self._model.losses else 0.0
+            scaled_loss = (loss + penalty) * self._scaler.value
+        return loss, tape.gradient(scaled_loss, [v.value for v in self._variables])
+
+    def _run(self, batches: tuple[Batch, ...], learning_rate: Any, stop: Any) -> tuple[StepMetrics, Any]:
+        statistics = [v.value for v in self._model.non_trainable_variables if "float" in v.dtype]
+        before = [tf.identity(value) for value in statistics]
+
+        losses, parts = zip(*map(self._backward, batches), strict=True)
+        sums = [tf.add_n(same_variable) / len(batches) for same_variable in zip(*parts, strict=True)]
+        # the only distributed line; the loss and the wish to stop travel with the gradients
+        *averages, loss, stop = self._workers.average([*sums, tf.add_n(losses) / len(batches), stop])
+        gradients = [average / self._scaler.value for average in averages]
+
+        norm = tf.linalg.global_norm(gradients)
+        is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        if self._max_grad_norm is not None:
+            shrink = tf.minimum(1.0, self._max_grad_norm / tf.maximum(norm, 1e-12))
+            gradients = [gradient * shrink for gradient in gradients]
+
+        def apply() -> None:
+            self._optimizer.learning_rate.assign(learning_rate)
+            self._optimizer.apply(gradients, self._variables)
+
+        tf.cond(is_finite, apply, lambda: None)
+        # the forward pass has updated BatchNorm's statistics already: put them back if it was not finite
+        for value, old in zip(statistics, before, strict=True):
+            value.assign(tf.where(is_finite, value, old))
+        metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite)
+        self._scaler.update(is_finite)
+        return metrics, stop > 0.0
+
+
+def trained_variables(model: Any, frozen: list[Any]) -> list[Any]:
+    """Return the variables that training changes."""
+    frozen_ids = {id(variable) for variable in frozen}
+    return [variable for variable in model.trainable_variables if id(variable) not in frozen_ids]

@@ -1,0 +1,216 @@
+"""Training: epochs, checkpoints and evaluations around the step."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from open_seq2seq import checkpoints, session
+from open_seq2seq.checkpoints import Checkpoint
+from open_seq2seq.config import Config
+from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.distributed import Workers
+from open_seq2seq.errors import UserError
+from open_seq2seq.evaluation import Evaluation, Evaluator
+from open_seq2seq.progress import Progress, Speed
+from open_seq2seq.reporting import Reporter
+from open_seq2seq.schedule import Schedule
+from open_seq2seq.stop_request import StopRequest
+from open_seq2seq.structs import Batch
+from open_seq2seq.train_step import TrainStep, trained_variables
+
+
+class Trainer:
+    """One training run: its state, and what is done with it."""
+
+    def __init__(
+        self,
+        config: Config,
+        mode: str,
+        workers: Workers,
+        datasets: dict[str, Dataset],
+        logdir: Path,
+        reporter: Reporter,
+    ) -> None:
+        p = self.params = config.params
+        self.config, self.mode, self.workers = config, mode, workers
+        self.datasets, self.logdir, self.reporter = datasets, logdir, reporter
+        self.data = datasets["train"]
+        self.sampler = Sampler(len(self.data), p.batch_size_per_gpu, p.iter_size, workers.rank, workers.size)
+        self.schedule = Schedule.of(p, self.sampler)
+        self.learning_rate = self.schedule.learning_rate(config.lr_policy)
+
+        self.model = session.build_network(config, workers, self.data.shape, len(self.data.labels), reporter).model
+        frozen = session.frozen_variables(config, self.model)
+        self.optimizer = config.optimizer.create()
+        self.optimizer.build(trained_variables(self.model, frozen))
+        self.scaler = config.loss_scaling.create()  # type: ignore[attr-defined]
+        self.train_step = TrainStep(
+            self.model,
+            config.loss,
+            self.optimizer,
+            self.scaler,
+            workers,
+            frozen=frozen,
+            max_grad_norm=p.max_grad_norm,
+            use_xla_jit=p.use_xla_jit,
+        )
+        self.evaluator = Evaluator(self.model, config.loss, workers)
+        self.step = 0
+        self.best_top1 = -1.0
+
+    def restore(self) -> None:
+        """Go on from the newest checkpoint if there is one, and give all workers the chief's values."""
+        checkpoint = (
+            checkpoints.load_newest(self.logdir / session.LAST, self.reporter.say) if self.workers.is_chief else None
+        )
+        if checkpoint is not None:
+            if tuple(checkpoint.state["labels"]) != self.data.labels:
+                raise UserError(
+                    f"logdir: {self.logdir} was trained on other labels: {', '.join(checkpoint.state['labels'])}"
+                )
+            checkpoints.assign(self.model.variables, checkpoint.model, "model")
+            checkpoints.assign(self._training_variables(), checkpoint.training, "optimizer")
+            best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
+            self.step = checkpoint.step
+            self.best_top1 = max(c.state["best_top1"] for c in (checkpoint, best) if c is not None)
+            self.reporter.say(f"continuing from step {self.step}")
+        self.step, self.best_top1 = self.workers.broadcast_object((self.step, self.best_top1))
+        self.broadcast()
+
+    def broadcast(self) -> None:
+        """Give all workers the chief's variables."""
+        self.workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
+        self.workers.broadcast(self.scaler.variables)
+
+    def time_steps(self, n_warm: int) -> float:
+        """Train without saving anything and return the seconds of a step, leaving out the first ``n_warm``."""
+        started = 0.0
+        for batches in self._batches():
+            if self.step == n_warm:
+                started = time.monotonic()
+            metrics, _ = self.train_step(batches, self.learning_rate(self.step))
+            metrics.loss.numpy()  # wait for it
+            self.step += 1
+        return (time.monotonic() - started) / (self.step - n_warm)
+
+    def run(self) -> int:
+        """Train to the end, or until a signal; return the exit status."""
+        total = self.schedule.total
+        self.reporter.say(
+            f"training: steps {self.step} to {total}, {self.schedule.steps_per_epoch} an epoch, "
+            f"{self.sampler.rows_per_step} clips a step"
+        )
+        with StopRequest() as request:
+            self.reporter.start_bar(total, self.step)
+            speed = Speed(self.sampler.rows_per_step)
+            progress = Progress(self.params, self.schedule, self.model, self.reporter, speed)
+            n_skipped = 0
+            for batches in self._batches():
+                rate = self.learning_rate(self.step)
+                metrics, stop = self.train_step(batches, rate, request.is_set)
+                self.step += 1
+                n_skipped = n_skipped + 1 if metrics.skipped else 0
+                speed.count()
+                if self.workers.is_chief:
+                    progress.report(self.step, metrics, rate, batches[0], self.data.labels)
+                if n_skipped >= self.params.max_skipped_steps:
+                    raise UserError(
+                        f"training diverged: the gradients of the last {n_skipped} steps were not finite; lower the "
+                        "learning rate or the loss scale, or look at the data. The last checkpoint is intact"
+                    )
+                if stop:
+                    return self._stop(request)
+                with speed.paused():
+                    self._save_and_evaluate(is_last=self.step == total)
+        return 0
+
+    def evaluate(self, section: str) -> Evaluation:
+        """Evaluate a section's data with the model as it is."""
+        session.sync_statistics(self.model, self.workers)
+        p = self.params
+        found = self.evaluator.evaluate(self.datasets[section], p.eval_batch_size_per_gpu or p.batch_size_per_gpu)
+        self.reporter.record_evaluation(
+            found,
+            mode=self.mode,
+            split=session.SPLIT_NAMES[section],
+            step=self.step,
+            epoch=self.step / self.schedule.steps_per_epoch,
+            version=p.dataset_version,
+        )
+        return found
+
+    def finish(self) -> None:
+        """After the last step: the evaluations that ``--mode=eval`` would give, with the weights it would take."""
+        if self.params.restore_best_checkpoint:
+            self.reporter.say(f"best checkpoint: validation accuracy {self.best_top1:.2%}")
+            if self.workers.is_chief:
+                checkpoint = session.find_checkpoint(self.config, self.reporter.say)
+                checkpoints.assign(self.model.variables, checkpoint.model, "model")
+                self.step = checkpoint.step
+            self.step = self.workers.broadcast_object(self.step)
+            self.workers.broadcast([v.value for v in self.model.variables])
+            self.evaluate("eval")
+        if "test" in self.datasets:
+            self.evaluate("test")
+        self.reporter.say(f"checkpoints and logs: {self.logdir.resolve()}")
+
+    def _batches(self) -> Iterator[tuple[Batch, ...]]:
+        """Yield the batches of all steps that are left, epoch after epoch."""
+        shuffle = self.config.data_layers["train"].shuffle
+        step, per_epoch = self.step, self.schedule.steps_per_epoch
+        while step < self.schedule.total:
+            epoch, first = divmod(step, per_epoch)
+            plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle)
+            for batches in self.data.batches(plan, epoch, first):
+                yield batches
+                step += 1
+                if step == self.schedule.total:
+                    return
+
+    def _save_and_evaluate(self, *, is_last: bool) -> None:
+        p, per_epoch = self.params, self.schedule.steps_per_epoch
+        # evaluation first: the checkpoint then knows the best accuracy so far
+        if "eval" in self.datasets and (is_last or self.step % (p.eval_steps or per_epoch) == 0):
+            found = self.evaluate("eval")
+            if found.top1 > self.best_top1:
+                self.best_top1 = found.top1
+                self._save(session.BEST, 1)
+        if is_last or self.step % (p.save_checkpoint_steps or per_epoch) == 0:
+            self._save(session.LAST, p.num_checkpoints)
+
+    def _save(self, folder: str, keep: int) -> None:
+        session.sync_statistics(self.model, self.workers)
+        if not self.workers.is_chief:
+            return
+        checkpoint = Checkpoint(
+            model=checkpoints.named_values(self.model.variables),
+            training=checkpoints.named_values(self._training_variables()),
+            state={
+                "step": self.step,
+                "epoch": self.step / self.schedule.steps_per_epoch,
+                "best_top1": self.best_top1,
+                "labels": list(self.data.labels),
+                "dataset_version": self.params.dataset_version,
+            },
+        )
+        try:
+            path = checkpoints.save(self.logdir / folder, checkpoint, keep)
+        except OSError as error:
+            raise UserError(
+                f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror}); "
+                "earlier ones are intact"
+            ) from None
+        self.reporter.log(f"saved {path}")
+
+    def _training_variables(self) -> list[Any]:
+        return [*self.optimizer.variables, *self.scaler.variables]
+
+    def _stop(self, request: StopRequest) -> int:
+        self._save(session.LAST, self.params.num_checkpoints)
+        self.reporter.say(f"stopped after step {self.step}; the checkpoint is saved, go on with --continue_learning")
+        return 128 + (request.signal or signal.SIGINT)
