@@ -23,6 +23,7 @@ setup(
     install_requires=[
         "espeakng-loader>=0.2.4,<0.3",
         "keras>=3.10,<4",
+        "lazy_loader>=0.4,<1",
         "librosa>=0.11,<0.12",
         "numpy>=2.0,<3",
         "pandas>=2.2,<4",

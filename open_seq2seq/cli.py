@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
                 raise UserError(f"{name}: expected a value, as in {name}=VALUE")
             value = rest.pop(0)
         overrides[name.removeprefix("--")] = value
-    args = parser.parse_args(mine)
+    args = parser.parse_intermixed_args(mine)
     if args.clips and args.mode != "infer":
         parser.error(f"{args.clips[0]}: audio files are for --mode=infer only")
     if args.use_xla_jit:

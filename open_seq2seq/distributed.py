@@ -57,13 +57,17 @@ class Workers(NamedTuple):
 
 
 def launched_size() -> int:
-    """Return how many processes the launcher started, 1 without one."""
-    return int(os.environ.get("HOROVOD_SIZE", "1"))
+    """Return how many processes the launcher (horovodrun or mpirun) started, 1 without one."""
+    return int(_from_launcher("SIZE", "1"))
 
 
 def is_chief_process() -> bool:
     """Tell whether this process is the first one of its launcher, before Horovod is up."""
-    return os.environ.get("HOROVOD_RANK", "0") == "0"
+    return _from_launcher("RANK", "0") == "0"
+
+
+def _from_launcher(name: str, default: str) -> str:
+    return os.environ.get(f"HOROVOD_{name}") or os.environ.get(f"OMPI_COMM_WORLD_{name}") or default
 
 
 def check(use_horovod: bool | None, num_gpus: int) -> None:

@@ -66,7 +66,7 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     try:
         for message in messages:
             reporter.say(message)
-        model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter).model
+        model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
         checkpoints.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:
@@ -96,7 +96,7 @@ def _infer(config: Config, options: RunOptions) -> int:
     if output and not Path(output).absolute().parent.is_dir():
         raise UserError(f"--infer_output_file: {output}: no such folder")
     reporter = Reporter(None, is_chief=True)
-    model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter).model
+    model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter)
     checkpoints.assign(model.variables, checkpoint.model, "model")
     predictions = inference.predict(
         model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu

@@ -45,7 +45,7 @@ class RunParams(Params):
     )
     num_gpus: int = Field(default=1, ge=0, description="Kept for OpenSeq2Seq's configs; above 1 it needs Horovod.")
     dtype: Literal["float32", "mixed", "mixed_bfloat16"] = Field(
-        default="float32", description="'mixed' is float16 with float32 master weights; on a CPU it is bfloat16."
+        default="float32", description="'mixed': float16 with float32 master weights; on a CPU bfloat16 if it has it."
     )
     loss_scaling: float | Literal["Backoff"] = Field(
         default=1.0, description="Factor of the loss in mixed precision, or how it adapts."

@@ -114,25 +114,16 @@ def find_checkpoint(config: Config, report: Any) -> Checkpoint:
     return checkpoint
 
 
-class Network(NamedTuple):
-    """A model and where its arithmetic happens."""
-
-    model: Any
-    policy: str
-
-
-def build_network(
-    config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter
-) -> Network:
-    """Take the device and build the model."""
+def build_network(config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter) -> Any:
+    """Take the device and return the model, a Keras one from images to logits."""
     has_gpu = devices.set_up(workers, config.params.random_seed)
-    policy = devices.dtype_policy(config.params.dtype, has_gpu)
-    if config.params.dtype == "mixed" and not has_gpu:
-        reporter.say("dtype: there is no GPU here, 'mixed' computes in bfloat16 instead of float16")
+    policy, notice = devices.dtype_policy(config.params.dtype, has_gpu)
+    if notice:
+        reporter.say(notice)
     model = config.model.build(config.encoder, config.decoder, shape, n_labels, devices.layer_options(config, policy))
     n_parameters = sum(int(v.shape.num_elements()) for v in (w.value for w in model.trainable_variables))
     reporter.say(f"model: {n_parameters:,} trainable parameters, {policy}, {_devices(workers, has_gpu)}")
-    return Network(model, policy)
+    return model
 
 
 def _devices(workers: Workers, has_gpu: bool) -> str:

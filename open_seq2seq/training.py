@@ -44,7 +44,7 @@ class Trainer:
         self.schedule = Schedule.of(p, self.sampler)
         self.learning_rate = self.schedule.learning_rate(config.lr_policy)
 
-        self.model = session.build_network(config, workers, self.data.shape, len(self.data.labels), reporter).model
+        self.model = session.build_network(config, workers, self.data.shape, len(self.data.labels), reporter)
         frozen = session.frozen_variables(config, self.model)
         self.optimizer = config.optimizer.create()
         self.optimizer.build(trained_variables(self.model, frozen))
@@ -146,7 +146,7 @@ class Trainer:
 
     def finish(self) -> None:
         """After the last step: the evaluations that ``--mode=eval`` would give, with the weights it would take."""
-        if self.params.restore_best_checkpoint:
+        if self.params.restore_best_checkpoint and "eval" in self.datasets:
             self.reporter.say(f"best checkpoint: validation accuracy {self.best_top1:.2%}")
             if self.workers.is_chief:
                 checkpoint = session.find_checkpoint(self.config, self.reporter.say)

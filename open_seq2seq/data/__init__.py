@@ -1,5 +1,8 @@
 """Data: from audio files to batches of log-mel images."""
 
-from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
+import lazy_loader
 
-__all__ = ["SpeechCommandsDataLayer"]
+# lazily: the preprocessing script needs this package, and none of what the data layer imports
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"speech_commands": ["SpeechCommandsDataLayer"]}
+)

@@ -26,7 +26,7 @@ class LibrosaEngine:
         Returns:
             float32 [audio_length, n_mels].
         """
-        from librosa import effects, feature  # takes a second; only this engine needs it
+        from librosa import effects, feature  # type: ignore[attr-defined]  # a second to import; only needed here
 
         p = self.params
         waveform = samples.astype(np.float32) / 32768.0

@@ -1,0 +1,1 @@
+"""Make the manifests that training reads; `prepare` tells the steps in order."""

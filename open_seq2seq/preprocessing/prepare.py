@@ -1,0 +1,169 @@
+"""Make the manifests of one dataset version: scan, split, draw unknown, cut silence, balance, write."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
+from open_seq2seq.data.manifests import write_labels, write_manifest
+from open_seq2seq.errors import UserError
+from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
+from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
+from open_seq2seq.preprocessing.silence import find_noise, write_silence
+from open_seq2seq.preprocessing.splits import (
+    SPLITS,
+    refuse_crossing_speakers,
+    refuse_empty_splits,
+    split_officially,
+    split_randomly,
+)
+from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals
+
+log = logging.getLogger(__name__)
+
+
+class Settings(NamedTuple):
+    """What the user asked for; ``command`` is kept in the summary."""
+
+    data_dir: Path
+    output_dir: Path
+    version: str
+    labels: tuple[str, ...]
+    split: str = "official"
+    seed: int = 0
+    balance: bool = True
+    command: str = ""
+
+
+def prepare(settings: Settings, console: Console) -> None:
+    """Write manifests, labels, silence clips and summary to ``settings.output_dir`` and show the counts.
+
+    Nothing is in place before all of it is written; the same settings and files give the same bytes.
+
+    Raises:
+        UserError: the dataset does not serve the version, or the output cannot be written.
+    """
+    rng = np.random.default_rng(settings.seed)
+    clips, split_rule = _split_clips(settings, rng)
+    n_beside = rows_beside_keywords(_keyword_rows(clips, settings.labels), len(keywords_of(settings.labels)))
+    if UNKNOWN in settings.labels:
+        clips = _draw_unknown(clips, settings.labels.index(UNKNOWN), n_beside, rng)
+    noise = find_noise(settings.data_dir) if SILENCE in settings.labels else []
+    try:
+        settings.output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{settings.version}-", dir=settings.output_dir) as folder:
+            new, old = Path(folder) / "new", Path(folder) / "old"
+            new.mkdir()
+            old.mkdir()
+            rows = clips.assign(path=_prefix(settings) + clips["path"])
+            if noise:
+                silence_dir = f"{settings.version}-silence"
+                written = write_silence(noise, n_beside, new / silence_dir, rng)
+                label = settings.labels.index(SILENCE)
+                rows = pd.concat([rows, _silence_rows(written, label, silence_dir)], ignore_index=True)
+            rows = _in_order(rows, settings.balance, rng)
+            counts, total = count_rows(rows, settings.labels), totals(rows)
+            for split in SPLITS:
+                write_manifest(new / f"{settings.version}-{split}.csv", rows[rows["split"] == split])
+            write_labels(new / f"{settings.version}-labels.txt", settings.labels)
+            counts.to_csv(new / f"{settings.version}-summary.csv", index=False, lineterminator="\n")
+            about = _about(settings, split_rule) | total
+            (new / f"{settings.version}-summary.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            put_in_place(new, settings.output_dir, old)
+    except OSError as error:
+        raise UserError(
+            f"--output_dir {settings.output_dir}: cannot write there ({error.strerror or error}); "
+            "earlier manifests are as they were; make room, or choose a folder that you may write to"
+        ) from None
+    print_summary(counts, total, f"{settings.version} ({split_rule})", console)
+    console.print(f"written to {settings.output_dir}", markup=False, highlight=False, soft_wrap=True)
+
+
+def put_in_place(new: Path, destination: Path, old: Path) -> None:
+    """Move everything in ``new`` to ``destination``, what stood there to ``old``; undo all of it if one move fails."""
+    names = sorted(path.name for path in new.iterdir())
+    try:
+        for name in names:
+            if (destination / name).exists():
+                os.rename(destination / name, old / name)
+            os.rename(new / name, destination / name)
+    except BaseException:  # Ctrl-C as well
+        for name in names:
+            if not (new / name).exists():
+                os.rename(destination / name, new / name)
+            if (old / name).exists():
+                os.rename(old / name, destination / name)
+        raise
+
+
+def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
+    """Return the labelled clips of the version, each with its split, and the rule that gave it."""
+    clips = scan_clips(settings.data_dir)
+    if settings.split == "official":
+        split, rule = split_officially(clips, settings.data_dir)
+    else:
+        split, rule = split_randomly(clips, rng), "random 80-10-10 per word"
+    clips = select_words(clips.assign(split=split), settings.version, settings.labels)
+    if settings.split == "official":
+        refuse_crossing_speakers(clips)
+    refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels))
+    return clips, rule
+
+
+def _keyword_rows(clips: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
+    return clips[clips["word"].isin(keywords_of(labels))]
+
+
+def _draw_unknown(clips: pd.DataFrame, unknown: int, n_rows: dict[str, int], rng: np.random.Generator) -> pd.DataFrame:
+    """Keep of the rows labelled ``unknown`` as many in each split as ``n_rows`` says."""
+    drawn = []
+    for split in SPLITS:
+        rows = clips[(clips["label"] == unknown) & (clips["split"] == split)]
+        if len(rows) < n_rows[split]:
+            log.warning("split %r: %d clips for unknown, fewer than the %d wanted", split, len(rows), n_rows[split])
+        drawn.append(draw_evenly(rows, n_rows[split], rng))
+    return pd.concat([clips[clips["label"] != unknown], *drawn], ignore_index=True)
+
+
+def _silence_rows(written: dict[str, list[str]], label: int, folder: str) -> pd.DataFrame:
+    rows = [(label, SILENCE, "", f"{folder}/{path}", split) for split in SPLITS for path in written[split]]
+    return pd.DataFrame(rows, columns=["label", "word", "speaker", "path", "split"])
+
+
+def _in_order(rows: pd.DataFrame, balance: bool, rng: np.random.Generator) -> pd.DataFrame:
+    """Sort the rows by label and path and, where asked, duplicate training rows."""
+    rows = rows.sort_values(["label", "path"], ignore_index=True)
+    in_train = rows["split"] == "train"
+    train = balance_classes(rows[in_train], rng) if balance else rows[in_train]
+    return pd.concat([train, rows[~in_train]], ignore_index=True)
+
+
+def _prefix(settings: Settings) -> str:
+    """Return what goes before a clip's path: nothing absolute where the dataset can move with its manifests."""
+    data_dir, output_dir = settings.data_dir.resolve(), settings.output_dir.resolve()
+    if not data_dir.is_relative_to(output_dir):
+        return f"{data_dir.as_posix()}/"
+    inside = data_dir.relative_to(output_dir).as_posix()
+    return "" if inside == "." else f"{inside}/"
+
+
+def _about(settings: Settings, split_rule: str) -> dict[str, object]:
+    return {
+        "command": settings.command,
+        "dataset_version": settings.version,
+        "labels": settings.labels,
+        "data_dir": str(settings.data_dir),
+        "split": settings.split,
+        "split_rule": split_rule,
+        "seed": settings.seed,
+        "balanced": settings.balance,
+    }

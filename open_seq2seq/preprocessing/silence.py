@@ -1,0 +1,148 @@
+"""Cut the clips of the label silence from the dataset's background noise."""
+
+from __future__ import annotations
+
+import logging
+import wave
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+
+from open_seq2seq.errors import UserError
+from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
+from open_seq2seq.preprocessing.splits import SPLITS
+
+NOISE_FOLDER = "_background_noise_"
+SAMPLE_RATE = 16000
+CLIP_SAMPLES = SAMPLE_RATE  # one second, as the clips of the dataset
+
+# Each split has a stretch of every noise file to itself, so that no noise heard in training is tested.
+_STRETCH_TENTHS = {"train": (0, 8), "val": (8, 9), "test": (9, 10)}
+
+log = logging.getLogger(__name__)
+
+
+class NoiseFile(NamedTuple):
+    """A noise file and its length in samples at 16 kHz."""
+
+    path: Path
+    n_samples: int
+
+    def stretch(self, split: str) -> tuple[int, int]:
+        """Return first sample and end of the stretch that serves ``split``."""
+        first, end = _STRETCH_TENTHS[split]
+        return self.n_samples * first // 10, self.n_samples * end // 10
+
+    def serves(self, split: str) -> bool:
+        """Tell whether the stretch for ``split`` holds a clip."""
+        first, end = self.stretch(split)
+        return end - first >= CLIP_SAMPLES
+
+
+def find_noise(data_dir: Path) -> list[NoiseFile]:
+    """List the noise files in ``data_dir/_background_noise_``, reading only their headers.
+
+    Files that cannot be read are passed over with a warning.
+
+    Raises:
+        UserError: the folder is missing, or no file in it is long enough for one of the splits.
+    """
+    folder = data_dir / NOISE_FOLDER
+    remedy = (
+        f"silence needs noise: put recordings (.wav or .flac) of at least 10 s into {folder}, as the published archive "
+        "does, or choose a version without silence (--dataset_version v1-30 or v2)"
+    )
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; {remedy}")
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."]
+    files = [file for file in map(_open, found) if file]
+    for split in SPLITS:
+        if not any(file.serves(split) for file in files):
+            lengths = listed(f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files)
+            raise UserError(
+                f"{folder}: no noise file is long enough to give {split!r} a stretch of 1 s to itself "
+                f"({lengths or 'no readable files'}); {remedy}"
+            )
+    short = [file.path.name for file in files if not all(map(file.serves, SPLITS))]
+    if short:
+        log.warning("noise files under 10 s, which do not serve every split: %s", listed(short))
+    return files
+
+
+def write_silence(
+    files: list[NoiseFile], n_clips: dict[str, int], folder: Path, rng: np.random.Generator
+) -> dict[str, list[str]]:
+    """Write clips of one second, 16 kHz mono PCM16, to ``folder/<split>/``.
+
+    The clips of a split come from its files in turn, at random places of its stretch, at a random gain in [0, 1).
+
+    Args:
+        files: what `find_noise` returned.
+        n_clips: how many clips each split gets.
+        folder: the folder to make.
+        rng: decides places and gains.
+
+    Returns:
+        for each split the paths written, relative to ``folder``.
+
+    Raises:
+        UserError: a noise file is damaged.
+        OSError: a clip cannot be written.
+    """
+    for split in SPLITS:
+        (folder / split).mkdir(parents=True)
+    written: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for file in files:  # each is read once, and only one is in memory
+        noise = _read_noise(file)
+        for split in SPLITS:
+            serving = [other for other in files if other.serves(split)]
+            if file not in serving:
+                continue
+            first, end = file.stretch(split)
+            for i in range(serving.index(file), n_clips[split], len(serving)):
+                start = rng.integers(first, end - CLIP_SAMPLES, endpoint=True)
+                clip = noise[start : start + CLIP_SAMPLES] * rng.uniform(0, 1)
+                name = f"{split}/silence_{i:06d}.wav"
+                _write_wav(folder / name, clip)
+                written[split].append(name)
+    return {split: sorted(names) for split, names in written.items()}
+
+
+def _open(path: Path) -> NoiseFile | None:
+    try:
+        header = soundfile.info(path)
+    except soundfile.SoundFileError as error:
+        log.warning("%s: passed over, it cannot be read as audio (%s)", path, error)
+        return None
+    return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
+
+
+def _read_noise(file: NoiseFile) -> np.ndarray:
+    """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
+    try:
+        noise, sample_rate = soundfile.read(file.path, dtype="float32", always_2d=True)  # [samples, channels]
+    except soundfile.SoundFileError as error:
+        raise UserError(f"{file.path}: the noise file is damaged ({error}); mend or delete it") from None
+    if sample_rate != SAMPLE_RATE or noise.shape[1] != 1:
+        log.warning("%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, noise.shape[1])
+    mono = noise.mean(axis=1)
+    if sample_rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
+    if len(mono) < file.n_samples or not np.isfinite(mono).all():
+        raise UserError(
+            f"{file.path}: the noise file is damaged, expected {file.n_samples} finite samples at 16 kHz; "
+            "mend or delete it"
+        )
+    return mono
+
+
+def _write_wav(path: Path, samples: np.ndarray) -> None:
+    """Write mono PCM16; `soundfile` would not say that the disk is full."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.rint(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes())

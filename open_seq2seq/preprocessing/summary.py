@@ -1,0 +1,64 @@
+"""Say what the manifests hold: counts per label and split, speakers, copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from open_seq2seq.preprocessing.splits import SPLITS, crossing_speakers
+
+
+def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
+    """Count the rows of each label in each split.
+
+    Args:
+        rows: all rows of all manifests: ``label``, ``split``, ``speaker`` ("" for silence), ``path``.
+        labels: the names of the labels in index order.
+
+    Returns:
+        a table with a row for each label and split and columns ``label``, ``split``, ``rows``, ``copies`` (rows that
+        repeat an earlier one) and ``speakers``.
+    """
+    counted = []
+    for i, label in enumerate(labels):
+        for split in SPLITS:
+            chosen = rows[(rows["label"] == i) & (rows["split"] == split)]
+            n_copies = int(chosen["path"].duplicated().sum())
+            counted.append((label, split, len(chosen), n_copies, _n_speakers(chosen)))
+    return pd.DataFrame(counted, columns=["label", "split", "rows", "copies", "speakers"])
+
+
+def totals(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return rows, copies and speakers of each split, and how many speakers are in more than one."""
+    of_split = {split: rows[rows["split"] == split] for split in SPLITS}
+    return {
+        "rows": {split: len(chosen) for split, chosen in of_split.items()},
+        "copies": {split: int(chosen["path"].duplicated().sum()) for split, chosen in of_split.items()},
+        "speakers": {split: _n_speakers(chosen) for split, chosen in of_split.items()},
+        "speakers_in_several_splits": len(crossing_speakers(rows[rows["speaker"] != ""])),
+    }
+
+
+def print_summary(counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console) -> None:
+    """Show the counts as a table, one line a label."""
+    table = Table("label", title=title)
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    table.add_column("copies in train", justify="right")
+    by_label = counts.set_index(["label", "split"])
+    for label in counts["label"].unique():
+        n_rows = [str(by_label.loc[(label, split), "rows"]) for split in SPLITS]
+        table.add_row(escape(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
+    table.add_section()
+    table.add_row("all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"]))
+    table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
+    console.print(table)
+    console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False)
+
+
+def _n_speakers(rows: pd.DataFrame) -> int:
+    return rows.loc[rows["speaker"] != "", "speaker"].nunique()

@@ -1,0 +1,164 @@
+"""Makes a synthetic data set on disk, in the layout of the Speech Commands archives."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from open_seq2seq.errors import UserError
+from open_seq2seq.synthetic import workers
+from open_seq2seq.synthetic.noise import NOISE_KINDS
+from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
+from open_seq2seq.synthetic.speakers import Speaker
+
+_BATCH = 64  # clips in a task
+_N_TALKERS = 24
+_LIST_OF_SPLIT = {"val": "validation_list.txt", "test": "testing_list.txt"}
+
+_README = """\
+Synthetic speech in the layout of Google's Speech Commands data set
+===================================================================
+
+No person speaks here and none of the recordings is Google's: every word was said by the formant synthesiser
+espeak-ng and mixed with generated noise by scripts/make_synthetic_speech_commands.py of OpenSeq2Seq. It is meant for
+trying out training and evaluation without a download. An accuracy on these clips says nothing about human speech.
+
+Words: {words}
+Clips per word: {clips_per_word}
+Seed: {seed}
+
+The splits follow the official rule (SHA-1 of the speaker's name, 10 % validation, 10 % testing), and no voice of
+espeak-ng speaks in two splits. _background_noise_ holds generated noises, a minute each.
+"""
+
+
+def make_dataset(
+    output_dir: Path,
+    words: Sequence[str],
+    clips_per_word: int,
+    seed: int = 0,
+    n_jobs: int = 0,
+    on_progress: Callable[[int], None] = lambda n_clips: None,
+) -> int:
+    """Write ``clips_per_word`` clips of every word, the background noises and the split lists.
+
+    The same arguments give the same bytes, whatever ``n_jobs`` is. The folder appears whole at the end; until then
+    the files are in ``<output_dir>.partial``, which an error or Ctrl-C removes.
+
+    Args:
+        output_dir: where; must not exist or be empty.
+        words: what is said, each plain letters a to z.
+        clips_per_word: at least `MIN_CLIPS_PER_WORD`; about a tenth go to each of validation and testing.
+        seed: chooses speakers, noises and everything else that is random; 0 or more.
+        n_jobs: processes that record; 0 stands for one per core.
+        on_progress: called with the number of clips each time that some are done.
+
+    Returns:
+        the number of clips.
+
+    Raises:
+        UserError: a bad argument, ``output_dir`` is not empty or cannot be written, or espeak-ng is missing.
+    """
+    _check(words, clips_per_word, seed, n_jobs)
+    clips = plan_clips(words, clips_per_word, seed)
+    with _partial_folder(output_dir) as folder:
+        for name in (*words, "_background_noise_"):
+            (folder / name).mkdir()
+        _write_sounds(folder, clips, seed, n_jobs or _n_cores(), on_progress)
+        for split, list_name in _LIST_OF_SPLIT.items():
+            paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
+            (folder / list_name).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n")
+        readme = _README.format(words=" ".join(words), clips_per_word=clips_per_word, seed=seed)
+        (folder / "README.md").write_text(readme, encoding="utf-8", newline="\n")
+    return len(clips)
+
+
+def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) -> None:
+    if not words:
+        raise UserError("words: none given, expected one or more such as yes,no")
+    for word in words:
+        if not (word.isascii() and word.isalpha() and word.islower()):
+            raise UserError(f"words: {word!r} is not plain letters a to z; give such as yes,no, lower case, no spaces")
+    if len(set(words)) < len(words):
+        raise UserError(f"words: {next(word for word in words if words.count(word) > 1)!r} stands there twice")
+    if clips_per_word < MIN_CLIPS_PER_WORD:
+        raise UserError(
+            f"clips_per_word: {clips_per_word}, expected {MIN_CLIPS_PER_WORD} or more, at least one for each split"
+        )
+    if seed < 0:
+        raise UserError(f"seed: {seed}, expected 0 or more")
+    if n_jobs < 0:
+        raise UserError(f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core")
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _partial_folder(output_dir: Path) -> Iterator[Path]:
+    """Give a folder to write into that becomes ``output_dir`` if all goes well and vanishes if not."""
+    output_dir = output_dir.expanduser().resolve()
+    partial = output_dir.with_name(output_dir.name + ".partial")
+    try:
+        if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+            raise UserError(
+                f"output_dir: {output_dir} is there and is no empty folder; name a new one, or delete it first"
+            )
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.mkdir()
+        except FileExistsError:
+            raise UserError(
+                f"output_dir: {partial} is there, left by a run that was killed or one that still goes on; "
+                "delete it, or name another folder"
+            ) from None
+        try:
+            yield partial
+            if output_dir.exists():
+                output_dir.rmdir()  # empty; only POSIX renames onto an empty folder
+            partial.rename(output_dir)
+        except BaseException:  # Ctrl-C too
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"output_dir: cannot write {output_dir} ({error.strerror or error}); name a folder that can be made"
+        ) from None
+
+
+def _write_sounds(folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_progress: Callable[[int], None]) -> None:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as speaking:
+        speaking.submit(workers.start_speaking).result()  # no initializer: its errors would not come through
+        talkers = speaking.submit(workers.speak_sentences, _choose_talkers(clips)).result()
+        running: deque[Future[int]] = deque()
+        with ProcessPoolExecutor(n_jobs, context, workers.start_recording, (talkers,)) as recording:
+            try:
+                for first in range(0, len(clips), _BATCH):
+                    batch = clips[first : first + _BATCH]
+                    speech = speaking.submit(workers.speak, batch, seed).result()
+                    running.append(recording.submit(workers.write_clips, folder, batch, speech, seed))
+                    if len(running) > 2 * n_jobs:  # or the speech of a large set would pile up in memory
+                        on_progress(running.popleft().result())
+                background = folder / "_background_noise_"
+                noises = [recording.submit(workers.write_background, background, kind, seed) for kind in NOISE_KINDS]
+                for clips_done in running:
+                    on_progress(clips_done.result())
+                for noise_done in noises:
+                    noise_done.result()
+            except BaseException:
+                recording.shutdown(cancel_futures=True)  # the rest would hold Ctrl-C up
+                raise
+
+
+def _choose_talkers(clips: list[Clip]) -> list[Speaker]:
+    """Return training speakers for the babble, so that no voice of validation or testing is heard elsewhere."""
+    speakers = {clip.speaker.id: clip.speaker for clip in clips if clip.speaker.split == "train"}
+    return list(speakers.values())[:_N_TALKERS]

@@ -1,0 +1,98 @@
+"""What the processes do: one of them speaks, the others record.
+
+The one that speaks says everything in the plan's order, because an utterance's samples depend on those before it
+(see `open_seq2seq.synthetic.espeak`). It takes under a millisecond for a word, the recording several, so it is no
+bottleneck; and since it is always one process, the number of the others changes no byte.
+"""
+
+from __future__ import annotations
+
+import signal
+import wave
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from open_seq2seq.synthetic.espeak import ESPEAK_RATE, Espeak, Utterance
+from open_seq2seq.synthetic.noise import SAMPLE_RATE, make_noise
+from open_seq2seq.synthetic.plan import Clip, utterance_of
+from open_seq2seq.synthetic.recording import record, to_pcm16
+from open_seq2seq.synthetic.speakers import Speaker
+from open_seq2seq.synthetic.streams import generator
+
+MAX_WORD_S = 0.85
+BACKGROUND_S = 60
+
+# Babble must not say any of the words that a model listens for.
+_SENTENCES = (
+    "The weather was mild and the market opened early this morning.",
+    "Please bring another chair, because everybody came after all.",
+    "My brother bought bread, cheese and a bottle of milk.",
+    "Several trains were late again when the storm arrived.",
+    "Nobody knew where she kept the old photographs.",
+    "They talked about music until the waiter brought the bill.",
+    "Perhaps the garden needs water before the summer ends.",
+    "He painted the kitchen blue and the hallway grey.",
+)
+
+_espeak: Espeak  # of the speaking process
+_talkers: list[np.ndarray]  # of a recording process: sentences at 16 kHz
+
+
+def start_speaking() -> None:
+    """Prepare this process for `speak` and `speak_sentences`."""
+    global _espeak
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _espeak = Espeak()
+
+
+def speak(clips: list[Clip], seed: int) -> list[np.ndarray]:
+    """Return the words of ``clips`` as espeak-ng says them, int16 at `ESPEAK_RATE`."""
+    return [_espeak.say_within(utterance_of(clip, seed), MAX_WORD_S) for clip in clips]
+
+
+def speak_sentences(speakers: list[Speaker]) -> list[np.ndarray]:
+    """Return one sentence of each speaker, float32 at 16 kHz."""
+    sentences = []
+    for index, speaker in enumerate(speakers):
+        text = _SENTENCES[index % len(_SENTENCES)]
+        utterance = Utterance(text, speaker.accent, speaker.voice, speaker.rate_wpm, speaker.pitch, speaker.pitch_range)
+        sentences.append(resample(_espeak.say(utterance), speaker))
+    return sentences
+
+
+def start_recording(talkers: list[np.ndarray]) -> None:
+    """Prepare this process for `write_clips` and `write_background`."""
+    global _talkers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _talkers = talkers
+
+
+def write_clips(folder: Path, clips: list[Clip], words: list[np.ndarray], seed: int) -> int:
+    """Record each of ``words`` (from `speak`) and write it to its clip's path under ``folder``; return how many."""
+    for clip, word in zip(clips, words, strict=True):
+        rng = generator(seed, "recording", clip.word, clip.speaker.id, clip.n)
+        _write_wav(folder / clip.path, record(resample(word, clip.speaker), rng, _talkers))
+    return len(clips)
+
+
+def write_background(folder: Path, kind: str, seed: int) -> None:
+    """Write a minute of the noise ``kind`` into ``folder``."""
+    rng = generator(seed, "background", kind)
+    noise = make_noise(kind, rng, BACKGROUND_S * SAMPLE_RATE, _talkers)
+    _write_wav(folder / f"{kind}.wav", to_pcm16(noise, rng.uniform(-15.0, -3.0)))
+
+
+def resample(speech: np.ndarray, speaker: Speaker) -> np.ndarray:
+    """Bring espeak-ng's int16 to float64 at 16 kHz, all frequencies multiplied by the speaker's ``formant_scale``."""
+    return soxr.resample(speech / 32768, ESPEAK_RATE * speaker.formant_scale, SAMPLE_RATE)
+
+
+def _write_wav(path: Path, samples: np.ndarray) -> None:
+    """Write int16 mono; not with soundfile, which waits for the disk (fsync) at each of thousands of small files."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples.astype("<i2").tobytes())

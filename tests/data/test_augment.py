@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from open_seq2seq.data.augment import (
+    NOISE_BLOCKS,
+    Augmentation,
+    FrontEndParams,
+    draw,
+    no_draws,
+    noise_table,
+    pitch_grid,
+)
+
+AUGMENTATION = Augmentation(pitch_semitones=2.0, stretch_ratio=0.2, noise_db=(-90.0, -46.0))
+N_ROWS = 20000
+
+
+def test_draws_follow_from_seed_epoch_and_row():
+    once, again = (draw(AUGMENTATION, 50, seed=3, epoch=4) for _ in range(2))
+    for values, same in zip(once, again, strict=True):
+        np.testing.assert_array_equal(values, same)
+
+
+@pytest.mark.parametrize("other", [{"seed": 3, "epoch": 5}, {"seed": 4, "epoch": 4}, {"seed": 4, "epoch": 3}])
+def test_other_seeds_and_epochs_draw_other_values(other):
+    drawn, others = draw(AUGMENTATION, N_ROWS, seed=3, epoch=4), draw(AUGMENTATION, N_ROWS, **other)
+    for name, values, other_values in zip(drawn._fields, drawn, others, strict=True):
+        # 1 of 33 pitches may be the same by chance, of the others next to none
+        assert np.mean(values == other_values) < (0.05 if name == "pitch" else 0.001), name
+
+
+def test_rows_and_quantities_are_independent():
+    drawn = draw(AUGMENTATION, N_ROWS, seed=0, epoch=0)
+    correlations = np.corrcoef([*drawn, *(np.roll(values, 1) for values in drawn)]) - np.eye(10)
+    assert np.abs(correlations).max() < 5 / np.sqrt(N_ROWS)  # five standard deviations of chance
+
+
+def test_draws_are_uniform_between_their_bounds():
+    drawn = draw(AUGMENTATION, N_ROWS, seed=0, epoch=0)
+    uniform = {
+        "stretch": (drawn.stretch - 0.8) / 0.4,
+        "noise in dB": (20 * np.log10(drawn.noise_gain) + 90) / 44,
+        "noise start": drawn.noise_start / NOISE_BLOCKS,
+        "crop": drawn.crop,
+    }
+    for name, values in uniform.items():
+        assert values.min() >= -1e-5 and values.max() <= 1 + 1e-5, name
+        assert scipy.stats.kstest(values, "uniform").pvalue > 1e-4, name
+    assert drawn.crop.max() < 1 and drawn.noise_start.max() < NOISE_BLOCKS
+    counts = np.bincount(drawn.pitch, minlength=33)
+    assert len(counts) == 33
+    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_pitch_grid_is_eighths_up_to_the_bounds():
+    np.testing.assert_array_equal(pitch_grid(2.0), np.linspace(-2, 2, 33))
+    np.testing.assert_array_equal(pitch_grid(0.0), [0.0])
+
+
+def test_zero_augmentation_draws_nothing_but_the_slice():
+    drawn = draw(Augmentation(), 100, seed=0, epoch=0)
+    assert not drawn.pitch.any() and (drawn.stretch == 1).all() and not drawn.noise_gain.any()
+    assert len(np.unique(drawn.crop)) == 100
+
+
+def test_no_draws_is_the_clip_itself_cut_in_the_middle():
+    drawn = no_draws(AUGMENTATION, 7)
+    assert (pitch_grid(2.0)[drawn.pitch] == 0).all()
+    assert (drawn.stretch == 1).all() and not drawn.noise_gain.any() and (drawn.crop == 0.5).all()
+    assert {len(values) for values in drawn} == {7}
+
+
+def test_take_picks_rows():
+    drawn = draw(AUGMENTATION, 10, seed=0, epoch=0)
+    rows = np.array([7, 2, 7])
+    for values, taken in zip(drawn, drawn.take(rows), strict=True):
+        np.testing.assert_array_equal(taken, values[rows])
+
+
+def test_noise_is_white_and_gaussian():
+    noise = noise_table(25, seed=0).reshape(-1)
+    assert noise.shape == (NOISE_BLOCKS * 25,) and noise.dtype == np.float32
+    chance = 5 / np.sqrt(len(noise))
+    assert abs(noise.mean()) < chance and abs(noise.std() - 1) < chance
+    assert abs(np.mean(noise**4) / 3 - 1) < 20 * chance  # kurtosis of a Gaussian: 3
+    for lag in (1, 2, 25):
+        assert abs(np.mean(noise[lag:] * noise[:-lag])) < chance
+    assert not np.array_equal(noise, noise_table(25, seed=1).reshape(-1))
+
+
+@pytest.mark.parametrize(("hop_length", "block"), [(125, 25), (160, 32), (200, 25), (127, 1), (20, 20), (256, 32)])
+def test_blocks_divide_the_hop(hop_length, block):
+    params = FrontEndParams(hop_length=hop_length)
+    assert params.block == block
+    assert params.n_samples % block == 0
+
+
+def test_kept_samples_reach_past_the_last_frame():
+    params = FrontEndParams(augmentation=AUGMENTATION)
+    last_centre = (params.audio_length - 1) * params.hop_length * 1.2
+    assert params.n_samples >= last_centre + params.n_fft // 2

@@ -1,0 +1,107 @@
+"""ResNet: published sizes, and the original's logits with the original's weights."""
+
+import json
+import os
+import zlib
+from math import prod, sqrt
+from pathlib import Path
+
+import numpy as np
+import pydantic
+import pytest
+
+from open_seq2seq.components import LayerOptions
+from open_seq2seq.decoders import FullyConnectedDecoder
+from open_seq2seq.encoders import ResNetEncoder
+from open_seq2seq.models import Image2Label
+
+PARITY = Path(os.environ.get("PARITY_ARRAYS", Path(__file__).parents[3] / "shared" / "parity"))
+
+
+def build(n_labels=12, shape=(128, 128), **params):
+    return Image2Label.build(ResNetEncoder(**params), FullyConnectedDecoder(), shape, n_labels, LayerOptions())
+
+
+def n_parameters(model):
+    return sum(prod(variable.shape) for variable in model.trainable_variables)
+
+
+def test_resnet50_has_the_size_that_openseq2seq_reports_for_12_labels():
+    assert n_parameters(build(resnet_size=50)) == 23_518_668
+
+
+@pytest.mark.parametrize(
+    # torchvision's published counts of version 1, for 1,000 labels and three input channels
+    ("resnet_size", "published"),
+    [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032), (101, 44_549_160), (152, 60_192_808)],
+)
+def test_version_1_has_the_published_sizes(resnet_size, published):
+    two_channels_less = 2 * 7 * 7 * 64
+    # the original projects the shortcut of every group's first block, also where the shapes agree already
+    first_projection = 64 * 64 + 2 * 64 if resnet_size < 50 else 0
+    model = build(n_labels=1000, resnet_size=resnet_size, version=1)
+    assert n_parameters(model) == published - two_channels_less + first_projection
+
+
+def test_version_1_gives_what_its_weights_say():
+    """With all convolutions zero, version 1 passes zeros, and the logits are the decoder's bias."""
+    model = build(resnet_size=18, version=1, num_filters=4)
+    for variable in model.trainable_variables:
+        if "kernel" in variable.path and "conv2d" in variable.path:
+            variable.assign(np.zeros(variable.shape))
+    bias = np.arange(12.0, dtype=np.float32)
+    model.get_layer("fully_connected_decoder.fully_connected").bias.assign(bias)
+    np.testing.assert_allclose(model(np.ones((1, 128, 128), np.float32))[0], bias)
+
+
+def original_weight(name, shape, kind):
+    """The weights that the original's logits were computed with follow from each variable's name."""
+    random = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
+    if kind == "var":
+        values = random.uniform(0.5, 1.5, shape)
+    elif kind == "kernel_tf":
+        values = random.standard_normal(shape) * sqrt(2 / prod(shape[:-1]))
+    elif kind == "gamma":
+        values = 1 + 0.1 * random.standard_normal(shape)
+    else:
+        values = 0.1 * random.standard_normal(shape)
+    return values.astype(np.float32)
+
+
+@pytest.mark.skipif(not (PARITY / "resnet18.npz").exists(), reason=f"no arrays of the original in {PARITY}")
+def test_resnet18_gives_the_originals_logits():
+    arrays = np.load(PARITY / "resnet18.npz")
+    variables = json.loads(str(arrays["meta"]))["variables"]
+    model = build(resnet_size=18)
+    ours = {variable.path: variable for variable in model.variables}
+    for name, entry in variables.items():
+        part, layer, leaf = name.removeprefix("ForwardPass/").split("/")
+        ours.pop(f"{part}.{layer}/{leaf}").assign(original_weight(name, entry["shape"], entry["kind"]))
+    assert not ours
+
+    logits = model(arrays["input"][..., 0], training=False).numpy()
+    np.testing.assert_allclose(logits, arrays["logits"], atol=1e-5 * np.abs(arrays["logits"]).max(), rtol=0)
+
+
+def test_mixed_precision_keeps_weights_and_logits_in_float32():
+    options = LayerOptions(dtype="mixed_bfloat16")
+    model = Image2Label.build(ResNetEncoder(resnet_size=18), FullyConnectedDecoder(), (128, 128), 3, options)
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert model.get_layer("resnet_encoder.conv2d_1").compute_dtype == "bfloat16"
+    assert model.output.dtype == "float32"
+
+
+@pytest.mark.parametrize(("regularize_bn", "n_penalties"), [(False, 21 + 1), (True, 21 + 1 + 2 * 17)])
+def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(regularize_bn, n_penalties):
+    options = LayerOptions(regularizer=lambda weights: 1.0)
+    encoder = ResNetEncoder(resnet_size=18, num_filters=2, regularize_bn=regularize_bn)
+    model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
+    assert len(model.losses) == n_penalties  # 21 convolutions, the decoder, and 17 BatchNorms
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"resnet_size": 51}, {"resnet_size": 18, "block_sizes": [1]}, {"resnet_size": 18, "final_size": 2048}]
+)
+def test_contradictory_parameters_are_refused(wrong):
+    with pytest.raises(pydantic.ValidationError):
+        ResNetEncoder(**wrong)

@@ -1,0 +1,85 @@
+"""Several processes: what Horovod does, and what is said where it cannot."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from open_seq2seq import checkpoints, distributed
+from open_seq2seq.cli import main
+from open_seq2seq.distributed import Workers
+from open_seq2seq.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+TINY = str(ROOT / "tests" / "tiny_config.py")
+
+
+def test_one_worker_returns_what_it_is_given():
+    workers = distributed.start(None)
+    assert workers == Workers(0, 1) and workers.is_chief
+    values = [np.ones(3)]
+    assert workers.average(values) is values
+    assert workers.total(values[0]) is values[0]
+    assert workers.broadcast_object("x") == "x"
+
+
+def test_two_processes_without_horovod_would_train_two_models(monkeypatch):
+    monkeypatch.setenv("HOROVOD_SIZE", "2")
+    with pytest.raises(UserError, match="each would train a model of its own"):
+        distributed.check(use_horovod=False, num_gpus=1)
+
+
+def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeypatch):
+    monkeypatch.setattr(distributed, "_is_installed", lambda: False)
+    with pytest.raises(UserError, match=r"scripts/install_horovod\.sh"):
+        distributed.check(use_horovod=True, num_gpus=1)
+    distributed.check(use_horovod=None, num_gpus=1)
+
+
+@pytest.fixture(scope="module")
+def horovodrun(tone_dataset):
+    if find_spec("horovod") is None:
+        pytest.skip("Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler")
+
+    def run(n_processes, logdir, *args, mode="train_eval"):
+        launcher = [sys.executable, "-m", "horovod.runner.launch", "-np", str(n_processes), sys.executable]
+        flags = [f"--config_file={TINY}", f"--mode={mode}", f"--dataset_location={tone_dataset}", f"--logdir={logdir}"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*launcher, "run.py", *flags, *args], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def metrics(logdir):
+    return [json.loads(line) for line in (logdir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.horovod
+@pytest.mark.slow
+def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_dataset, tmp_path):
+    plain = ["--data_layer_params/augment_data=False", "--optimizer=Momentum", "--num_epochs=3"]
+    out = horovodrun(2, tmp_path / "two", *plain, "--batch_size_per_gpu=16")
+    flags = [f"--config_file={TINY}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
+    assert main([*flags, f"--logdir={tmp_path / 'one'}", *plain, "--batch_size_per_gpu=32"]) == 0
+    two, one = (checkpoints.load_newest(tmp_path / name / "checkpoints") for name in ("two", "one"))
+    assert two.step == one.step == 15  # 144 rows of 32 are 5 steps, the last of them half full
+    for name in one.model:
+        np.testing.assert_allclose(two.model[name], one.model[name], atol=1e-5, rtol=1e-4, err_msg=name)
+    for first, second in zip(metrics(tmp_path / "two"), metrics(tmp_path / "one"), strict=True):
+        assert (first["n_clips"], first["top1"]) == (second["n_clips"], second["top1"])
+        assert first["loss"] == pytest.approx(second["loss"], rel=1e-3)
+    assert out.count("training: steps 0 to 15") == 1  # rank 0 alone prints
+
+    evaluated = metrics(tmp_path / "two")
+    horovodrun(2, tmp_path / "two", "--batch_size_per_gpu=16", mode="eval")
+    for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
+        assert (line["split"], line["n_clips"], line["top1"]) == (same["split"], same["n_clips"], same["top1"])

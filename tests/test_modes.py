@@ -1,0 +1,246 @@
+"""Every mode from the command line's words to the files it leaves, on tones that a small net can learn."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from open_seq2seq import checkpoints
+from open_seq2seq.cli import main
+from open_seq2seq.data.dataset_versions import LABELS
+from open_seq2seq.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+TINY = str(ROOT / "tests" / "tiny_config.py")
+EXAMPLES = sorted((ROOT / "example_configs" / "speech_commands").glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def run(tone_dataset):
+    def run(mode, logdir, *args, config=TINY):
+        flags = [f"--config_file={config}", f"--mode={mode}", f"--dataset_location={tone_dataset}"]
+        return main([*flags, f"--logdir={logdir}", *args])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(run, tmp_path_factory):
+    logdir = tmp_path_factory.mktemp("runs") / "trained"
+    assert run("train_eval", logdir, "--enable_logs", "--print_samples_steps=10", "--print_bench_info_steps=20") == 0
+    return logdir
+
+
+def metrics(logdir):
+    return [json.loads(line) for line in (logdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def newest(logdir, folder="checkpoints"):
+    return checkpoints.load_newest(logdir / folder)
+
+
+def assert_same(first, second, **tolerance):
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_allclose(first[name], second[name], err_msg=name, **(tolerance or {"atol": 0, "rtol": 0}))
+
+
+def test_training_learns_and_leaves_what_it_promises(trained):
+    lines = metrics(trained)
+    assert [line["split"] for line in lines] == ["val"] * 8 + ["test"]
+    assert [line["step"] for line in lines[:8]] == [9 * epoch for epoch in range(1, 9)]  # 144 rows of 16
+    last = lines[-1]
+    assert last["top1"] >= 0.9
+    assert (last["mode"], last["dataset_version"], last["epoch"], last["n_clips"]) == ("train_eval", "v2-12", 8.0, 48)
+    assert list(last["recall"]) == list(LABELS["v2-12"])
+    assert np.mean(list(last["recall"].values())) == pytest.approx(last["top1"])  # as many clips of each
+    assert last["top5"] >= last["top1"] and last["seconds"] > 0
+    assert len(checkpoints.list_checkpoints(trained / "checkpoints")) == 5
+    assert newest(trained).state["labels"] == list(LABELS["v2-12"])
+    assert newest(trained, "best_models").state["best_top1"] == max(line["top1"] for line in lines[:8])
+    assert list((trained / "tensorboard" / "val").glob("events*"))
+
+
+def test_the_log_holds_what_is_needed_to_repeat_the_run(trained):
+    log = (trained / "run.log").read_text()
+    for text in ("command: ", "batch_size_per_gpu = 16", "clips/s", "sample: label ", "ms a step", "accuracy"):
+        assert text in log
+
+
+def test_eval_finds_what_the_last_evaluations_of_training_found(run, trained):
+    before = metrics(trained)
+    assert run("eval", trained) == 0
+    found = metrics(trained)[len(before) :]
+    assert [line["split"] for line in found] == ["val", "test"]
+    for line, same in zip(found, before[-2:], strict=True):
+        for key in ("step", "epoch", "n_clips", "loss", "top1", "top5", "recall"):
+            assert line[key] == same[key]
+
+
+def test_infer_writes_a_row_for_every_clip(run, trained, tmp_path, capsys):
+    output = tmp_path / "out.csv"
+    assert run("infer", trained, f"--infer_output_file={output}") == 0
+    rows = list(csv.DictReader(output.open()))
+    assert len(rows) == 48
+    right = sum(Path(row["path"]).parent.name == row["label"] for row in rows)
+    assert right / 48 == metrics(trained)[-1]["top1"]
+    for row in rows:
+        probabilities = [float(row[label]) for label in LABELS["v2-12"]]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-4)
+        assert float(row["probability"]) == max(probabilities) == probabilities[LABELS["v2-12"].index(row["label"])]
+    assert f"{rows[0]['path']}: {rows[0]['label']}" in capsys.readouterr().out
+
+
+def test_infer_takes_paths_of_any_format(run, trained, tone_dataset, tmp_path, capsys):
+    source = next((tone_dataset / "up").glob("test*.wav"))
+    samples, rate = soundfile.read(source)
+    soundfile.write(tmp_path / "a b.flac", np.stack([samples, samples], 1), rate)
+    assert run("infer", trained, str(source), str(tmp_path / "a b.flac")) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.endswith(")")]
+    assert [line.split(": ")[1].split()[0] for line in lines[-2:]] == ["up", "up"]
+    with pytest.raises(UserError, match="no such audio file"):
+        run("infer", trained, "missing.wav")
+
+
+@pytest.mark.parametrize("options", [(), ("--iter_size=2", "--batch_size_per_gpu=8")], ids=["plain", "iter_size"])
+def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(run, tmp_path, options):
+    straight = ["--num_epochs=None", "--lr_policy_params/decay_steps=14", "--save_checkpoint_steps=7", *options]
+    assert run("train_eval", tmp_path / "straight", *straight, "--max_steps=14") == 0
+    assert run("train_eval", tmp_path / "parts", *straight, "--max_steps=7") == 0
+    assert run("train_eval", tmp_path / "parts", *straight, "--max_steps=14", "--continue_learning") == 0
+    first, second = newest(tmp_path / "straight"), newest(tmp_path / "parts")
+    assert first.step == second.step == 14
+    assert_same(first.model, second.model)
+    assert_same(first.training, second.training)
+
+
+def test_the_best_checkpoint_survives_a_resume(run, trained, tmp_path):
+    best = newest(trained, "best_models")
+    # from here on the rate is so high that accuracy can only fall
+    args = [
+        "--continue_learning",
+        "--num_epochs=9",
+        "--lr_policy=fixed_lr",
+        "--lr_policy_params={'learning_rate': 50.0}",
+    ]
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", trained, copy], check=True)
+    config = tmp_path / "config.py"
+    config.write_text(
+        Path(TINY).read_text().replace('"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}')
+    )
+    assert run("train_eval", copy, *args, config=config) == 0
+    assert newest(copy).step == 81
+    assert newest(copy, "best_models").step == best.step
+
+
+def test_the_logdir_is_checked_before_anything_happens(run, trained, tmp_path):
+    with pytest.raises(UserError, match="is not empty; continue that run with --continue_learning"):
+        run("train", trained)
+    with pytest.raises(UserError, match="has no checkpoint to continue from"):
+        run("train", tmp_path / "new", "--continue_learning")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        run("train", tmp_path / "file")
+    with pytest.raises(UserError, match="cannot write to"):
+        run("train", "/proc/none")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_no_dir_check_starts_or_goes_on(run, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    args = ["--no_dir_check", "--num_epochs=None", "--save_checkpoint_steps=1"]
+    assert run("train", tmp_path, *args, "--max_steps=2") == 0
+    assert run("train", tmp_path, *args, "--max_steps=3") == 0
+    assert newest(tmp_path).step == 3
+    assert "continuing from step 2" in (tmp_path / "run.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--decoder_params/output_dim=5"], "decoder_params/output_dim: 5, but the data has 12 labels"),
+        (["--data_layer_params/num_labels=5"], "data_layer_params/num_labels: 5"),
+        (["--freeze_variables_regex=nothing"], "matches none of the variables"),
+        (["--train_params/data_layer_params/dataset_files=[]"], "expected at least one manifest"),
+    ],
+)
+def test_what_the_data_contradicts_is_refused(run, tmp_path, args, expected):
+    with pytest.raises(UserError, match=expected):
+        run("train", tmp_path / "run", *args)
+
+
+def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(run, tone_dataset, tmp_path, capsys):
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"not audio")
+    manifest = tmp_path / "bad-train.csv"
+    good = next((tone_dataset / "up").glob("train*.wav"))
+    manifest.write_text(f"label,path\n2,{good}\n0,{bad}\n2,{good}\n")
+    files = f"--train_params/data_layer_params/dataset_files=['{manifest}']"
+    labels = f"--data_layer_params/labels_file={tone_dataset / 'v2-12-labels.txt'}"
+    args = [files, labels, "--num_epochs=1", "--batch_size_per_gpu=2"]
+    with pytest.raises(UserError, match=r"1 audio file cannot be used:\n.*bad\.wav"):
+        run("train", tmp_path / "run", *args)
+    assert not (tmp_path / "run").exists()
+    assert run("train", tmp_path / "run", *args, "--data_layer_params/on_bad_audio=skip") == 0
+    out = capsys.readouterr().out
+    assert "1 unusable files are skipped" in out and str(bad) in out and "train: 2 clips" in out
+
+
+def test_benchmark_writes_nothing(run, tmp_path, capsys):
+    assert run("train", tmp_path / "run", "--benchmark", "--bench_steps=4", "--bench_start=2") == 0
+    assert "benchmark: 2 steps after 2" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+def test_many_steps_that_are_not_finite_end_the_run(run, tmp_path):
+    config = tmp_path / "config.py"
+    config.write_text(Path(TINY).read_text().replace("Rescaling(0.2", "Rescaling(float('inf')"))
+    with pytest.raises(UserError, match="the gradients of the last 3 steps were not finite"):
+        run("train", tmp_path / "run", "--max_skipped_steps=3", config=config)
+
+
+def test_an_eval_with_another_config_is_refused(run, trained):
+    with pytest.raises(UserError, match=r"does not fit the model of this config"):
+        run("eval", trained, "--encoder_params/n_hidden=5")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_takes_a_step(run, tmp_path, path):
+    args = ["--benchmark", "--bench_steps=2", "--bench_start=1", "--batch_size_per_gpu=2", "--dataset_version=v2-12"]
+    args += ["--data_layer_params/audio_length=64", "--data_layer_params/num_audio_features=64"]
+    assert run("train", tmp_path / "run", *args, config=path) == 0
+
+
+def start(tone_dataset, logdir, *args):
+    command = [
+        sys.executable,
+        "run.py",
+        f"--config_file={TINY}",
+        f"--dataset_location={tone_dataset}",
+        f"--logdir={logdir}",
+    ]
+    return subprocess.Popen([*command, *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_a_checkpoint(tone_dataset, tmp_path, number, status):
+    process = start(tone_dataset, tmp_path / "run", "--num_epochs=100000", "--save_checkpoint_steps=1000000")
+    log = tmp_path / "run" / "run.log"
+    while "step 5 " not in (log.read_text() if log.exists() else ""):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert "the checkpoint is saved" in out and "Traceback" not in err
+    assert newest(tmp_path / "run").step >= 5
