@@ -6,11 +6,11 @@
 PYTHON ?= python3
 GPU ?= 0
 BUILD := $(if $(filter 1,$(GPU)),gpu,cpu)
-VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(filter gpu,$(BUILD)),-gpu)
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo test lint format docs setup clean-demo
+.PHONY: demo test lint format docs setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -26,11 +26,11 @@ $(VENV)/ready-$(BUILD): setup.py scripts/install_horovod.sh
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/ready-$(BUILD)
-	$(INSTALL) '.[test]'
+	$(INSTALL) --editable '.[test]'
 	@touch $@
 
 data/synthetic: | $(VENV)/ready-$(BUILD)
-	$(RUN) scripts/make_synthetic_speech_commands.py --output_dir=$@ --version=v1 --clips_per_word=120
+	$(RUN) scripts/make_synthetic_speech_commands.py --output_dir=$@ --version=v1 --clips_per_word=150
 
 data/demo/v1-12-labels.txt: | data/synthetic
 	$(RUN) scripts/speech_commands_preprocessing.py --data_dir=data/synthetic --dataset_version=v1-12 --output_dir=data/demo
@@ -38,7 +38,7 @@ data/demo/v1-12-labels.txt: | data/synthetic
 demo: $(VENV)/ready-$(BUILD) data/demo/v1-12-labels.txt
 	@rm -rf result/demo
 	$(RUN) run.py --config_file=example_configs/speech_commands/demo.py --mode=train_eval
-	@echo "The voices of the test clips are none of those trained on. What it learned: tensorboard --logdir=result/demo"
+	@echo "The voices of the test clips are none of those trained on. Curves: $(VENV)/bin/tensorboard --logdir=result/demo"
 
 test: $(VENV)/ready-test lint
 	$(RUN) -m pytest

@@ -44,7 +44,7 @@ class DamagedCheckpointError(Exception):
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write a checkpoint into ``folder``, then delete all but the newest ``keep``.
+    """Write a checkpoint into ``folder``, then delete all but it and the ``keep - 1`` before it.
 
     It is written aside, flushed to the disk and renamed, so that a crash at any moment leaves the earlier ones.
     """
@@ -66,7 +66,10 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         shutil.rmtree(target)
     os.rename(partial, target)
     _flush_folder(folder)
-    for path in list_checkpoints(folder)[:-keep]:
+    steps = list_checkpoints(folder)
+    newest = steps.index(target)
+    # what claims to be later is the damaged or abandoned end of a run that was taken up again before it
+    for path in (*steps[: max(0, newest + 1 - keep)], *steps[newest + 1 :]):
         shutil.rmtree(path)
     return target
 
@@ -92,7 +95,7 @@ def load(path: Path) -> Checkpoint:
             if _sha256(path / name) != digest:
                 raise DamagedCheckpointError(f"{name} is not what was written")
         arrays = [dict(np.load(path / name, allow_pickle=False)) for name in _FILES]
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedCheckpointError(f"it cannot be read ({error})") from None
     return Checkpoint(arrays[0], arrays[1], state)
 

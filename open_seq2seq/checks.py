@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -39,11 +39,9 @@ def find_call_problems(function: Callable, values: dict[str, Any], supplied: Ite
     accepted = inspect.signature(function).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
         return []
-    problems = [
-        f"{prefix}: {_unknown(name, [n for n in accepted if n not in supplied])}"
-        for name in values
-        if name not in accepted
-    ]
+    known = [name for name in accepted if name not in supplied]
+    problems = [f"{prefix}: {_unknown(name, known)}" for name in values if name not in accepted]
+    types = _type_hints(function)
     for name, parameter in accepted.items():
         is_required = parameter.default is inspect.Parameter.empty and parameter.kind in (
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -51,7 +49,28 @@ def find_call_problems(function: Callable, values: dict[str, Any], supplied: Ite
         )
         if is_required and name not in values and name not in supplied:
             problems.append(f"{prefix}: missing required parameter {name!r}")
+        elif name in values and name in types and not _fits(values[name], types[name]):
+            problems.append(f"{prefix}/{name}: expected {type_name(types[name])}, got {values[name]!r}")
     return problems
+
+
+def _type_hints(function: Callable) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError):  # a function of the user's with annotations that mean nothing here
+        return {}
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    try:
+        pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True)).validate_python(
+            value, strict=True
+        )
+    except pydantic.ValidationError:
+        return False
+    except pydantic.PydanticUserError:  # a class that takes no config is checked by its own rules
+        return True
+    return True
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -91,7 +110,7 @@ def _expectation(cls: type[Params], kind: str, location: list, problem: Any, val
     if kind == "value_error":
         return str(problem["ctx"]["error"])
     if len(location) > 1 and isinstance(location[1], str):  # a union: say what the field takes as a whole
-        return f"expected {_type_name(cls.model_fields[location[0]].annotation)}, got {value!r}"
+        return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {value!r}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
         return f"expected one of {expected}, got {value!r}"
@@ -99,28 +118,22 @@ def _expectation(cls: type[Params], kind: str, location: list, problem: Any, val
         return f"expected {_TYPE_NAMES[kind]}, got {value!r}"
     if kind.startswith("is_subclass_of"):
         return f"expected a subclass of {problem['ctx']['class']}, got {value!r}"
-    message = problem["msg"]
-    return f"{message[0].lower()}{message[1:].replace('input should be', 'expected a value')}, got {value!r}"
+    return f"{problem['msg'].replace('Input should be', 'expected a value')}, got {value!r}"
 
 
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
     """Spell a type as the reference does: ``float or 'Backoff'``."""
-    from typing import Literal, get_args, get_origin
-
     if get_origin(annotation) is Literal:
         return " or ".join(map(repr, get_args(annotation)))
     if annotation is type(None):
         return "None"
     if get_origin(annotation) in (list, dict):
-        inner = ", ".join(_type_name(a) for a in get_args(annotation))
+        inner = ", ".join(type_name(a) for a in get_args(annotation))
         return f"{get_origin(annotation).__name__} of {inner}"
     if annotation is Any:
         return "anything"
     if get_origin(annotation) is type:
         return f"a subclass of {get_args(annotation)[0].__name__}"
     if get_args(annotation):
-        return " or ".join(_type_name(a) for a in get_args(annotation))
+        return " or ".join(type_name(a) for a in get_args(annotation))
     return "a function" if annotation is Callable else getattr(annotation, "__name__", str(annotation))
-
-
-type_name = _type_name

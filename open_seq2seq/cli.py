@@ -59,6 +59,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     args = parser.parse_intermixed_args(mine)
     if args.clips and args.mode != "infer":
         parser.error(f"{args.clips[0]}: audio files are for --mode=infer only")
+    if args.infer_output_file and args.mode != "infer":
+        parser.error("--infer_output_file is for --mode=infer only")
     if args.use_xla_jit:
         overrides["use_xla_jit"] = "True"
     return args, overrides

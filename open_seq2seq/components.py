@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pydantic
@@ -12,19 +13,26 @@ from open_seq2seq.structs import Batch
 class Params(pydantic.BaseModel):
     """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and nothing else is."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
 
 
 class LayerOptions(NamedTuple):
     """What the run says about every layer.
 
-    ``dtype`` is a Keras dtype policy, ``initializer`` and ``regularizer`` are what Keras layers accept; None leaves
-    the component's own default.
+    ``dtype`` is a Keras dtype policy and ``regularizer`` what Keras layers accept. ``initializer`` makes a new
+    initializer at each call: Keras gives the same numbers whenever one object is asked twice for the same shape, so
+    layers that shared one would start with equal weights.
     """
 
     dtype: str = "float32"
-    initializer: Any = None
+    initializer: Callable[[], Any] | None = None
     regularizer: Any = None
+
+    def new_initializer(self, default: str) -> Any:
+        """Return an initializer for one layer: the run's, or else ``default`` by its Keras name."""
+        return self.initializer() if self.initializer else default
 
 
 class Encoder(Params):

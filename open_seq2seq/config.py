@@ -25,16 +25,20 @@ from open_seq2seq.models.image2label import Image2Label
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale
 from open_seq2seq.optimizers.lr_policies import LR_POLICIES
 from open_seq2seq.optimizers.optimizers import OPTIMIZERS, Optimizer
-from open_seq2seq.run_params import RETIRED, RunParams
+from open_seq2seq.run_params import RETIRED, RETIRED_DATA, RunParams
 from open_seq2seq.weights import INITIALIZERS, REGULARIZERS
 
 SECTIONS = ("train", "eval", "test", "infer")
+_OVERLAYS = tuple(f"{section}_params" for section in SECTIONS)
 _SUPPLIED_BY_RUN = ("global_step", "decay_steps", "steps_per_epoch")
 # what replaces the parts of TensorFlow 1 that OpenSeq2Seq's configs name
 _TF1_NAMES = {
     "contrib": '"regularizer": "l2_regularizer" and "initializer": "xavier_initializer" (see open_seq2seq/weights.py)',
     "variance_scaling_initializer": '"initializer": "variance_scaling_initializer"',
-    "train": '"optimizer": "Momentum", "Adam" ... (see open_seq2seq/optimizers/optimizers.py)',
+    **dict.fromkeys(
+        ("MomentumOptimizer", "AdamOptimizer", "GradientDescentOptimizer"),
+        '"optimizer": "Momentum", "Adam" or "SGD", with "optimizer_params"',
+    ),
 }
 
 Overrides = dict[str, Any]  # "encoder_params/resnet_size" -> value
@@ -69,16 +73,17 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
     """
     names = _run(path)
     section = {"train_eval": "train"}.get(mode, mode)
-    merged = {
-        name: _merge(names, name, overrides)
-        for name in SECTIONS
-        if name in ("train", "eval") or f"{name}_params" in names or name == section
-    }
+    wanted = ["train", "eval", section, *(name for name in SECTIONS if _has_overlay(names, overrides, name))]
+    merged = {name: _merge(names, name, overrides) for name in dict.fromkeys(wanted)}
     problems = dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values))
     if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in the config"
         raise UserError(f"{path}: {count}:" + "".join(f"\n  {problem}" for problem in problems))
     return _build(names["base_model"], merged, section)
+
+
+def _has_overlay(names: dict[str, Any], overrides: Overrides, section: str) -> bool:
+    return f"{section}_params" in names or any(key.startswith(f"{section}_params/") for key in overrides)
 
 
 def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -102,15 +107,14 @@ def _run(path: str) -> dict[str, Any]:
         raise UserError(f"{path}{_where(error, path)}: {_what(error)}") from None
     finally:
         sys.path.remove(root)
-    for name, kind in (("base_params", dict), ("base_model", type)):
+    for name, kind, word in (("base_params", dict, "dict"), ("base_model", type, "class")):
         if not isinstance(names.get(name), kind):
-            raise UserError(f"{path}: expected a {kind.__name__} named {name}, got {names.get(name)!r}")
+            raise UserError(f"{path}: expected a {word} named {name}, got {names.get(name)!r}")
     if names["base_model"] is not Image2Label:
         raise UserError(f"{path}: base_model: expected Image2Label, got {names['base_model']!r}")
     for name in names:
-        known = [f"{section}_params" for section in SECTIONS]
-        if name.endswith("_params") and name not in (*known, "base_params") and suggestion(name, known):
-            raise UserError(f"{path}: unknown overlay {name!r}{suggestion(name, known)}")
+        if name.endswith("_params") and name not in (*_OVERLAYS, "base_params") and suggestion(name, _OVERLAYS):
+            raise UserError(f"{path}: unknown overlay {name!r}{suggestion(name, _OVERLAYS)}")
     return names
 
 
@@ -138,7 +142,7 @@ def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[st
     version_before = merged.get("dataset_version")
     for key, value in overrides.items():
         first, _, rest = key.partition("/")
-        if first.removesuffix("_params") not in SECTIONS:
+        if not rest or first not in _OVERLAYS:
             merged = nested_update(merged, _nest(key, value))
         elif first == f"{section}_params":
             merged = nested_update(merged, _nest(rest, value))
@@ -173,7 +177,7 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
     for part in ("encoder", "decoder", "loss", "data_layer"):
         cls, params = values.get(part), values.get(f"{part}_params", {})
         if isinstance(cls, type) and issubclass(cls, Params) and isinstance(params, dict):
-            problems += find_problems(cls, params, f"{part}_params")
+            problems += find_problems(cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None)
     for part, classes in (("optimizer", OPTIMIZERS), ("loss_scaling", LOSS_SCALINGS)):
         params = values.get(f"{part}_params", {})
         name = values.get(part, "")

@@ -59,7 +59,7 @@ def layer_options(config: Config, policy: str) -> LayerOptions:
     """Return what the run says about every layer."""
     return LayerOptions(
         dtype=policy,
-        initializer=config.initializer() if config.initializer else None,
+        initializer=config.initializer,
         regularizer=config.regularizer() if config.regularizer else None,
     )
 

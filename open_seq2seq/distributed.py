@@ -42,10 +42,6 @@ class Workers(NamedTuple):
             return values
         return self.hvd.allreduce(values, op=self.hvd.Sum).numpy()
 
-    def any(self, flag: bool) -> bool:
-        """Tell whether the flag is set on any worker."""
-        return bool(self.total(np.array([float(flag)], np.float32))[0] > 0)
-
     def broadcast(self, variables: list) -> None:
         """Give each TensorFlow variable the chief's value."""
         if self.hvd is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
 
 
@@ -33,6 +34,18 @@ def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Predictio
             if weight:  # not one of the rows that fill the last batch
                 best = int(np.argmax(probabilities))
                 yield Prediction(dataset.paths[row], dataset.labels[best], float(probabilities[best]), probabilities)
+
+
+def check_output(path: str) -> None:
+    """Refuse a file that cannot be written, before the work is done."""
+    partial = f"{path}.partial"
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(0, "it is a folder")
+        with open(partial, "w", encoding="utf-8"):
+            os.unlink(partial)
+    except OSError as error:
+        raise UserError(f"--infer_output_file: cannot write {path} ({error.strerror})") from None
 
 
 def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]) -> Iterator[Prediction]:

@@ -26,22 +26,21 @@ def run_mode(config: Config, options: RunOptions) -> int:
 
 
 def _train(config: Config, options: RunOptions) -> int:
-    # everything that can be wrong is found before the logdir is made or a device is touched
+    # everything that can be wrong is found before the logdir is made
     sections = ("train",) if options.mode == "train" else ("train", "eval", *_test(config))
-    messages: list[str] = []
-    datasets = session.open_datasets(config, sections, messages.append)
-    session.check_decoder(config, datasets["train"].labels)
     is_chief = distributed.is_chief_process()
-    logdir = session.open_logdir(config, options) if is_chief else Path(config.params.logdir)
+    logdir = session.check_logdir(config, options) if is_chief else Path(config.params.logdir)
+    reporter = Reporter(is_chief=is_chief)
+    datasets = session.open_datasets(config, sections, reporter.say)
+    session.check_decoder(config, datasets["train"].labels)
     workers = distributed.start(config.params.use_horovod)
-    reporter = Reporter(logdir, is_chief=workers.is_chief)
+    trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter)
+    checkpoint = trainer.find_start()
     try:
+        reporter.open(logdir)
         if options.enable_logs:
             _log_surroundings(config, reporter)
-        for message in messages:
-            reporter.say(message)
-        trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter)
-        trainer.restore()
+        trainer.start_from(checkpoint)
         status = trainer.run()
         if status == 0:
             trainer.finish()
@@ -54,18 +53,15 @@ def _train(config: Config, options: RunOptions) -> int:
 
 
 def _evaluate(config: Config, options: RunOptions) -> int:
-    messages: list[str] = []
     sections = ("eval", *_test(config))
-    datasets = session.open_datasets(config, sections, messages.append)
-    checkpoint = session.find_checkpoint(config, messages.append)
+    reporter = Reporter(is_chief=distributed.is_chief_process())
+    datasets = session.open_datasets(config, sections, reporter.say)
+    checkpoint = session.find_checkpoint(config, reporter.say)
     labels = datasets["eval"].labels
-    if tuple(checkpoint.state["labels"]) != labels:
-        raise UserError(f"logdir: {config.params.logdir} was trained on other labels than the data has")
+    session.check_labels(checkpoint, labels, config.params.logdir)
     workers = distributed.start(config.params.use_horovod)
-    reporter = Reporter(Path(config.params.logdir), is_chief=workers.is_chief)
     try:
-        for message in messages:
-            reporter.say(message)
+        reporter.open(Path(config.params.logdir))
         model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
         checkpoints.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
@@ -89,13 +85,14 @@ def _evaluate(config: Config, options: RunOptions) -> int:
 def _infer(config: Config, options: RunOptions) -> int:
     if not distributed.is_chief_process():
         return 0
-    checkpoint = session.find_checkpoint(config, print)
+    reporter = Reporter(is_chief=True)
+    checkpoint = session.find_checkpoint(config, reporter.say)
     labels = tuple(checkpoint.state["labels"])
     dataset = _clips_to_infer(config, options, labels)
+    session.check_labels(checkpoint, dataset.labels, config.params.logdir)
     output = options.infer_output_file
-    if output and not Path(output).absolute().parent.is_dir():
-        raise UserError(f"--infer_output_file: {output}: no such folder")
-    reporter = Reporter(None, is_chief=True)
+    if output:
+        inference.check_output(output)
     model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter)
     checkpoints.assign(model.variables, checkpoint.model, "model")
     predictions = inference.predict(
@@ -105,6 +102,8 @@ def _infer(config: Config, options: RunOptions) -> int:
         predictions = inference.write_predictions(output, labels, predictions)
     for prediction in predictions:
         reporter.say(f"{prediction.path}: {prediction.label} ({prediction.probability:.3f})")
+    for path, what in dataset.converted.items():
+        reporter.say(f"{path}: was converted from {what}")
     for path, reason in dataset.skipped.items():
         reporter.say(f"{path}: skipped, {reason}")
     return 0
@@ -125,10 +124,10 @@ def _benchmark(config: Config, options: RunOptions) -> int:
     """Time training steps, without writing anything."""
     if options.bench_start >= options.bench_steps:
         raise UserError(f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}")
-    datasets = session.open_datasets(config, ("train",), print if distributed.is_chief_process() else lambda line: None)
+    reporter = Reporter(is_chief=distributed.is_chief_process())
+    datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
     workers = distributed.start(config.params.use_horovod)
-    reporter = Reporter(None, is_chief=workers.is_chief)
     params = config.params.model_copy(update={"num_epochs": None, "max_steps": options.bench_steps})
     trainer = Trainer(
         config._replace(params=params), options.mode, workers, datasets, Path(config.params.logdir), reporter

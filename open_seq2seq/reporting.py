@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation
 from open_seq2seq.lazy import tf
 
@@ -20,16 +22,38 @@ _METRICS_FILE = "metrics.jsonl"
 
 
 class Reporter:
-    """The chief's voice; on other workers, and without ``logdir``, what would be written is not."""
+    """The chief's voice; other workers are silent.
 
-    def __init__(self, logdir: Path | None, *, is_chief: bool) -> None:
+    Until `open` names a logdir, nothing is written: lines for the log wait.
+    """
+
+    def __init__(self, *, is_chief: bool) -> None:
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._is_chief = is_chief
-        self._logdir = logdir if is_chief else None
-        self._log = (self._logdir / _LOG_FILE).open("a", encoding="utf-8") if self._logdir else None
+        self._logdir: Path | None = None
+        self._log: TextIO | None = None
+        self._waiting: list[str] = []
         self._progress: Progress | None = None
         self._task: Any = None
         self._writers: dict[str, Any] = {}
+
+    def open(self, logdir: Path) -> None:
+        """Make ``logdir`` and write into it from now on.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        if not self._is_chief:
+            return
+        try:
+            logdir.mkdir(parents=True, exist_ok=True)
+            self._log = (logdir / _LOG_FILE).open("a", encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"logdir: cannot write to {logdir} ({error.strerror}); name another with --logdir=DIR"
+            ) from None
+        self._logdir = logdir
+        self._log.writelines(self._waiting)
 
     @property
     def shows_bar(self) -> bool:
@@ -45,8 +69,11 @@ class Reporter:
 
     def log(self, line: str) -> None:
         """Add a line to the log only."""
-        if self._log is not None:
-            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+        stamped = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n"
+        if self._log is None:
+            self._waiting.append(stamped)
+        else:
+            self._log.write(stamped)
             self._log.flush()
 
     def start_bar(self, total_steps: int, step: int) -> None:
@@ -106,7 +133,7 @@ class Reporter:
             "split": split,
             **found._asdict(),
         }
-        append_line(self._logdir / _METRICS_FILE, json.dumps(line))
+        append_line(self._logdir / _METRICS_FILE, json.dumps(line | {"loss": _number(found.loss)}))
         self.summarize(split, step, {"loss": found.loss, "top1": found.top1, "top5": found.top5})
 
     def close(self) -> None:
@@ -120,6 +147,11 @@ class Reporter:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def append_line(path: Path, line: str) -> None:

@@ -122,7 +122,10 @@ class RunParams(Params):
     @model_validator(mode="after")
     def _check_length(self) -> RunParams:
         if (self.num_epochs is None) == (self.max_steps is None):
-            raise ValueError("give either num_epochs or max_steps")
+            raise ValueError(
+                f"give either num_epochs or max_steps, got {self.num_epochs} and {self.max_steps}; "
+                "on the command line the other one is taken away by --num_epochs=None or --max_steps=None"
+            )
         if self.loss_scaling_params and self.loss_scaling not in LOSS_SCALINGS:
             raise ValueError(f"loss_scaling_params has no meaning with the constant loss_scaling {self.loss_scaling}")
         if not isinstance(self.loss_scaling, str) and self.loss_scaling <= 0:
@@ -135,11 +138,12 @@ RETIRED = {
     "use_trt": "TensorRT is applied to an exported model, not in training; remove it",
     "trt_params": "TensorRT is applied to an exported model, not in training; remove it",
     "gpu_ids": "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES; remove it",
-    "steps_to_keep": "use num_checkpoints",
     "hooks": "session hooks belong to TensorFlow 1; remove it",
-    "lm_vocab_file": "it belongs to speech recognition, not to speech commands; remove it",
-    "finetune": "use load_model-free fine-tuning: --continue_learning; remove it",
     "larc_params": "LARC is not supported yet; use max_grad_norm, or remove it",
     "load_model": "starting from another run's weights is not supported yet; remove it",
-    "processed_data_folder": "use data_layer_params/cache_dir",
+}
+
+# The same for the data layer's parameters.
+RETIRED_DATA = {
+    "repeat_samples": "each epoch takes every row once; scripts/speech_commands_preprocessing.py balances the labels",
 }

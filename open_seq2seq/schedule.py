@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.errors import UserError
 from open_seq2seq.run_params import RunParams
 
 
@@ -28,4 +29,13 @@ class Schedule(NamedTuple):
         lengths = {"decay_steps": self.total - given.get("begin_decay_at", 0), "steps_per_epoch": self.steps_per_epoch}
         accepted = inspect.signature(policy.func).parameters
         bound = {name: value for name, value in lengths.items() if name in accepted and name not in given}
-        return lambda step: float(policy(step, **bound))
+
+        def learning_rate(step: int) -> float:
+            return float(policy(step, **bound))
+
+        for step in (0, self.total - 1):  # what fails at one end would stop the run in the middle
+            try:
+                learning_rate(step)
+            except Exception as error:
+                raise UserError(f"lr_policy_params: {policy.func.__name__} fails at step {step}: {error}") from None
+        return learning_rate

@@ -70,34 +70,24 @@ def check_decoder(config: Config, labels: tuple[str, ...]) -> None:
         raise UserError(f"decoder_params/output_dim: {output_dim}, but the data has {len(labels)} labels; leave it out")
 
 
-def open_logdir(config: Config, options: RunOptions) -> Path:
-    """Check a training run's logdir and create it.
+def check_logdir(config: Config, options: RunOptions) -> Path:
+    """Check a training run's logdir; nothing is written yet.
 
     Raises:
         UserError: it holds something and the run is not to continue, it holds nothing to continue from, or it cannot
             be written.
     """
     logdir = Path(config.params.logdir)
-    has_files = logdir.is_dir() and any(logdir.iterdir())
     if logdir.exists() and not logdir.is_dir():
         raise UserError(f"logdir: {logdir} is a file; name a folder")
     if not options.no_dir_check:
-        if has_files and not options.continue_learning:
+        if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
+            raise UserError(f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out")
+        if not options.continue_learning and logdir.is_dir() and any(logdir.iterdir()):
             raise UserError(
                 f"logdir: {logdir} is not empty; continue that run with --continue_learning, "
                 "or start another with --logdir=DIR"
             )
-        if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
-            raise UserError(f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out")
-    try:
-        logdir.mkdir(parents=True, exist_ok=True)
-        probe = logdir / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(
-            f"logdir: cannot write to {logdir} ({error.strerror}); name another with --logdir=DIR"
-        ) from None
     return logdir
 
 
@@ -107,11 +97,28 @@ def find_checkpoint(config: Config, report: Any) -> Checkpoint:
     Raises:
         UserError: there is none.
     """
-    folder = Path(config.params.logdir) / (BEST if config.params.restore_best_checkpoint else LAST)
+    folder = checkpoint_folder(config)
     checkpoint = checkpoints.load_newest(folder, report)
     if checkpoint is None:
         raise UserError(f"logdir: no checkpoint in {folder}; train first, with --mode=train_eval")
     return checkpoint
+
+
+def checkpoint_folder(config: Config) -> Path:
+    """Return where the checkpoint for use stands: the best if the config says so and there is one, or the last."""
+    logdir = Path(config.params.logdir)
+    has_best = config.params.restore_best_checkpoint and checkpoints.list_checkpoints(logdir / BEST)
+    return logdir / (BEST if has_best else LAST)
+
+
+def check_labels(checkpoint: Checkpoint, labels: tuple[str, ...], logdir: str | Path) -> None:
+    """Refuse a checkpoint whose outputs mean something else than the data's labels."""
+    trained_on = tuple(checkpoint.state["labels"])
+    if trained_on != labels:
+        raise UserError(
+            f"logdir: {logdir} was trained on the labels {' '.join(trained_on)}, the data has {' '.join(labels)}; "
+            "use the manifests that it was trained on, or another --logdir"
+        )
 
 
 def build_network(config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter) -> Any:

@@ -63,22 +63,34 @@ class Trainer:
         self.step = 0
         self.best_top1 = -1.0
 
-    def restore(self) -> None:
-        """Go on from the newest checkpoint if there is one, and give all workers the chief's values."""
-        checkpoint = (
-            checkpoints.load_newest(self.logdir / session.LAST, self.reporter.say) if self.workers.is_chief else None
-        )
+    def find_start(self) -> Checkpoint | None:
+        """Return the checkpoint that the chief goes on from, None for a new run.
+
+        Raises:
+            UserError: there are checkpoints, but none that can be used with this config and data.
+        """
+        if not self.workers.is_chief:
+            return None
+        checkpoint = checkpoints.load_newest(self.logdir / session.LAST, self.reporter.say)
         if checkpoint is not None:
-            if tuple(checkpoint.state["labels"]) != self.data.labels:
-                raise UserError(
-                    f"logdir: {self.logdir} was trained on other labels: {', '.join(checkpoint.state['labels'])}"
-                )
+            session.check_labels(checkpoint, self.data.labels, self.logdir)
+        return checkpoint
+
+    def start_from(self, checkpoint: Checkpoint | None) -> None:
+        """Take up the chief's checkpoint, if any, and give all workers the same values."""
+        if checkpoint is not None:
             checkpoints.assign(self.model.variables, checkpoint.model, "model")
             checkpoints.assign(self._training_variables(), checkpoint.training, "optimizer")
             best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
             self.step = checkpoint.step
             self.best_top1 = max(c.state["best_top1"] for c in (checkpoint, best) if c is not None)
             self.reporter.say(f"continuing from step {self.step}")
+            before, now = checkpoint.state["steps_per_epoch"], self.schedule.steps_per_epoch
+            if before != now:
+                self.reporter.say(
+                    f"an epoch was {before} steps and is {now} now; the place in the data and the learning rate follow "
+                    "the step, so some clips may be seen twice or not at all in this epoch"
+                )
         self.step, self.best_top1 = self.workers.broadcast_object((self.step, self.best_top1))
         self.broadcast()
 
@@ -155,9 +167,12 @@ class Trainer:
             self.step = self.workers.broadcast_object(self.step)
             self.workers.broadcast([v.value for v in self.model.variables])
             self.evaluate("eval")
+        accuracy = ""
         if "test" in self.datasets:
-            self.evaluate("test")
-        self.reporter.say(f"checkpoints and logs: {self.logdir.resolve()}")
+            found = self.evaluate("test")
+            accuracy = f"test accuracy {found.top1:.2%} on {found.n_clips} clips; "
+        folder = session.checkpoint_folder(self.config).resolve()
+        self.reporter.say(f"done: {accuracy}checkpoint in {folder}, logs in {self.logdir.resolve()}")
 
     def _batches(self) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of all steps that are left, epoch after epoch."""
@@ -193,6 +208,7 @@ class Trainer:
             state={
                 "step": self.step,
                 "epoch": self.step / self.schedule.steps_per_epoch,
+                "steps_per_epoch": self.schedule.steps_per_epoch,
                 "best_top1": self.best_top1,
                 "labels": list(self.data.labels),
                 "dataset_version": self.params.dataset_version,

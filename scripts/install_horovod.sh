@@ -44,6 +44,7 @@ sed -i.orig '/xla_mpi_ops\.cc/d' "$work/horovod-$VERSION/horovod/tensorflow/CMak
 echo "Building Horovod $VERSION (about two minutes on two cores) ..."
 if ! PATH="$(dirname "$PYTHON"):$PATH" \
     HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 \
+    HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \
     MAKEFLAGS="-j$(getconf _NPROCESSORS_ONLN)" \
     "$PYTHON" -m pip install --quiet --no-build-isolation --no-deps --no-cache-dir \
     "$work/horovod-$VERSION" >"$work/build.log" 2>&1; then

@@ -10,11 +10,14 @@ generated noise. Example:
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from a checkout, not installed
 
 from open_seq2seq.data.dataset_versions import words_of
 from open_seq2seq.errors import exit_on_user_error

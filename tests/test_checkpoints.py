@@ -27,9 +27,16 @@ def test_what_is_saved_is_loaded(tmp_path):
 
 
 def test_only_the_newest_are_kept(tmp_path):
-    for step in (9, 100, 20, 3000000000):
+    for step in (9, 20, 100, 3000000000):
         checkpoints.save(tmp_path, make(step), keep=2)
     assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["step-00000100", "step-3000000000"]
+
+
+def test_a_checkpoint_is_kept_also_where_a_damaged_one_claims_to_be_later(tmp_path):
+    """A run that falls back to step 900 and saves again must not lose what it has just saved."""
+    for step in (900, 1000, 910):
+        checkpoints.save(tmp_path, make(step), keep=1)
+    assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["step-00000910"]
 
 
 def test_the_same_step_can_be_saved_again(tmp_path):

@@ -195,6 +195,60 @@ def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(
     assert "1 unusable files are skipped" in out and str(bad) in out and "train: 2 clips" in out
 
 
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--freeze_variables_regex=("], "is not a regular expression"),
+        (["--freeze_variables_regex=."], "matches all of the variables"),
+        (
+            [
+                "--lr_policy=piecewise_constant",
+                "--lr_policy_params/boundaries=[1]",
+                "--lr_policy_params/decay_rates=[]",
+            ],
+            "piecewise_constant fails at step 71",
+        ),
+    ],
+)
+def test_what_fails_before_the_first_step_leaves_no_logdir(run, tmp_path, args, expected):
+    with pytest.raises(UserError, match=expected):
+        run("train", tmp_path / "run", *args)
+    assert not (tmp_path / "run").exists()
+
+
+def test_frozen_variables_are_not_trained(run, tmp_path):
+    args = ["--num_epochs=None", "--freeze_variables_regex=peak_encoder", "--save_checkpoint_steps=1"]
+    assert run("train", tmp_path / "run", *args, "--max_steps=3") == 0
+    first, last = (
+        checkpoints.load(p).model for p in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")[::2]
+    )
+    np.testing.assert_array_equal(first["peak_encoder.dense/kernel"], last["peak_encoder.dense/kernel"])
+    name = "fully_connected_decoder.fully_connected/kernel"
+    assert np.abs(first[name] - last[name]).max() > 0
+
+
+def test_a_checkpoint_is_not_used_with_other_labels(run, trained, tone_dataset, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"{label}\n" for label in reversed(LABELS["v2-12"])))
+    for mode in ("eval", "infer"):
+        with pytest.raises(UserError, match="was trained on the labels yes no"):
+            run(mode, trained, f"--data_layer_params/labels_file={labels}")
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(run, trained, tmp_path):
+    for output in (tmp_path, tmp_path / "missing" / "out.csv"):
+        with pytest.raises(UserError, match="--infer_output_file: cannot write"):
+            run("infer", trained, f"--infer_output_file={output}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_after_training_without_evaluation_the_last_checkpoint_serves(run, tmp_path):
+    args = ["--restore_best_checkpoint=True", "--num_epochs=None", "--max_steps=2"]
+    assert run("train", tmp_path / "run", *args) == 0
+    assert run("eval", tmp_path / "run", *args) == 0
+    assert [line["step"] for line in metrics(tmp_path / "run")] == [2, 2]
+
+
 def test_benchmark_writes_nothing(run, tmp_path, capsys):
     assert run("train", tmp_path / "run", "--benchmark", "--bench_steps=4", "--bench_start=2") == 0
     assert "benchmark: 2 steps after 2" in capsys.readouterr().out

@@ -23,6 +23,9 @@ class SpeechCommandsDataLayer(Params):
     """Clips to 128x128 log-mel images: read, augment, transform, slice or pad, keep."""
 
     dataset_files: list[str] = Field(default=[], description="Manifests; all of them are read, one after the other.")
+    dataset_location: str | None = Field(
+        default=None, description="Folder that relative dataset_files and labels_file lie in."
+    )
     labels_file: str | None = Field(
         default=None, description="One label per line; by default <version>-labels.txt beside the first manifest."
     )
@@ -32,7 +35,9 @@ class SpeechCommandsDataLayer(Params):
     sample_rate: int = Field(default=16000, gt=0, description="Hz; files at other rates are resampled.")
     n_fft: int = Field(default=1024, gt=1, description="FFT length in samples.")
     win_length: int | None = Field(default=None, gt=1, description="Window length in samples; by default n_fft.")
-    hop_length: int = Field(default=125, gt=0, description="Samples from frame to frame; 125 makes 129 of a second.")
+    hop_length: int = Field(
+        default=125, gt=0, description="Samples from frame to frame; 125 makes 129 frames of a second."
+    )
     fmin: float = Field(default=0.0, ge=0, description="Lowest mel band edge in Hz.")
     fmax: float | None = Field(default=None, gt=0, description="Highest mel band edge in Hz; by default half the rate.")
     pad_value: float = Field(
@@ -47,7 +52,9 @@ class SpeechCommandsDataLayer(Params):
     augmentation: Literal["spectral", "librosa"] = Field(
         default="spectral", description="Engine: batched TensorFlow on the model's device, or librosa on the host."
     )
-    pitch_shift: float = Field(default=2.0, ge=0, le=12, description="Largest pitch shift in semitones, up or down.")
+    pitch_shift: float = Field(
+        default=2.0, ge=0, le=12, description="Largest pitch shift, up or down, in semitones; drawn in eighths."
+    )
     time_stretch: float = Field(default=0.2, ge=0, lt=0.9, description="Largest change of speed, as a share.")
     noise_level_min: float = Field(default=-90.0, le=0, description="Lowest level of added white noise, dB.")
     noise_level_max: float = Field(default=-46.0, le=0, description="Highest level of added white noise, dB.")
@@ -86,11 +93,14 @@ class SpeechCommandsDataLayer(Params):
     def labels_path(self) -> Path:
         """Where the labels stand."""
         if self.labels_file is not None:
-            return Path(self.labels_file)
+            return self._locate(self.labels_file)
         if not self.dataset_files:
             raise UserError("data_layer_params: neither dataset_files nor labels_file is given")
-        first = Path(self.dataset_files[0])
+        first = self._locate(self.dataset_files[0])
         return first.with_name(re.sub(r"-(train|val|test)$", "", first.stem) + "-labels.txt")
+
+    def _locate(self, name: str) -> Path:
+        return Path(self.dataset_location or "", name)
 
     def open(self, *, training: bool, seed: int) -> Dataset:
         """Read the manifests, check every file and return the dataset.
@@ -107,7 +117,7 @@ class SpeechCommandsDataLayer(Params):
         if not self.dataset_files:
             raise UserError("data_layer_params/dataset_files: expected at least one manifest, got none")
         labels = self.read_labels()
-        table = read_manifests([Path(name) for name in self.dataset_files], labels)
+        table = read_manifests([self._locate(name) for name in self.dataset_files], labels)
         return self._open(table, labels, training=training, seed=seed)
 
     def open_clips(self, paths: list[str], labels: tuple[str, ...]) -> Dataset:

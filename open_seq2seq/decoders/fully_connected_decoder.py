@@ -15,7 +15,7 @@ class FullyConnectedDecoder(Decoder):
         """Map [batch, hidden] to logits [batch, n_labels], in float32: half precision would round the softmax."""
         logits = keras.layers.Dense(
             n_labels,
-            kernel_initializer=options.initializer or "glorot_uniform",
+            kernel_initializer=options.new_initializer("glorot_uniform"),
             kernel_regularizer=options.regularizer,
             dtype=options.dtype,
             name="fully_connected_decoder.fully_connected",

@@ -130,7 +130,7 @@ class _Layers:
             stride,
             padding="valid" if stride > 1 else "same",
             use_bias=False,
-            kernel_initializer=self.options.initializer or keras.initializers.VarianceScaling(),
+            kernel_initializer=self.options.new_initializer("variance_scaling"),
             kernel_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=self._name("conv2d"),

@@ -28,7 +28,9 @@ def read(folder: Path, content: str | bytes) -> list[tuple[int, str]]:
     manifest.write_bytes(content.encode() if isinstance(content, str) else content)
     table = read_manifests([manifest], LABELS)
     assert table["label"].dtype == np.int32
-    return [(label, str(Path(path).relative_to(folder))) for label, path in zip(table["label"], table["path"], strict=True)]
+    return [
+        (label, str(Path(path).relative_to(folder))) for label, path in zip(table["label"], table["path"], strict=True)
+    ]
 
 
 ROWS = [(0, "yes/1.wav"), (1, "no/2.wav"), (2, "cat/3.wav")]

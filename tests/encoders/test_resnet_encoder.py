@@ -14,6 +14,7 @@ from open_seq2seq.components import LayerOptions
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import ResNetEncoder
 from open_seq2seq.models import Image2Label
+from open_seq2seq.weights import variance_scaling_initializer
 
 PARITY = Path(os.environ.get("PARITY_ARRAYS", Path(__file__).parents[3] / "shared" / "parity"))
 
@@ -97,6 +98,15 @@ def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(regular
     encoder = ResNetEncoder(resnet_size=18, num_filters=2, regularize_bn=regularize_bn)
     model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
     assert len(model.losses) == n_penalties  # 21 convolutions, the decoder, and 17 BatchNorms
+
+
+def test_layers_of_one_shape_start_with_different_weights():
+    """Keras gives the same numbers whenever one initializer is asked twice: each layer needs its own."""
+    options = LayerOptions(initializer=variance_scaling_initializer)
+    encoder = ResNetEncoder(resnet_size=18, num_filters=4)
+    model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
+    first, second = (model.get_layer(f"resnet_encoder.conv2d_{i}").kernel.numpy() for i in (2, 3))
+    assert first.shape == second.shape and np.abs(first - second).min() > 0
 
 
 @pytest.mark.parametrize(
