@@ -29,8 +29,11 @@ $(VENV)/ready-test: $(VENV)/ready-$(BUILD)
 	$(INSTALL) --editable '.[test]'
 	@touch $@
 
+# the ten keywords, and eight words to stand for all others
+DEMO_WORDS := yes,no,up,down,left,right,on,off,stop,go,bed,cat,five,happy,seven,tree,wow,zero
+
 data/synthetic: | $(VENV)/ready-$(BUILD)
-	$(RUN) scripts/make_synthetic_speech_commands.py --output_dir=$@ --version=v1 --clips_per_word=150
+	$(RUN) scripts/make_synthetic_speech_commands.py --output_dir=$@ --words=$(DEMO_WORDS) --clips_per_word=360
 
 data/demo/v1-12-labels.txt: | data/synthetic
 	$(RUN) scripts/speech_commands_preprocessing.py --data_dir=data/synthetic --dataset_version=v1-12 --output_dir=data/demo

@@ -16,13 +16,15 @@ base_params = nested_update(
     {
         "dataset_location": dataset_location,
         "logdir": "result/demo",
-        "num_epochs": 16,
+        "num_epochs": 12,
         "dtype": "float32",
         "loss_scaling": 1.0,
         "use_xla_jit": True,  # twice as fast for so small a ResNet on a CPU
         "lr_policy_params": {"learning_rate": 0.05, "power": 2.0, "warmup_steps": 50},
         # an eighth of the filters, and BatchNorm statistics that settle within a few hundred steps
         "encoder_params": {"resnet_size": 18, "num_filters": 16, "bn_momentum": 0.97},
+        # images of 64x64 instead of 128x128: a quarter of the time
+        "data_layer_params": {"hop_length": 250, "audio_length": 64, "n_fft": 512, "num_audio_features": 64},
     },
 )
 

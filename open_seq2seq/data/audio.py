@@ -9,6 +9,10 @@ import soundfile
 import soxr
 
 _FULL_SCALE = 32768.0
+_LOWEST_RATE = 1000  # Hz; below it a header is wrong, and resampling would make gigabytes of it
+_MOST_FRAMES = 1 << 40
+_BLOCK = 1 << 20  # frames
+_READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)  # TypeError: headerless formats
 
 
 class BadAudioError(Exception):
@@ -40,9 +44,9 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
             converted_from = _conversion(audio, sample_rate)
             is_int16 = audio.subtype == "PCM_16"
             rate = audio.samplerate
-            samples = audio.read(dtype="int16" if is_int16 else "float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise BadAudioError(_reason(error, path)) from None
+            samples = _read_all(audio, "int16" if is_int16 else "float32")
+    except _READ_ERRORS as error:
+        raise BadAudioError(_reason(error)) from None
     if not len(samples):
         raise BadAudioError("it holds no samples")
     if not converted_from:
@@ -54,6 +58,8 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
         mono = soxr.resample(mono, rate, sample_rate)
         if not len(mono):
             raise BadAudioError(f"it is too short to resample: {len(samples)} samples at {rate} Hz")
+        if not np.isfinite(mono).all():
+            raise BadAudioError("it holds samples that are NaN or infinite once resampled")
     waveform = np.clip(np.rint(mono * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
     return Waveform(waveform, converted_from)
 
@@ -69,16 +75,28 @@ def check_header(path: str, sample_rate: int) -> str:
             if not audio.frames:
                 raise BadAudioError("it holds no samples")
             return _conversion(audio, sample_rate)
-    except (soundfile.SoundFileError, OSError, ValueError) as error:
-        raise BadAudioError(_reason(error, path)) from None
+    except _READ_ERRORS as error:
+        raise BadAudioError(_reason(error)) from None
+
+
+def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
+    """Read to the end, whatever number of frames the header promises; [frames, channels]."""
+    blocks = [audio.read(_BLOCK, dtype=dtype, always_2d=True)]
+    while len(blocks[-1]) == _BLOCK:
+        blocks.append(audio.read(_BLOCK, dtype=dtype, always_2d=True))
+    return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
 
 
 def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
+    if audio.frames > _MOST_FRAMES:  # also what libsndfile says of a FLAC stream, which it cannot read to its end
+        raise BadAudioError("its header does not say how long it is; write it again as a file")
+    if audio.samplerate < _LOWEST_RATE:
+        raise BadAudioError(f"its sample rate is {audio.samplerate} Hz, expected {_LOWEST_RATE} Hz or more")
     if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
         return ""
     return f"{audio.samplerate} Hz, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.subtype}"
 
 
-def _reason(error: Exception, path: str) -> str:
+def _reason(error: Exception) -> str:
     text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
-    return text.replace(repr(path), "").strip(" :.")
+    return text.strip(" :.")

@@ -33,6 +33,8 @@ class ArrayCache:
             place.mkdir(parents=True, exist_ok=True)
             self.values = _open(place / "values.npy", (n_rows, *shape), dtype)
             self.filled = _open(place / "filled.npy", (n_rows,), bool)
+        except ValueError as error:
+            raise UserError(f"cache_dir: {place} is damaged ({error}); remove that folder") from None
         except OSError as error:
             raise UserError(
                 f"cache_dir: cannot use {place} ({error.strerror}); name a folder that can be written, with "

@@ -135,7 +135,8 @@ class Dataset:
         options = self.options
         key: Any = None
         if options.image_dir is not None:
-            key = [repr(options), [(path, file_stamp(path)) for path in self.paths]]
+            shaping = options._replace(store=options.store._replace(n_readers=0, cache_dir=None), image_dir=None)
+            key = [repr(shaping), [(path, file_stamp(path)) for path in self.paths]]
         return ArrayCache(len(self._files), self.shape, np.float32, options.image_dir, ["images", key])
 
 

@@ -67,7 +67,7 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
 
 def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", on_bad_lines="error")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
@@ -77,6 +77,8 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
         raise UserError(f"{path}: the manifest is empty, expected a header and a row per clip") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
+    table = table.fillna("")
+    table = table[(table != "").any(axis=1)]  # without blank lines, whose numbers the index keeps
     missing = {"label", "path"} - set(table.columns)
     if missing:
         raise UserError(f"{path}: column {min(missing)!r} is missing, found {', '.join(map(str, table.columns))}")
@@ -93,8 +95,8 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
         _check_words(path, table["word"], index, labels)
 
     clips, is_there = _find_clips(str(path.resolve().parent), table["path"])
-    _refuse(path, pd.Series(~is_there), "no such file", table["path"])
-    return pd.DataFrame({"label": index, "path": clips})
+    _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
+    return pd.DataFrame({"label": index.to_numpy(), "path": clips})
 
 
 def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[str, ...]) -> None:
@@ -133,8 +135,8 @@ def _files_in(folder: str) -> set[str]:
 def _refuse(path: Path, bad: pd.Series, expected: str, values: pd.Series) -> None:
     if not bad.any():
         return
-    rows = np.flatnonzero(bad.to_numpy())
-    shown = "".join(f"\n  line {row + 2}: {values.iloc[row]!r}" for row in rows[:_SHOWN])  # header is line 1
+    rows = bad.index[bad]
+    shown = "".join(f"\n  line {row + 2}: {values.loc[row]!r}" for row in rows[:_SHOWN])  # the header is line 1
     more = f"\n  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     raise UserError(f"{path}: {expected}:{shown}{more}")
 

@@ -31,6 +31,7 @@ class SpectralEngine:
         self._bands = [_Band.of(part) for part in np.array_split(banks, min(_N_BANDS, p.n_mels), axis=2)]
         self._window = tf.constant(hann_window(p.win_length, p.n_fft))
         self._noise = tf.constant(noise_table(p.block, p.seed)) if p.augmentation.noise_db else None
+        self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
         self._before = -(-(p.n_fft // 2) // p.block) * p.block  # whole blocks of silence before a clip
         self._chunk = None if tf.config.list_logical_devices("GPU") else _CHUNK
         # XLA fuses what works element by element; gathering frames inside it would be slower than outside
@@ -66,8 +67,10 @@ class SpectralEngine:
         n_samples, block = self.params.n_samples, self.params.block
         blocks = (clips.noise_start[:, None] + tf.range(n_samples // block)) % NOISE_BLOCKS
         noise = tf.reshape(tf.gather(self._noise, blocks), [-1, n_samples])
+        # warped filters see fewer or more bins: the gain makes up for it, so that noise is as loud at every pitch
+        gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
         is_clip = tf.range(n_samples) < clips.lengths[:, None]
-        return waveforms + tf.where(is_clip, clips.noise_gain[:, None] * noise, 0.0)
+        return waveforms + tf.where(is_clip, gain[:, None] * noise, 0.0)
 
     def _frame_indices(self, clips: Clips) -> tuple[Any, Any]:
         """Which frame of the stretched clip stands at each place of the image, and whether the clip has it.
@@ -91,7 +94,7 @@ class SpectralEngine:
         """
         p = self.params
         before = self._before
-        blocks_per_frame = -(-(p.n_fft // 2 + before) // p.block)
+        blocks_per_frame = -(-(before - p.n_fft // 2 + p.n_fft) // p.block)
         n_blocks = (before + p.n_samples) // p.block
         padded = tf.pad(waveforms, [[0, 0], [before, blocks_per_frame * p.block]])
         blocks = tf.reshape(padded, [-1, n_blocks + blocks_per_frame, p.block])

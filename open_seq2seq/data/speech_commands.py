@@ -33,7 +33,7 @@ class SpeechCommandsDataLayer(Params):
     num_audio_features: int = Field(default=128, gt=0, description="Mel bands.")
     audio_length: int = Field(default=128, gt=0, description="Frames of an image; clips are sliced or padded to it.")
     sample_rate: int = Field(default=16000, gt=0, description="Hz; files at other rates are resampled.")
-    n_fft: int = Field(default=1024, gt=1, description="FFT length in samples.")
+    n_fft: int = Field(default=1024, gt=1, multiple_of=2, description="FFT length in samples, an even number.")
     win_length: int | None = Field(default=None, gt=1, description="Window length in samples; by default n_fft.")
     hop_length: int = Field(
         default=125, gt=0, description="Samples from frame to frame; 125 makes 129 frames of a second."
@@ -70,8 +70,9 @@ class SpeechCommandsDataLayer(Params):
     def _check_signal(self) -> SpeechCommandsDataLayer:
         if (self.win_length or 0) > self.n_fft:
             raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
-        if self.fmax is not None and not self.fmin < self.fmax <= self.sample_rate / 2:
-            raise ValueError(f"fmax must lie between fmin {self.fmin} and {self.sample_rate / 2} Hz, got {self.fmax}")
+        half = self.sample_rate / 2
+        if not self.fmin < (self.fmax or half) <= half:
+            raise ValueError(f"fmax must lie between fmin {self.fmin} and {half} Hz, got {self.fmax or half}")
         if self.noise_level_min > self.noise_level_max:
             raise ValueError(f"noise_level_min {self.noise_level_min} is above noise_level_max {self.noise_level_max}")
         return self
@@ -163,6 +164,7 @@ class SpeechCommandsDataLayer(Params):
                 store=StoreOptions(
                     sample_rate=self.sample_rate,
                     n_samples=front_end.n_samples,
+                    alignment=self.hop_length,
                     keep=self.cache_data == "waveforms",
                     cache_dir=self.cache_dir,
                     on_bad_audio=self.on_bad_audio,

@@ -21,6 +21,7 @@ class StoreOptions(NamedTuple):
 
     sample_rate: int  # Hz
     n_samples: int  # kept of each clip; of longer ones a window of this length is cut
+    alignment: int = 1  # windows begin at multiples of it, so that frames fall where they would in the whole clip
     keep: bool = False  # decode every file once, when the dataset is opened
     cache_dir: str | None = None  # keep them in files there
     on_bad_audio: Literal["stop", "skip"] = "stop"
@@ -80,7 +81,8 @@ class WaveformStore:
             samples = read_wav(path, self.options.sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
-        start = int(crop * max(0, len(samples) - self.options.n_samples + 1))
+        step, last = self.options.alignment, max(0, len(samples) - self.options.n_samples)
+        start = min(round(crop * last / step), last // step) * step
         return samples[start : start + self.options.n_samples]
 
     def _keep(self) -> None:

@@ -10,7 +10,7 @@ from open_seq2seq.synthetic.noise import NOISE_KINDS, SAMPLE_RATE, make_noise
 
 CLIP_SAMPLES = SAMPLE_RATE  # one second
 
-SNR_DB = (0.0, 30.0)
+SNR_DB = (10.0, 30.0)
 PEAK_DBFS = (-35.0, -8.0, -3.0)  # lowest, most frequent, highest
 SHORT_SHARE = 0.1  # clips of less than a second, as in the real data set (11 % of the recordings)
 CUT_SHARE = 0.1  # clips in which the word is cut at an edge

@@ -110,7 +110,6 @@ def test_mistakes_are_named(folder, content, message):
         read(folder, content)
 
 
-@pytest.mark.xfail(strict=True, reason="empty lines are skipped before the lines are counted")
 def test_lines_are_counted_as_an_editor_does(folder):
     with pytest.raises(UserError, match="line 4: '7'"):
         read(folder, GOOD + "\n7,no,no/2.wav\n")

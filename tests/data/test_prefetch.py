@@ -8,11 +8,19 @@ import pytest
 
 from open_seq2seq.data.prefetch import prefetch
 
-PATIENCE_S = 60  # for a broken prefetch only; a working one never waits that long
+PATIENCE_S = 20  # for a broken prefetch only; a working one never waits that long
 
 
 def n_threads() -> int:
     return sum(thread.name == "prefetch" for thread in threading.enumerate())
+
+
+def close(ahead: Iterator) -> None:
+    """Close it in another thread, so that one that hangs fails the test."""
+    closer = threading.Thread(target=ahead.close, daemon=True)
+    closer.start()
+    closer.join(PATIENCE_S)
+    assert not closer.is_alive(), "close() hangs"
 
 
 @pytest.mark.parametrize("depth", [1, 3, 100])
@@ -52,7 +60,7 @@ def test_it_works_in_another_thread_ahead_but_only_so_far():
     assert next(ahead) == 0
     # one taken, three waiting, one in hand; made while nobody asks
     assert all(made.acquire(timeout=PATIENCE_S) for _ in range(5))
-    ahead.close()
+    close(ahead)
     assert len(makers) == 5
     assert set(makers) == {"prefetch"}
 
@@ -63,8 +71,5 @@ def test_closing_early_ends_the_thread(n_taken):
     for _ in range(n_taken):
         next(ahead)
     assert n_threads() == 1
-    closer = threading.Thread(target=ahead.close, daemon=True)
-    closer.start()
-    closer.join(PATIENCE_S)
-    assert not closer.is_alive(), "close() hangs"
+    close(ahead)
     assert n_threads() == 0
