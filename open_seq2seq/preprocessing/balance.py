@@ -15,7 +15,7 @@ def rows_beside_keywords(clips: pd.DataFrame, n_keywords: int) -> dict[str, int]
         clips: the rows of the keywords, with columns ``word`` and ``split``.
         n_keywords: how many keywords there are, with or without clips in a split.
     """
-    n_rows = clips.groupby("split")["word"].value_counts()
+    n_rows = {split: clips.loc[clips["split"] == split, "word"].value_counts() for split in ("train", "val", "test")}
     mean = {split: n_rows[split].sum() / n_keywords for split in ("val", "test")}
     return {"train": int(n_rows["train"].max())} | {split: round(mean[split]) for split in mean}
 
