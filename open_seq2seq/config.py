@@ -22,7 +22,7 @@ from open_seq2seq.components import Decoder, Encoder, Loss, Params
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
 from open_seq2seq.models.image2label import Image2Label
-from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale
+from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale, LossScaling
 from open_seq2seq.optimizers.lr_policies import LR_POLICIES
 from open_seq2seq.optimizers.optimizers import OPTIMIZERS, Optimizer
 from open_seq2seq.run_params import RETIRED, RETIRED_DATA, RunParams
@@ -53,7 +53,7 @@ class Config(NamedTuple):
     decoder: Decoder
     loss: Loss
     optimizer: Optimizer
-    loss_scaling: Params
+    loss_scaling: LossScaling
     lr_policy: Callable[..., float]  # takes global_step, and what `_SUPPLIED_BY_RUN` names if it has it
     regularizer: Any  # a function without arguments that makes one, or None
     initializer: Any  # the same
@@ -200,7 +200,7 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
 
 def _build(model: type[Image2Label], merged: dict[str, dict[str, Any]], section: str) -> Config:
     params = RunParams(**merged[section])
-    scaling: Params = (
+    scaling: LossScaling = (
         ConstantScale(scale=params.loss_scaling)
         if not isinstance(params.loss_scaling, str)
         else (LOSS_SCALINGS[params.loss_scaling](**params.loss_scaling_params))

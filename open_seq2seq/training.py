@@ -48,7 +48,7 @@ class Trainer:
         frozen = session.frozen_variables(config, self.model)
         self.optimizer = config.optimizer.create()
         self.optimizer.build(trained_variables(self.model, frozen))
-        self.scaler = config.loss_scaling.create()  # type: ignore[attr-defined]
+        self.scaler = config.loss_scaling.create()
         self.train_step = TrainStep(
             self.model,
             config.loss,

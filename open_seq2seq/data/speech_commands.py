@@ -16,6 +16,8 @@ from open_seq2seq.data.features import LOG_FLOOR
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from open_seq2seq.data.dataset import Dataset
 
 
@@ -150,7 +152,7 @@ class SpeechCommandsDataLayer(Params):
             seed=seed,
         )
 
-    def _open(self, table, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:  # type: ignore[no-untyped-def]
+    def _open(self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:
         from open_seq2seq.data.dataset import Dataset, DatasetOptions
         from open_seq2seq.data.waveforms import StoreOptions
 

@@ -10,7 +10,14 @@ from open_seq2seq.components import Params
 from open_seq2seq.lazy import tf
 
 
-class ConstantScale(Params):
+class LossScaling(Params):
+    """Parameters of a loss scale; `create` makes the one that a run keeps."""
+
+    def create(self) -> LossScaler:
+        raise NotImplementedError(f"{type(self).__name__}.create")
+
+
+class ConstantScale(LossScaling):
     """One number for the whole run."""
 
     scale: float = Field(default=1.0, gt=0, description="Factor of the loss.")
@@ -19,7 +26,7 @@ class ConstantScale(Params):
         return LossScaler(self.scale)
 
 
-class Backoff(Params):
+class Backoff(LossScaling):
     """Divided by ``step_factor`` after an overflow, multiplied after ``step_window`` steps without one."""
 
     scale_min: float = Field(default=1.0, gt=0, description="Lowest scale.")
@@ -67,4 +74,4 @@ class BackoffScaler(LossScaler):
         self._n_good.assign(tf.where(grows, 0, n_good))
 
 
-LOSS_SCALINGS: dict[str, type[Params]] = {"Backoff": Backoff}
+LOSS_SCALINGS: dict[str, type[LossScaling]] = {"Backoff": Backoff}
