@@ -24,18 +24,18 @@ class Speed:
 
     def __init__(self, clips_per_step: int, window: int = 50) -> None:
         self._clips_per_step, self._window = clips_per_step, window
-        self._times = [time.monotonic()]
+        self._times: list[float] = []  # ends of steps; the first step, which traces and compiles, is left out
 
     def count(self) -> None:
         self._times = [*self._times[-self._window :], time.monotonic()]
 
     @property
     def seconds_per_step(self) -> float:
-        return (self._times[-1] - self._times[0]) / max(1, len(self._times) - 1)
+        return (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0.0
 
     @property
     def clips_per_s(self) -> float:
-        return self._clips_per_step / max(self.seconds_per_step, 1e-9)
+        return self._clips_per_step / self.seconds_per_step if self.seconds_per_step else 0.0
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
