@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import Config
+from open_seq2seq.cores import n_cores
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import keras, tf
 
@@ -20,7 +20,7 @@ def set_up(workers: Workers, seed: int) -> bool:
         tf.config.experimental.set_memory_growth(gpu, True)
     elif workers.size > 1:
         # ranks of one machine that each take all cores fight for them
-        n_threads = max(1, _n_cores() // workers.local_size)
+        n_threads = max(1, n_cores() // workers.local_size)
         tf.config.threading.set_intra_op_parallelism_threads(n_threads)
         tf.config.threading.set_inter_op_parallelism_threads(n_threads)
     keras.utils.set_random_seed(seed)
@@ -62,7 +62,3 @@ def layer_options(config: Config, policy: str) -> LayerOptions:
         initializer=config.initializer,
         regularizer=config.regularizer() if config.regularizer else None,
     )
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

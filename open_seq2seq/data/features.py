@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -50,8 +51,8 @@ def hann_window(win_length: int, n_fft: int) -> np.ndarray:
     return np.pad(window, (before, n_fft - win_length - before)).astype(np.float32)
 
 
-def n_frames(n_samples: int, hop_length: int) -> int:
-    """Number of centred frames of a waveform."""
+def n_frames(n_samples: Any, hop_length: int) -> Any:
+    """Number of centred frames of a waveform; for an int, an array or a tensor of lengths."""
     return 1 + n_samples // hop_length
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from open_seq2seq.data.augment import NOISE_BLOCKS, FrontEndParams, noise_table, pitch_grid
 from open_seq2seq.data.features import LOG_FLOOR, hann_window, mel_filter_bank
+from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Clips
 
@@ -79,7 +80,7 @@ class SpectralEngine:
         """
         p = self.params
         stretched = tf.round(tf.cast(clips.lengths, tf.float32) / clips.stretch)
-        n_frames = 1 + tf.cast(stretched, tf.int32) // p.hop_length
+        n_frames = count_frames(tf.cast(stretched, tf.int32), p.hop_length)
         excess = n_frames - p.audio_length
         sliced = tf.cast(tf.floor(clips.crop * tf.cast(excess + 1, tf.float32)), tf.int32)
         start = tf.where(excess >= 0, sliced, -(-excess // 2))

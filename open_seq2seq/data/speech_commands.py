@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Params
+from open_seq2seq.cores import n_cores
 from open_seq2seq.data.augment import Augmentation, FrontEndParams
 from open_seq2seq.data.features import LOG_FLOOR
 from open_seq2seq.errors import UserError
@@ -170,7 +171,7 @@ class SpeechCommandsDataLayer(Params):
                     keep=self.cache_data == "waveforms",
                     cache_dir=self.cache_dir,
                     on_bad_audio=self.on_bad_audio,
-                    n_readers=self.num_readers or os.cpu_count() or 1,
+                    n_readers=self.num_readers or n_cores(),
                 ),
                 engine=self.augmentation,
                 random_crop=training,

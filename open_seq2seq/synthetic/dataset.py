@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from open_seq2seq.cores import n_cores
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.noise import NOISE_KINDS
@@ -70,7 +70,7 @@ def make_dataset(
     with _partial_folder(output_dir) as folder:
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
-        _write_sounds(folder, clips, seed, n_jobs or _n_cores(), on_progress)
+        _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
         for split, list_name in _LIST_OF_SPLIT.items():
             paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
             (folder / list_name).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n")
@@ -95,10 +95,6 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
         raise UserError(f"seed: {seed}, expected 0 or more")
     if n_jobs < 0:
         raise UserError(f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core")
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
