@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pydantic
 
-from open_seq2seq.structs import Batch
+from open_seq2seq.structs import Batch, EncoderOutputs
 
 
 class Params(pydantic.BaseModel):
@@ -36,22 +36,22 @@ class LayerOptions(NamedTuple):
 
 
 class Encoder(Params):
-    """Features to a hidden vector; see CONTRIBUTING.md for how to add one."""
+    """Features to a hidden representation; see CONTRIBUTING.md for how to add one."""
 
-    def build(self, features: Any, options: LayerOptions) -> Any:
-        """Map a symbolic [batch, frames, features] tensor to [batch, hidden]."""
+    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
+        """Map symbolic features [batch, frames, features] and lengths [batch] to what a decoder takes."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
 class Decoder(Params):
-    """A hidden vector to logits."""
+    """What an encoder gives, to logits."""
 
     output_dim: int | None = pydantic.Field(
         default=None, gt=0, description="Number of labels; by default as many as the labels file has."
     )
 
-    def build(self, hidden: Any, n_labels: int, options: LayerOptions) -> Any:
-        """Map a symbolic [batch, hidden] tensor to float32 logits [batch, n_labels]."""
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
+        """Map an encoder's symbolic outputs to float32 logits [batch, n_labels]."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 

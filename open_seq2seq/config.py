@@ -30,7 +30,7 @@ from open_seq2seq.weights import INITIALIZERS, REGULARIZERS
 
 SECTIONS = ("train", "eval", "test", "infer")
 _OVERLAYS = tuple(f"{section}_params" for section in SECTIONS)
-_SUPPLIED_BY_RUN = ("global_step", "decay_steps", "steps_per_epoch")
+_SUPPLIED_BY_RUN = ("global_step", "decay_steps", "steps_per_epoch", "total_steps")
 # what replaces the parts of TensorFlow 1 that OpenSeq2Seq's configs name
 _TF1_NAMES = {
     "contrib": '"regularizer": "l2_regularizer" and "initializer": "xavier_initializer" (see open_seq2seq/weights.py)',

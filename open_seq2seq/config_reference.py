@@ -19,6 +19,7 @@ from open_seq2seq.checks import type_name
 from open_seq2seq.components import Params
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.optimizers import lr_policies
+from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale
 from open_seq2seq.optimizers.optimizers import OPTIMIZERS
 from open_seq2seq.run_params import RETIRED, RunParams
@@ -68,6 +69,7 @@ def reference() -> str:
             parts += [f"### {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
     parts += ["## `lr_policy` and `lr_policy_params`\n", _FUNCTION, f"{_text(lr_policies)}\n"]
     parts += map(_signature, lr_policies.LR_POLICIES.values())
+    parts += ["## `larc_params`\n", f"{_text(LARC)}\n", _fields_table(LARC)]
     for key, functions in (("regularizer", REGULARIZERS), ("initializer", INITIALIZERS)):
         parts += [f"## `{key}` and `{key}_params`\n", _FUNCTION]
         parts += map(_signature, functions.values())

@@ -69,6 +69,6 @@ class Evaluator:
         )
 
     def _run(self, batch: Batch) -> tuple[Any, Any, Any]:
-        logits = self._model(batch.features, training=False)
+        logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
         return self._loss(logits, batch), tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(in_top5, tf.float32)

@@ -26,10 +26,10 @@ class Prediction(NamedTuple):
 
 def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
     """Yield a prediction for every clip of ``dataset``, in its order."""
-    run = tf.function(lambda features: tf.nn.softmax(model(features, training=False)), autograph=False)
+    run = tf.function(lambda inputs: tf.nn.softmax(model(inputs, training=False)), autograph=False)
     plan = Sampler(len(dataset), batch_size).in_order()
     for step, (batch,) in enumerate(dataset.batches(plan)):
-        outputs = run(batch.features).numpy()
+        outputs = run(batch.inputs).numpy()
         for row, weight, probabilities in zip(plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True):
             if weight:  # not one of the rows that fill the last batch
                 best = int(np.argmax(probabilities))

@@ -90,7 +90,9 @@ class Progress:
             self._reporter.say(f"{line}, {datetime.timedelta(seconds=round(left_s))} left")
 
     def _report_sample(self, batch: Batch, labels: Labels) -> None:
-        probabilities = tf.nn.softmax(self._model(batch.features[:1], training=False)[0]).numpy()
+        probabilities = tf.nn.softmax(
+            self._model({k: v[:1] for k, v in batch.inputs.items()}, training=False)[0]
+        ).numpy()
         best = int(np.argmax(probabilities))
         label = labels[int(batch.labels[0])]
         self._reporter.say(f"sample: label {label}, predicted {labels[best]} ({probabilities[best]:.2f})")

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from open_seq2seq.components import Decoder, Encoder, Loss, Params
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
+from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS
 from open_seq2seq.optimizers.lr_policies import LR_POLICIES
 from open_seq2seq.optimizers.optimizers import OPTIMIZERS
@@ -47,7 +48,7 @@ class RunParams(Params):
     dtype: Literal["float32", "mixed", "mixed_bfloat16"] = Field(
         default="float32", description="'mixed': float16 with float32 master weights; on a CPU bfloat16 if it has it."
     )
-    loss_scaling: float | Literal["Backoff"] = Field(
+    loss_scaling: float | Literal["Backoff", "LogMax"] = Field(
         default=1.0, description="Factor of the loss in mixed precision, or how it adapts."
     )
     loss_scaling_params: dict[str, Any] = Field(default={}, description="Parameters of an adaptive loss scale.")
@@ -61,6 +62,9 @@ class RunParams(Params):
     )
     lr_policy_params: dict[str, Any] = Field(default={}, description="Its parameters.")
     max_grad_norm: float | None = Field(default=None, gt=0, description="Longer gradients are scaled to this norm.")
+    larc_params: LARC | None = Field(
+        default=None, description="Scale each variable's gradient by the variable's length; see LARC below."
+    )
     regularizer: str | Callable | None = Field(default=None, description=f"One of {', '.join(REGULARIZERS)}.")
     regularizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
     initializer: str | Callable | None = Field(default=None, description=f"One of {', '.join(INITIALIZERS)}.")
@@ -126,6 +130,8 @@ class RunParams(Params):
                 f"give either num_epochs or max_steps, got {self.num_epochs} and {self.max_steps}; "
                 "on the command line the other one is taken away by --num_epochs=None or --max_steps=None"
             )
+        if self.larc_params is not None and self.max_grad_norm is not None:
+            raise ValueError("larc_params and max_grad_norm cannot be used together")
         if self.loss_scaling_params and self.loss_scaling not in LOSS_SCALINGS:
             raise ValueError(f"loss_scaling_params has no meaning with the constant loss_scaling {self.loss_scaling}")
         if not isinstance(self.loss_scaling, str) and self.loss_scaling <= 0:
@@ -139,7 +145,6 @@ RETIRED = {
     "trt_params": "TensorRT is applied to an exported model, not in training; remove it",
     "gpu_ids": "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES; remove it",
     "hooks": "session hooks belong to TensorFlow 1; remove it",
-    "larc_params": "LARC is not supported yet; use max_grad_norm, or remove it",
     "load_model": "starting from another run's weights is not supported yet; remove it",
 }
 

@@ -24,9 +24,14 @@ class Schedule(NamedTuple):
         return cls(per_epoch, params.max_steps or (params.num_epochs or 0) * per_epoch)
 
     def learning_rate(self, policy: Any) -> Callable[[int], float]:
-        """Bind a policy's ``decay_steps`` and ``steps_per_epoch``, where it has them and the config is silent."""
+        """Bind the lengths that a policy takes and the config does not give; a decay ends with the run."""
         given = policy.keywords
-        lengths = {"decay_steps": self.total - given.get("begin_decay_at", 0), "steps_per_epoch": self.steps_per_epoch}
+        before_decay = max(given.get("begin_decay_at", 0), given.get("warmup_steps", 0))
+        lengths = {
+            "decay_steps": self.total - before_decay,
+            "steps_per_epoch": self.steps_per_epoch,
+            "total_steps": self.total,
+        }
         accepted = inspect.signature(policy.func).parameters
         bound = {name: value for name, value in lengths.items() if name in accepted and name not in given}
 

@@ -16,13 +16,31 @@ class Clips(NamedTuple):
     noise_start: Any  # int32 [batch], block of the noise table to start at
     crop: Any  # float32 [batch] in [0, 1), place of the slice taken from a clip that is too long
 
+    @classmethod
+    def of(cls, waveforms: Any, lengths: Any, draws: Any) -> Clips:
+        """Put waveforms together with those of the `augment.Draws` that the front end needs."""
+        return cls(waveforms, lengths, *(getattr(draws, name) for name in cls._fields[2:]))
+
 
 class Batch(NamedTuple):
     """What a training step or an evaluation sees."""
 
     features: Any  # float32 [batch, frames, features]
+    lengths: Any  # int32 [batch], frames that count; those after them only fill the image
     labels: Any  # int32 [batch]
     weights: Any  # float32 [batch]; 0 for the rows that only fill the last batch
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What a model takes, by the names of its inputs."""
+        return {"features": self.features, "lengths": self.lengths}
+
+
+class EncoderOutputs(NamedTuple):
+    """What an encoder hands to a decoder."""
+
+    hidden: Any  # [batch, hidden], or [batch, frames, hidden]
+    lengths: Any  # int32 [batch], frames of hidden that count
 
 
 class StepMetrics(NamedTuple):

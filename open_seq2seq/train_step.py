@@ -7,6 +7,7 @@ from typing import Any
 from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
+from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LossScaler
 from open_seq2seq.structs import Batch, StepMetrics
 
@@ -24,6 +25,7 @@ class TrainStep:
         *,
         frozen: list[Any] | None = None,
         max_grad_norm: float | None = None,
+        larc: LARC | None = None,
         use_xla_jit: bool = False,
     ) -> None:
         """Put the parts together.
@@ -36,6 +38,7 @@ class TrainStep:
             workers: average the gradients.
             frozen: trainable variables of the model that stay as they are.
             max_grad_norm: longer gradients are scaled to this global norm.
+            larc: scales the gradient of each variable.
             use_xla_jit: compile forward and backward pass.
         """
         self._model = model
@@ -44,6 +47,7 @@ class TrainStep:
         self._scaler = scaler
         self._workers = workers
         self._max_grad_norm = max_grad_norm
+        self._larc = larc
         self._variables = trained_variables(model, frozen or [])
         self._backward = tf.function(self._gradients, jit_compile=use_xla_jit or None, autograph=False)
         self._step = tf.function(self._run, autograph=False)
@@ -59,7 +63,7 @@ class TrainStep:
     def _gradients(self, batch: Batch) -> tuple[Any, list[Any]]:
         """Return the loss and the gradients of the scaled, penalized loss."""
         with tf.GradientTape() as tape:
-            logits = self._model(batch.features, training=True)
+            logits = self._model(batch.inputs, training=True)
             loss = tf.reduce_mean(self._loss(logits, batch) * batch.weights)
             penalty = tf.add_n(self._model.losses) if self._model.losses else 0.0
             scaled_loss = (loss + penalty) * self._scaler.value
@@ -77,9 +81,12 @@ class TrainStep:
 
         norm = tf.linalg.global_norm(gradients)
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        largest = tf.reduce_max([tf.reduce_max(tf.abs(gradient)) for gradient in gradients])
         if self._max_grad_norm is not None:
             shrink = tf.minimum(1.0, self._max_grad_norm / tf.maximum(norm, 1e-12))
             gradients = [gradient * shrink for gradient in gradients]
+        if self._larc is not None:
+            gradients = self._larc.rescale(gradients, [v.value for v in self._variables], learning_rate)
 
         def apply() -> None:
             self._optimizer.learning_rate.assign(learning_rate)
@@ -90,7 +97,7 @@ class TrainStep:
         for value, old in zip(statistics, before, strict=True):
             value.assign(tf.where(is_finite, value, old))
         metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite)
-        self._scaler.update(is_finite)
+        self._scaler.update(is_finite, largest)
         return metrics, stop > 0.0
 
 

@@ -57,6 +57,7 @@ class Trainer:
             workers,
             frozen=frozen,
             max_grad_norm=p.max_grad_norm,
+            larc=p.larc_params,
             use_xla_jit=p.use_xla_jit,
         )
         self.evaluator = Evaluator(self.model, config.loss, workers)

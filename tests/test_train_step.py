@@ -17,17 +17,17 @@ RANDOM = np.random.default_rng(1)
 
 
 def linear_model(*, batch_norm=False, regularizer=None):
-    features = keras.Input((N_FEATURES,))
+    features, lengths = keras.Input((N_FEATURES,), name="features"), keras.Input((), dtype="int32", name="lengths")
     x = keras.layers.BatchNormalization(name="norm")(features) if batch_norm else features
     logits = keras.layers.Dense(N_LABELS, name="dense", kernel_regularizer=regularizer)(x)
-    return keras.Model(features, logits)
+    return keras.Model({"features": features, "lengths": lengths}, logits)
 
 
 def make_batch(n=4, *, weights=None, scale=1.0):
     features = (scale * RANDOM.standard_normal((n, N_FEATURES))).astype(np.float32)
     labels = RANDOM.integers(0, N_LABELS, n).astype(np.int32)
     weights = np.ones(n, np.float32) if weights is None else np.asarray(weights, np.float32)
-    return Batch(*map(tf.constant, (features, labels, weights)))
+    return Batch(*map(tf.constant, (features, np.ones(n, np.int32), labels, weights)))
 
 
 def make_step(model, *, scaling=None, workers=None, **options):
@@ -39,7 +39,7 @@ def make_step(model, *, scaling=None, workers=None, **options):
 
 def softmax_gradient(weights, bias, batch):
     """Loss and gradients of the mean weighted cross-entropy of a linear classifier."""
-    features, labels, row_weights = (np.asarray(part, np.float64) for part in batch)
+    features, _, labels, row_weights = (np.asarray(part, np.float64) for part in batch)
     logits = features @ weights + bias
     probabilities = np.exp(logits - logits.max(1, keepdims=True))
     probabilities /= probabilities.sum(1, keepdims=True)

@@ -10,6 +10,7 @@ from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.lazy import keras
 from open_seq2seq.losses import CrossEntropyLoss
 from open_seq2seq.models import Image2Label
+from open_seq2seq.structs import EncoderOutputs
 
 
 class PeakEncoder(Encoder):
@@ -17,10 +18,11 @@ class PeakEncoder(Encoder):
 
     n_hidden: int = Field(default=32, gt=0, description="Width.")
 
-    def build(self, features: Any, options: LayerOptions) -> Any:
+    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
         peak = keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(features)
         scaled = keras.layers.Rescaling(0.2, dtype=options.dtype)(peak)  # log-mel lies between -11.5 and 11
-        return keras.layers.Dense(self.n_hidden, "tanh", dtype=options.dtype, name="peak_encoder.dense")(scaled)
+        hidden = keras.layers.Dense(self.n_hidden, "tanh", dtype=options.dtype, name="peak_encoder.dense")(scaled)
+        return EncoderOutputs(hidden, lengths)
 
 
 base_model = Image2Label

@@ -22,6 +22,7 @@ class Augmentation(NamedTuple):
     pitch_semitones: float = 0.0
     stretch_ratio: float = 0.0
     noise_db: tuple[float, float] | None = None  # lowest and highest level, 0 dB is full scale
+    shift_samples: int = 0  # in time, either way
 
 
 class FrontEndParams(NamedTuple):
@@ -32,12 +33,19 @@ class FrontEndParams(NamedTuple):
     win_length: int = 1024  # samples
     hop_length: int = 125  # samples
     n_mels: int = 128
+    n_mfcc: int | None = None  # None: the features are the log-mel themselves
+    reflect: bool = False  # mirror a clip at its ends for the frames that reach over them; False: silence
     fmin: float = 0.0  # Hz
     fmax: float | None = None  # Hz
     audio_length: int = 128  # frames
     pad_value: float = float(np.log(LOG_FLOOR))
+    pad_at_end: bool = False  # a short clip stands at the beginning of its image, not in the middle
     augmentation: Augmentation = Augmentation()
     seed: int = 0
+
+    @property
+    def n_features(self) -> int:
+        return self.n_mfcc or self.n_mels
 
     @property
     def block(self) -> int:
@@ -59,6 +67,7 @@ class Draws(NamedTuple):
     noise_gain: np.ndarray  # float32, standard deviation; 0: none
     noise_start: np.ndarray  # int32, block of `noise_table`
     crop: np.ndarray  # float32 in [0, 1)
+    shift: np.ndarray  # int32, samples to the right
 
     def take(self, rows: np.ndarray) -> Draws:
         return Draws(*(values[rows] for values in self))
@@ -81,7 +90,7 @@ def noise_table(block: int, seed: int) -> np.ndarray:
 
 def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
     """Draw for every row of an epoch at once; row i gets the same values whoever asks."""
-    uniform = np.random.default_rng([seed, epoch]).random((5, n_rows), dtype=np.float32)
+    uniform = np.random.default_rng([seed, epoch]).random((6, n_rows), dtype=np.float32)
     grid = pitch_grid(augmentation.pitch_semitones)
     if augmentation.noise_db is None:
         noise_gain = np.zeros(n_rows, np.float32)
@@ -94,6 +103,7 @@ def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draw
         noise_gain=noise_gain,
         noise_start=(uniform[3] * NOISE_BLOCKS).astype(np.int32),
         crop=uniform[4],
+        shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32) - augmentation.shift_samples,
     )
 
 
@@ -105,4 +115,5 @@ def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
         noise_gain=np.zeros(n_rows, np.float32),
         noise_start=np.zeros(n_rows, np.int32),
         crop=np.full(n_rows, 0.5, np.float32),
+        shift=np.zeros(n_rows, np.int32),
     )

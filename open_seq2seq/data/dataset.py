@@ -1,4 +1,4 @@
-"""An opened dataset: rows in, batches of log-mel images out."""
+"""An opened dataset: rows in, batches of images out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import pandas as pd
 
 from open_seq2seq.data.augment import Augmentation, Draws, FrontEndParams, draw, no_draws
 from open_seq2seq.data.cache import ArrayCache
+from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.prefetch import prefetch
 from open_seq2seq.data.sampler import Plan
+from open_seq2seq.data.samples import reflect_after_end, shift_in_time
+from open_seq2seq.data.spec_augment import SpecAugment, cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.data.waveforms import StoreOptions, WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
@@ -30,6 +33,7 @@ class DatasetOptions(NamedTuple):
     front_end: FrontEndParams
     store: StoreOptions
     engine: str = "spectral"  # or "librosa"
+    spec_augment: SpecAugment = SpecAugment()
     random_crop: bool = False  # slice long clips at random, rather than in the middle
     keep_images: bool = False  # the images of the first epoch serve all epochs
     image_dir: str | None = None  # keep them in files there
@@ -68,7 +72,7 @@ class Dataset:
         self._files = files[kept]
         self._labels = table["label"].to_numpy(np.int32)[kept]
         self.paths = paths[self._files]
-        self._images = self._open_images() if options.keep_images else None
+        self._kept = self._open_images() if options.keep_images else None
         self._pool = ThreadPoolExecutor(options.store.n_readers, thread_name_prefix="librosa")
         if not len(self._files):
             raise UserError("the dataset is empty: none of its audio files can be used")
@@ -79,7 +83,7 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, int]:
         """(frames, features) of one image."""
-        return self.options.front_end.audio_length, self.options.front_end.n_mels
+        return self.options.front_end.audio_length, self.options.front_end.n_features
 
     @functools.cached_property
     def _engine(self) -> SpectralEngine | LibrosaEngine:
@@ -87,19 +91,23 @@ class Dataset:
         engine = LibrosaEngine if self.options.engine == "librosa" else SpectralEngine
         return engine(self.options.front_end)
 
+    @functools.cached_property
+    def _cover(self) -> Any:
+        return tf.function(cover, autograph=False)
+
     def batches(self, plan: Plan, epoch: int = 0, first_step: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step: ``iter_size`` of them, from ``first_step`` of the plan on.
 
         Reading runs ahead in a thread; the spectral engine runs where it is called, on the model's device.
         """
-        draws = self._draw(epoch)
+        draws, rectangles = self._draw(epoch), self._draw_rectangles(epoch)
         steps = zip(plan.rows[first_step:], plan.weights[first_step:], strict=True)
         for step in prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_AHEAD):
-            yield tuple(self._to_batch(part) for part in step)
+            yield tuple(self._to_batch(part, rectangles) for part in step)
 
     def _draw(self, epoch: int) -> Draws:
         front_end = self.options.front_end
-        if self._images is not None:
+        if self._kept is not None:
             epoch = 0  # what is kept is the first epoch's, also where a restart has to make it again
         augments = front_end.augmentation != Augmentation()
         if augments or self.options.random_crop:
@@ -107,37 +115,73 @@ class Dataset:
             return draws if self.options.random_crop else draws._replace(crop=np.full(len(self), 0.5, np.float32))
         return no_draws(front_end.augmentation, len(self))
 
+    def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
+        params = self.options.spec_augment
+        if not params.n_rectangles:
+            return None
+        return draw_rectangles(params, len(self), self.shape, self.options.front_end.seed, epoch)
+
     def _read_step(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> list[_Part]:
         return [self._read(*part, draws) for part in zip(rows, weights, strict=True)]
 
     def _read(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> _Part:
         """The host's share of the work for one batch."""
-        if self._images is not None and self._images.filled[rows].all():
-            return _Part(rows, weights, images=self._images.values[rows])
-        drawn = draws.take(rows)
+        if self._kept is not None and self._kept.images.filled[rows].all():
+            return _Part(rows, weights, self._kept.lengths.values[rows], images=self._kept.images.values[rows])
+        front_end, drawn = self.options.front_end, draws.take(rows)
         waveforms, lengths = self._store.take(self._files[rows], drawn.crop)
+        shift_in_time(waveforms, lengths, drawn.shift)
+        n_frames = self._count_frames(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):
             samples = [waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)]
             each = [Draws(*values) for values in zip(*drawn, strict=True)]
-            return _Part(rows, weights, images=np.stack(list(self._pool.map(self._engine.features, samples, each))))
-        return _Part(rows, weights, clips=Clips(waveforms, lengths, *drawn))
+            images = np.stack(list(self._pool.map(self._engine.features, samples, each)))
+            return _Part(rows, weights, n_frames, images=images)
+        if front_end.reflect:
+            reflect_after_end(waveforms, lengths, front_end.n_fft // 2)
+        return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
 
-    def _to_batch(self, part: _Part) -> Batch:
+    def _count_frames(self, lengths: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+        """Frames of each image that count, int32; with a clip in the middle of its image that is all of them."""
+        front_end = self.options.front_end
+        if not front_end.pad_at_end:
+            return np.full(len(lengths), front_end.audio_length, np.int32)
+        n_frames = count_frames(np.round(lengths.astype(np.float32) / stretch), front_end.hop_length)
+        return np.minimum(n_frames, front_end.audio_length).astype(np.int32)
+
+    def _to_batch(self, part: _Part, rectangles: np.ndarray | None) -> Batch:
         images = part.images
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
             images = self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
-        if self._images is not None and not self._images.filled[part.rows].all():
-            self._images.put(part.rows, np.asarray(images))
-        return Batch(tf.convert_to_tensor(images), tf.constant(self._labels[part.rows]), tf.constant(part.weights))
+        if self._kept is not None and not self._kept.images.filled[part.rows].all():
+            self._kept.lengths.put(part.rows, part.lengths)
+            self._kept.images.put(part.rows, np.asarray(images))
+        images = tf.convert_to_tensor(images)
+        if rectangles is not None:
+            images = self._cover(images, tf.constant(rectangles[part.rows]), self.options.spec_augment.mask_value)
+        labels = tf.constant(self._labels[part.rows])
+        return Batch(images, tf.constant(part.lengths), labels, tf.constant(part.weights))
 
-    def _open_images(self) -> ArrayCache:
+    def _open_images(self) -> _KeptImages:
         options = self.options
         key: Any = None
         if options.image_dir is not None:
-            shaping = options._replace(store=options.store._replace(n_readers=0, cache_dir=None), image_dir=None)
+            store = options.store._replace(n_readers=0, cache_dir=None)
+            shaping = options._replace(store=store, image_dir=None, spec_augment=SpecAugment())
             key = [repr(shaping), [(path, file_stamp(path)) for path in self.paths]]
-        return ArrayCache(len(self._files), self.shape, np.float32, options.image_dir, ["images", key])
+        n_rows, folder = len(self._files), options.image_dir
+        return _KeptImages(
+            ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),
+            ArrayCache(n_rows, (), np.int32, folder, ["image_lengths", key]),
+        )
+
+
+class _KeptImages(NamedTuple):
+    """The first epoch's images and how many frames of each count."""
+
+    images: ArrayCache
+    lengths: ArrayCache
 
 
 class _Part(NamedTuple):
@@ -145,5 +189,6 @@ class _Part(NamedTuple):
 
     rows: np.ndarray
     weights: np.ndarray
+    lengths: np.ndarray  # frames that count
     clips: Clips | None = None
     images: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""Mel filter banks and the slice-or-pad rule, as NumPy arrays that every engine shares."""
+"""Mel filter banks, the cosine transform and the slice-or-pad rule, as NumPy arrays that every engine shares."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 LOG_FLOOR = 1e-5  # ln(1e-5) = -11.5 is what silence looks like
+MFCC_LOG_OFFSET = 1e-6  # torchaudio's definition: ln(mel + 1e-6)
 
 
 def hz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
@@ -44,6 +45,14 @@ def mel_filter_bank(
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
+def dct_matrix(n_mels: int, n_mfcc: int) -> np.ndarray:
+    """Orthonormal DCT-II, float32 [n_mels, n_mfcc]: log-mel times this is the MFCC."""
+    places = np.arange(n_mels) + 0.5
+    matrix = np.sqrt(2.0 / n_mels) * np.cos(np.pi / n_mels * places[:, None] * np.arange(n_mfcc))
+    matrix[:, 0] /= np.sqrt(2.0)
+    return matrix.astype(np.float32)
+
+
 def hann_window(win_length: int, n_fft: int) -> np.ndarray:
     """Periodic Hann window of ``win_length``, centred in ``n_fft`` samples; float32 [n_fft]."""
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(win_length) / win_length)
@@ -56,18 +65,21 @@ def n_frames(n_samples: Any, hop_length: int) -> Any:
     return 1 + n_samples // hop_length
 
 
-def slice_or_pad(features: np.ndarray, audio_length: int, crop: float, pad_value: float) -> np.ndarray:
-    """Cut ``features`` [frames, n] to ``audio_length`` frames, or pad them on both sides.
+def slice_or_pad(
+    features: np.ndarray, audio_length: int, crop: float, pad_value: float, pad_at_end: bool = False
+) -> np.ndarray:
+    """Cut ``features`` [frames, n] to ``audio_length`` frames, or pad them.
 
     Args:
         features: of one clip.
         audio_length: wanted number of frames.
         crop: where the slice lies among all possible ones, in [0, 1); 0.5 is the middle.
-        pad_value: what is put before and after a clip that is too short.
+        pad_value: what is put around a clip that is too short.
+        pad_at_end: put it all after the clip, rather than half of it before.
     """
     excess = len(features) - audio_length
     if excess >= 0:
         start = math.floor(crop * (excess + 1))
         return features[start : start + audio_length]
-    before = -excess // 2
+    before = 0 if pad_at_end else -excess // 2
     return np.pad(features, ((before, -excess - before), (0, 0)), constant_values=pad_value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from open_seq2seq.data.augment import NOISE_BLOCKS, Draws, FrontEndParams, noise_table, pitch_grid
-from open_seq2seq.data.features import LOG_FLOOR, slice_or_pad
+from open_seq2seq.data.features import LOG_FLOOR, MFCC_LOG_OFFSET, slice_or_pad
 
 
 class LibrosaEngine:
-    """Phase-vocoder time stretch and pitch shift, noise, then log-mel, all by librosa."""
+    """Phase-vocoder time stretch and pitch shift, noise, then log-mel or MFCC, all by librosa."""
 
     def __init__(self, params: FrontEndParams) -> None:
         self.params = params
@@ -17,14 +17,14 @@ class LibrosaEngine:
         self._noise = noise_table(params.block, params.seed)
 
     def features(self, samples: np.ndarray, draws: Draws) -> np.ndarray:
-        """Augment one clip and return its log-mel image.
+        """Augment one clip and return its image.
 
         Args:
             samples: int16 [samples].
             draws: scalars, what was drawn for this clip.
 
         Returns:
-            float32 [audio_length, n_mels].
+            float32 [audio_length, n_features].
         """
         from librosa import effects, feature  # type: ignore[attr-defined]  # a second to import; only needed here
 
@@ -49,6 +49,11 @@ class LibrosaEngine:
             fmax=p.fmax,
             htk=True,
             norm=None,
+            pad_mode="reflect" if p.reflect else "constant",
         )
-        log_mel = np.log(np.maximum(mel, LOG_FLOOR)).T
-        return slice_or_pad(log_mel, p.audio_length, float(draws.crop), p.pad_value).astype(np.float32)
+        if p.n_mfcc is None:
+            features = np.log(np.maximum(mel, LOG_FLOOR))
+        else:
+            features = feature.mfcc(S=np.log(mel + MFCC_LOG_OFFSET), n_mfcc=p.n_mfcc, dct_type=2, norm="ortho")
+        image = slice_or_pad(features.T, p.audio_length, float(draws.crop), p.pad_value, p.pad_at_end)
+        return image.astype(np.float32)

@@ -47,7 +47,7 @@ class Sampler(NamedTuple):
         Weights are scaled so that the mean of ``weight * loss`` over a worker's rows, averaged over iterations and
         workers, is the mean loss of the step's real rows, in the last step too.
         """
-        rows = np.arange(self.n_rows)
+        rows: np.ndarray = np.arange(self.n_rows)
         if shuffle:
             rows = np.random.default_rng([seed, epoch, 0x6F72646572]).permutation(self.n_rows)
         order, is_real = self._fill(rows)

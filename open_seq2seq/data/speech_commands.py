@@ -14,6 +14,7 @@ from open_seq2seq.components import Params
 from open_seq2seq.cores import n_cores
 from open_seq2seq.data.augment import Augmentation, FrontEndParams
 from open_seq2seq.data.features import LOG_FLOOR
+from open_seq2seq.data.spec_augment import SpecAugment
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SpeechCommandsDataLayer(Params):
-    """Clips to 128x128 log-mel images: read, augment, transform, slice or pad, keep."""
+    """Clips to images of log-mel or MFCC, 128x128 by default: read, augment, transform, slice or pad, keep."""
 
     dataset_files: list[str] = Field(default=[], description="Manifests; all of them are read, one after the other.")
     dataset_location: str | None = Field(
@@ -33,7 +34,11 @@ class SpeechCommandsDataLayer(Params):
         default=None, description="One label per line; by default <version>-labels.txt beside the first manifest."
     )
     num_labels: int | None = Field(default=None, gt=0, description="Number of labels, as a check on labels_file.")
-    num_audio_features: int = Field(default=128, gt=0, description="Mel bands.")
+    features: Literal["log_mel", "mfcc"] = Field(
+        default="log_mel", description="Log-mel energies, or their cosine transform as torchaudio defines it."
+    )
+    num_audio_features: int = Field(default=128, gt=0, description="Mel bands, or MFCC coefficients.")
+    num_mels: int | None = Field(default=None, gt=0, description="Mel bands of MFCC; by default num_audio_features.")
     audio_length: int = Field(default=128, gt=0, description="Frames of an image; clips are sliced or padded to it.")
     sample_rate: int = Field(default=16000, gt=0, description="Hz; files at other rates are resampled.")
     n_fft: int = Field(default=1024, gt=1, multiple_of=2, description="FFT length in samples, an even number.")
@@ -43,9 +48,16 @@ class SpeechCommandsDataLayer(Params):
     )
     fmin: float = Field(default=0.0, ge=0, description="Lowest mel band edge in Hz.")
     fmax: float | None = Field(default=None, gt=0, description="Highest mel band edge in Hz; by default half the rate.")
-    pad_value: float = Field(
-        default=float(np.log(LOG_FLOOR)),
-        description="Put before and after short clips: the log floor is silence, 0.0 OpenSeq2Seq's loud padding.",
+    frame_padding: Literal["zeros", "reflect"] = Field(
+        default="zeros", description="What frames that reach over a clip's ends see: silence, or the clip mirrored."
+    )
+    pad_value: float | None = Field(
+        default=None,
+        description="Put around short clips: by default the log floor, which is silence, or 0.0 for MFCC. For log-mel "
+        "0.0 is OpenSeq2Seq's loud padding.",
+    )
+    pad_side: Literal["both", "end"] = Field(
+        default="both", description="Where: 'end' tells encoders with use_conv_mask how long each clip is."
     )
     model_format: Literal["resnet", "jasper"] = Field(
         default="resnet", description="Kept for OpenSeq2Seq's configs: images are [frames, features] for every encoder."
@@ -60,7 +72,18 @@ class SpeechCommandsDataLayer(Params):
     )
     time_stretch: float = Field(default=0.2, ge=0, lt=0.9, description="Largest change of speed, as a share.")
     noise_level_min: float = Field(default=-90.0, le=0, description="Lowest level of added white noise, dB.")
-    noise_level_max: float = Field(default=-46.0, le=0, description="Highest level of added white noise, dB.")
+    noise_level_max: float | None = Field(
+        default=-46.0, le=0, description="Highest level of added white noise, dB; None: no noise."
+    )
+    time_shift_ms: float = Field(default=0.0, ge=0, description="Largest shift in time, either way.")
+    time_masks: int = Field(default=0, ge=0, description="SpecAugment: runs of frames that are covered.")
+    time_mask_width: int = Field(default=25, ge=0, description="Longest of them, in frames.")
+    freq_masks: int = Field(default=0, ge=0, description="SpecAugment: runs of features that are covered.")
+    freq_mask_width: int = Field(default=15, ge=0, description="Widest of them, in features.")
+    cutouts: int = Field(default=0, ge=0, description="SpecCutout: rectangles that are covered.")
+    cutout_time: int = Field(default=25, ge=0, description="Longest of them, in frames.")
+    cutout_freq: int = Field(default=15, ge=0, description="Widest of them, in features.")
+    mask_value: float | None = Field(default=None, description="What covers them; by default pad_value.")
     cache_data: bool | Literal["waveforms", "images"] = Field(
         default=False,
         description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep the first epoch's.",
@@ -76,7 +99,11 @@ class SpeechCommandsDataLayer(Params):
         half = self.sample_rate / 2
         if not self.fmin < (self.fmax or half) <= half:
             raise ValueError(f"fmax must lie between fmin {self.fmin} and {half} Hz, got {self.fmax or half}")
-        if self.noise_level_min > self.noise_level_max:
+        if self.num_mels is not None and self.features == "log_mel":
+            raise ValueError("num_mels is for 'features': 'mfcc'; log-mel has num_audio_features bands")
+        if self.features == "mfcc" and self.num_audio_features > (self.num_mels or self.num_audio_features):
+            raise ValueError(f"{self.num_audio_features} MFCC need as many mel bands, num_mels is {self.num_mels}")
+        if self.noise_level_max is not None and self.noise_level_min > self.noise_level_max:
             raise ValueError(f"noise_level_min {self.noise_level_min} is above noise_level_max {self.noise_level_max}")
         return self
 
@@ -137,20 +164,44 @@ class SpeechCommandsDataLayer(Params):
         """Return what the augmentation engines need to know."""
         augmentation = Augmentation()
         if training and self.augment_data:
-            noise_db = (self.noise_level_min, self.noise_level_max)
-            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db)
+            noise_db = None if self.noise_level_max is None else (self.noise_level_min, self.noise_level_max)
+            shift = round(self.time_shift_ms * self.sample_rate / 1000)
+            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db, shift)
         return FrontEndParams(
             sample_rate=self.sample_rate,
             n_fft=self.n_fft,
             win_length=self.win_length or self.n_fft,
             hop_length=self.hop_length,
-            n_mels=self.num_audio_features,
+            n_mels=self.num_mels or self.num_audio_features,
+            n_mfcc=self.num_audio_features if self.features == "mfcc" else None,
+            reflect=self.frame_padding == "reflect",
             fmin=self.fmin,
             fmax=self.fmax,
             audio_length=self.audio_length,
-            pad_value=self.pad_value,
+            pad_value=self._pad_value,
+            pad_at_end=self.pad_side == "end",
             augmentation=augmentation,
             seed=seed,
+        )
+
+    @property
+    def _pad_value(self) -> float:
+        if self.pad_value is not None:
+            return self.pad_value
+        return float(np.log(LOG_FLOOR)) if self.features == "log_mel" else 0.0
+
+    def _spec_augment(self, *, training: bool) -> SpecAugment:
+        if not (training and self.augment_data):
+            return SpecAugment()
+        return SpecAugment(
+            time_masks=self.time_masks,
+            time_width=self.time_mask_width,
+            freq_masks=self.freq_masks,
+            freq_width=self.freq_mask_width,
+            cutouts=self.cutouts,
+            cutout_time=self.cutout_time,
+            cutout_freq=self.cutout_freq,
+            mask_value=self._pad_value if self.mask_value is None else self.mask_value,
         )
 
     def _open(self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:
@@ -174,6 +225,7 @@ class SpeechCommandsDataLayer(Params):
                     n_readers=self.num_readers or n_cores(),
                 ),
                 engine=self.augmentation,
+                spec_augment=self._spec_augment(training=training),
                 random_crop=training,
                 keep_images=keep_images,
                 image_dir=self.cache_dir if keep_images else None,

@@ -62,7 +62,7 @@ class WaveformStore:
         if self._kept is None:
             waveforms = np.zeros((len(files), self.options.n_samples), np.int16)
             lengths = np.zeros(len(files), np.int32)
-            missing = np.arange(len(files))
+            missing: np.ndarray = np.arange(len(files))
         else:
             waveforms, lengths = self._kept.values[files], self._lengths.values[files]
             missing = np.flatnonzero(lengths > self.options.n_samples)

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.lazy import keras
+from open_seq2seq.structs import EncoderOutputs
 
 _BLOCK_SIZES = {
     18: [2, 2, 2, 2],
@@ -67,8 +68,8 @@ class ResNetEncoder(Encoder):
         """Width of the hidden vector."""
         return self.num_filters * 2 ** (len(self.groups) - 1) * (4 if self.has_bottlenecks else 1)
 
-    def build(self, features: Any, options: LayerOptions) -> Any:
-        """Map [batch, frames, features] to [batch, output_size]."""
+    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
+        """Map [batch, frames, features] to [batch, output_size]; the whole image counts, whatever the lengths."""
         layers = _Layers(self, options)
         x = keras.layers.Reshape((*features.shape[1:], 1), dtype=options.dtype)(features)
         x = layers.conv(x, self.num_filters, self.kernel_size, self.conv_stride)
@@ -83,7 +84,7 @@ class ResNetEncoder(Encoder):
                 x = self._block(layers, x, self.num_filters * 2**group, stride if block == 0 else 1, block == 0)
         if self.version == 2:
             x = layers.norm_relu(x)
-        return keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x)
+        return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
     def _block(self, layers: _Layers, x: Any, filters: int, stride: int, is_first: bool) -> Any:
         """One residual block; the first of each group projects its shortcut."""

@@ -13,15 +13,17 @@ class Image2Label:
 
     @staticmethod
     def build(encoder: Encoder, decoder: Decoder, shape: tuple[int, int], n_labels: int, options: LayerOptions) -> Any:
-        """Return a Keras model from features [batch, frames, features] to float32 logits [batch, n_labels].
+        """Return a Keras model from `Batch.inputs` to float32 logits [batch, n_labels].
 
         Args:
-            encoder: features to hidden vector.
-            decoder: hidden vector to logits.
+            encoder: features to hidden representation.
+            decoder: hidden representation to logits.
             shape: (frames, features) of one clip.
             n_labels: how many labels the data has.
             options: dtype, initializer and regularizer for all layers.
         """
         features = keras.Input(shape, dtype="float32", name="features")
-        hidden = encoder.build(features, options)
-        return keras.Model(features, decoder.build(hidden, n_labels, options), name="image2label")
+        lengths = keras.Input((), dtype="int32", name="lengths")
+        encoded = encoder.build(features, lengths, options)
+        inputs = {"features": features, "lengths": lengths}
+        return keras.Model(inputs, decoder.build(encoded, n_labels, options), name="image2label")

@@ -1,8 +1,9 @@
 """Learning rates as plain functions of the step.
 
 Each takes ``global_step``, the number of steps before this one (skipped ones count), and returns the learning rate
-of this step. ``decay_steps`` and ``steps_per_epoch`` are filled in by the run where the config leaves them out.
-With ``warmup_steps`` the rate first climbs in a straight line, (step + 1) / warmup_steps of the policy's own value.
+of this step. ``decay_steps``, ``steps_per_epoch`` and ``total_steps`` are filled in by the run where the config leaves
+them out. With ``warmup_steps`` the rate first climbs in a straight line from 0, as in OpenSeq2Seq, and a decay begins
+after that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bisect import bisect_right
 
 
 def _warm(rate: float, global_step: int, warmup_steps: int) -> float:
-    return rate * min(1.0, (global_step + 1) / warmup_steps) if warmup_steps else rate
+    return rate * global_step / warmup_steps if global_step < warmup_steps else rate
 
 
 def _progress(global_step: int, begin_decay_at: int, decay_steps: int) -> float:
@@ -37,7 +38,7 @@ def poly_decay(
     warmup_steps: int = 0,
 ) -> float:
     """From ``learning_rate`` to ``min_lr`` as (1 - progress)^power; decay_steps by default: to the end of the run."""
-    left = 1.0 - _progress(global_step, begin_decay_at, decay_steps)
+    left = 1.0 - _progress(global_step, max(begin_decay_at, warmup_steps), decay_steps)
     return _warm((learning_rate - min_lr) * left**power + min_lr, global_step, warmup_steps)
 
 
@@ -50,7 +51,7 @@ def cosine_decay(
     warmup_steps: int = 0,
 ) -> float:
     """From ``learning_rate`` to ``min_lr`` along half a cosine."""
-    progress = _progress(global_step, begin_decay_at, decay_steps)
+    progress = _progress(global_step, max(begin_decay_at, warmup_steps), decay_steps)
     rate = min_lr + (learning_rate - min_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
     return _warm(rate, global_step, warmup_steps)
 
@@ -66,10 +67,29 @@ def exp_decay(
     warmup_steps: int = 0,
 ) -> float:
     """``learning_rate`` times ``decay_rate`` per ``decay_steps``, in steps or smoothly, not below ``min_lr``."""
-    exponent = max(global_step - begin_decay_at, 0) / decay_steps
+    exponent = max(global_step - max(begin_decay_at, warmup_steps), 0) / decay_steps
     if use_staircase_decay:
         exponent = math.floor(exponent)
     return _warm(max(learning_rate * decay_rate**exponent, min_lr), global_step, warmup_steps)
+
+
+def inv_poly_decay(
+    global_step: int,
+    learning_rate: float,
+    decay_steps: int,
+    min_lr: float,
+    power: float = 1.0,
+    begin_decay_at: int = 0,
+    warmup_steps: int = 0,
+) -> float:
+    """``learning_rate`` / (1 + scale * step)^power, with the scale that makes it ``min_lr`` after ``decay_steps``.
+
+    It goes on falling after that. ``min_lr`` is taken as 1e-8 at the least.
+    """
+    floor = min(max(min_lr, 1e-8), learning_rate)
+    scale = ((learning_rate / floor) ** (1.0 / power) - 1.0) / decay_steps
+    step = max(global_step - max(begin_decay_at, warmup_steps), 0)
+    return _warm(learning_rate / (1.0 + scale * step) ** power, global_step, warmup_steps)
 
 
 def piecewise_constant(
@@ -89,6 +109,48 @@ def piecewise_constant(
     return _warm(learning_rate * [1.0, *decay_rates][passed], global_step, warmup_steps)
 
 
+def transformer_policy(
+    global_step: int,
+    learning_rate: float,
+    d_model: int,
+    warmup_steps: int,
+    max_lr: float | None = None,
+    coefficient: float = 1.0,
+) -> float:
+    """Vaswani et al., "Attention Is All You Need", 2017: up in a straight line, then down as 1 / sqrt(step)."""
+    step = global_step + 1
+    rate = learning_rate * coefficient * d_model**-0.5 * min(step * warmup_steps**-1.5, step**-0.5)
+    return rate if max_lr is None else min(max_lr, rate)
+
+
+def warmup_hold_decay(
+    global_step: int,
+    learning_rate: float,
+    total_steps: int,
+    warmup_ratio: float = 0.05,
+    hold_ratio: float = 0.45,
+    power: float = 2.0,
+    min_lr: float = 0.0,
+) -> float:
+    """Up for a share of the run, level for another, then to ``min_lr`` as (1 - progress)^power: MatchboxNet's."""
+    warmup_steps = int(warmup_ratio * total_steps)
+    begin_decay_at = warmup_steps + int(hold_ratio * total_steps)
+    if global_step < warmup_steps:
+        return learning_rate * (global_step + 1) / (warmup_steps + 1)
+    left = 1.0 - _progress(global_step, begin_decay_at, total_steps - begin_decay_at)
+    return (learning_rate - min_lr) * left**power + min_lr
+
+
 LR_POLICIES = {
-    policy.__name__: policy for policy in (fixed_lr, poly_decay, cosine_decay, exp_decay, piecewise_constant)
+    policy.__name__: policy
+    for policy in (
+        fixed_lr,
+        poly_decay,
+        cosine_decay,
+        exp_decay,
+        inv_poly_decay,
+        piecewise_constant,
+        transformer_policy,
+        warmup_hold_decay,
+    )
 }

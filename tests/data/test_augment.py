@@ -14,7 +14,7 @@ from open_seq2seq.data.augment import (
     pitch_grid,
 )
 
-AUGMENTATION = Augmentation(pitch_semitones=2.0, stretch_ratio=0.2, noise_db=(-90.0, -46.0))
+AUGMENTATION = Augmentation(pitch_semitones=2.0, stretch_ratio=0.2, noise_db=(-90.0, -46.0), shift_samples=80)
 N_ROWS = 20000
 
 
@@ -28,13 +28,13 @@ def test_draws_follow_from_seed_epoch_and_row():
 def test_other_seeds_and_epochs_draw_other_values(other):
     drawn, others = draw(AUGMENTATION, N_ROWS, seed=3, epoch=4), draw(AUGMENTATION, N_ROWS, **other)
     for name, values, other_values in zip(drawn._fields, drawn, others, strict=True):
-        # 1 of 33 pitches may be the same by chance, of the others next to none
-        assert np.mean(values == other_values) < (0.05 if name == "pitch" else 0.001), name
+        # 1 of 33 pitches and 161 shifts may be the same by chance, of the others next to none
+        assert np.mean(values == other_values) < {"pitch": 0.05, "shift": 0.01}.get(name, 0.001), name
 
 
 def test_rows_and_quantities_are_independent():
     drawn = draw(AUGMENTATION, N_ROWS, seed=0, epoch=0)
-    correlations = np.corrcoef([*drawn, *(np.roll(values, 1) for values in drawn)]) - np.eye(10)
+    correlations = np.corrcoef([*drawn, *(np.roll(values, 1) for values in drawn)]) - np.eye(12)
     assert np.abs(correlations).max() < 5 / np.sqrt(N_ROWS)  # five standard deviations of chance
 
 
@@ -53,6 +53,9 @@ def test_draws_are_uniform_between_their_bounds():
     counts = np.bincount(drawn.pitch, minlength=33)
     assert len(counts) == 33
     assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    shifts = np.bincount(drawn.shift + 80, minlength=161)
+    assert len(shifts) == 161
+    assert scipy.stats.chisquare(shifts).pvalue > 1e-4
 
 
 def test_pitch_grid_is_eighths_up_to_the_bounds():

@@ -42,7 +42,7 @@ def images(engine: SpectralEngine | LibrosaEngine, clips: list[np.ndarray], draw
     n_samples = engine.params.n_samples
     waveforms = np.stack([np.pad(clip[:n_samples], (0, max(0, n_samples - len(clip)))) for clip in clips])
     lengths = np.array([min(len(clip), n_samples) for clip in clips], np.int32)
-    return engine.features(Clips(*map(tf.convert_to_tensor, (waveforms, lengths, *draws)))).numpy()
+    return engine.features(Clips(*map(tf.convert_to_tensor, Clips.of(waveforms, lengths, draws)))).numpy()
 
 
 def drawn(n: int, **values) -> Draws:

@@ -1,12 +1,9 @@
 """ResNet: published sizes, and the original's logits with the original's weights."""
 
-import json
-import os
-import zlib
-from math import prod, sqrt
-from pathlib import Path
+from math import prod
 
 import numpy as np
+import parity
 import pydantic
 import pytest
 
@@ -16,11 +13,13 @@ from open_seq2seq.encoders import ResNetEncoder
 from open_seq2seq.models import Image2Label
 from open_seq2seq.weights import variance_scaling_initializer
 
-PARITY = Path(os.environ.get("PARITY_ARRAYS", Path(__file__).parents[3] / "shared" / "parity"))
-
 
 def build(n_labels=12, shape=(128, 128), **params):
     return Image2Label.build(ResNetEncoder(**params), FullyConnectedDecoder(), shape, n_labels, LayerOptions())
+
+
+def inputs(features):
+    return {"features": features, "lengths": np.full(len(features), features.shape[1], np.int32)}
 
 
 def n_parameters(model):
@@ -52,36 +51,19 @@ def test_version_1_gives_what_its_weights_say():
             variable.assign(np.zeros(variable.shape))
     bias = np.arange(12.0, dtype=np.float32)
     model.get_layer("fully_connected_decoder.fully_connected").bias.assign(bias)
-    np.testing.assert_allclose(model(np.ones((1, 128, 128), np.float32))[0], bias)
+    np.testing.assert_allclose(model(inputs(np.ones((1, 128, 128), np.float32)))[0], bias)
 
 
-def original_weight(name, shape, kind):
-    """The weights that the original's logits were computed with follow from each variable's name."""
-    random = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
-    if kind == "var":
-        values = random.uniform(0.5, 1.5, shape)
-    elif kind == "kernel_tf":
-        values = random.standard_normal(shape) * sqrt(2 / prod(shape[:-1]))
-    elif kind == "gamma":
-        values = 1 + 0.1 * random.standard_normal(shape)
-    else:
-        values = 0.1 * random.standard_normal(shape)
-    return values.astype(np.float32)
-
-
-@pytest.mark.skipif(not (PARITY / "resnet18.npz").exists(), reason=f"no arrays of the original in {PARITY}")
 def test_resnet18_gives_the_originals_logits():
-    arrays = np.load(PARITY / "resnet18.npz")
-    variables = json.loads(str(arrays["meta"]))["variables"]
+    arrays, meta = parity.load("resnet18.npz")
     model = build(resnet_size=18)
     ours = {variable.path: variable for variable in model.variables}
-    for name, entry in variables.items():
+    for name, entry in meta["variables"].items():
         part, layer, leaf = name.removeprefix("ForwardPass/").split("/")
-        ours.pop(f"{part}.{layer}/{leaf}").assign(original_weight(name, entry["shape"], entry["kind"]))
+        ours.pop(f"{part}.{layer}/{leaf}").assign(parity.original_weight(name, entry["shape"], entry["kind"]))
     assert not ours
-
-    logits = model(arrays["input"][..., 0], training=False).numpy()
-    np.testing.assert_allclose(logits, arrays["logits"], atol=1e-5 * np.abs(arrays["logits"]).max(), rtol=0)
+    logits = model(inputs(arrays["input"][..., 0]), training=False).numpy()
+    parity.assert_close_to_largest(logits, arrays["logits"])
 
 
 def test_mixed_precision_keeps_weights_and_logits_in_float32():

@@ -1,10 +1,23 @@
 """Learning rates against their closed forms."""
 
+import functools
 import math
 
+import numpy as np
+import parity
 import pytest
 
-from open_seq2seq.optimizers.lr_policies import cosine_decay, exp_decay, fixed_lr, piecewise_constant, poly_decay
+from open_seq2seq.optimizers.lr_policies import (
+    cosine_decay,
+    exp_decay,
+    fixed_lr,
+    inv_poly_decay,
+    piecewise_constant,
+    poly_decay,
+    transformer_policy,
+    warmup_hold_decay,
+)
+from open_seq2seq.schedule import Schedule
 
 
 def test_fixed():
@@ -41,6 +54,37 @@ def test_piecewise_constant_in_epochs_and_in_steps():
     assert [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01]) for step in (1, 2, 4)] == [1.0, 0.1, 0.01]
 
 
-def test_warmup_climbs_in_a_straight_line():
-    assert [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    assert poly_decay(1, 1.0, 10, warmup_steps=4) == pytest.approx(0.9 * 0.5)
+def test_warmup_climbs_in_a_straight_line_and_the_decay_begins_after_it():
+    assert [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [poly_decay(step, 1.0, 10, warmup_steps=4) for step in (1, 4, 9, 14)] == [0.25, 1.0, 0.5, 0.0]
+    assert cosine_decay(9, 1.0, 10, warmup_steps=4) == pytest.approx(0.5)
+    assert exp_decay(9, 1.0, 5, 0.5, warmup_steps=4) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_inv_poly_decay_reaches_its_minimum_after_decay_steps(power):
+    assert inv_poly_decay(0, 0.5, 100, 0.01, power) == 0.5
+    assert inv_poly_decay(100, 0.5, 100, 0.01, power) == pytest.approx(0.01)
+    scale = (0.5 / 0.01) ** (1 / power) - 1
+    assert inv_poly_decay(30, 0.5, 100, 0.01, power) == pytest.approx(0.5 / (1 + scale * 0.3) ** power)
+
+
+def test_transformer_policy():
+    for step in (0, 50, 99, 5000):
+        expected = 2.0 * 512**-0.5 * min((step + 1) ** -0.5, (step + 1) * 100**-1.5)
+        assert transformer_policy(step, 2.0, d_model=512, warmup_steps=100) == pytest.approx(expected)
+    assert transformer_policy(99, 2.0, d_model=512, warmup_steps=100, max_lr=1e-3) == 1e-3
+
+
+@pytest.mark.parametrize("total", [20, 1320, 2640])
+def test_warmup_hold_decay_is_the_originals(total):
+    curve = parity.load("novograd.npz")[0][f"lr_curve_{total}"]
+    found = [warmup_hold_decay(step, 0.05, total, 0.05, 0.45, 2.0, min_lr=0.001) for step in range(total)]
+    np.testing.assert_allclose(found, curve, rtol=1e-6)
+
+
+def test_a_decay_ends_with_the_run_if_the_config_does_not_say_otherwise():
+    policy = functools.partial(poly_decay, learning_rate=1.0, warmup_steps=20, power=1.0)
+    rate = Schedule(steps_per_epoch=10, total=100).learning_rate(policy)
+    assert [rate(step) for step in (10, 20, 60)] == pytest.approx([0.5, 1.0, 0.5])
+    assert rate(99) == pytest.approx(1 / 80)

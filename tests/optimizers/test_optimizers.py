@@ -1,10 +1,11 @@
 """Optimizers against their published formulas, in NumPy."""
 
 import numpy as np
+import parity
 import pytest
 
 from open_seq2seq.lazy import keras
-from open_seq2seq.optimizers.optimizers import SGD, Adam, AdamW, Momentum
+from open_seq2seq.optimizers.optimizers import SGD, Adagrad, Adam, AdamW, Ftrl, Momentum, NovoGrad, RMSProp
 
 RATES = [0.1, 0.1, 0.05, 0.01]
 GRADIENTS = np.random.default_rng(0).standard_normal((4, 3))
@@ -49,3 +50,67 @@ def test_adam(params, decay):
 @pytest.mark.parametrize("name", ["bias", "gamma", "beta"])
 def test_adamw_leaves_biases_and_batchnorm_undecayed(name):
     np.testing.assert_allclose(run(AdamW(weight_decay=0.5), name), run(Adam(), name), rtol=1e-6)
+
+
+def test_adagrad():
+    weights, total = START.copy(), np.full(3, 0.1)
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        total += gradient**2
+        weights -= rate * gradient / np.sqrt(total)
+    np.testing.assert_allclose(run(Adagrad()), weights, rtol=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+@pytest.mark.parametrize("centered", [False, True])
+def test_rmsprop_begins_with_a_mean_square_of_one(momentum, centered):
+    weights, square, mean, update = START.copy(), np.ones(3), np.zeros(3), np.zeros(3)
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        square = 0.9 * square + 0.1 * gradient**2
+        mean = 0.9 * mean + 0.1 * gradient
+        update = momentum * update + rate * gradient / np.sqrt(square - centered * mean**2 + 1e-10)
+        weights -= update
+    np.testing.assert_allclose(run(RMSProp(momentum=momentum, centered=centered)), weights, rtol=1e-5)
+
+
+def test_ftrl_with_penalties():
+    """McMahan et al., algorithm 1, with TensorFlow's form of the penalties."""
+    l1, l2 = 0.01, 0.02
+    weights, total, linear = START.copy(), np.full(3, 0.1), np.zeros(3)
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        new_total = total + gradient**2
+        linear += gradient - (np.sqrt(new_total) - np.sqrt(total)) / rate * weights
+        total = new_total
+        shrunk = np.clip(linear, -l1, l1) - linear
+        weights = np.where(np.abs(linear) > l1, shrunk / (np.sqrt(total) / rate + 2 * l2), 0.0)
+    found = run(Ftrl(l1_regularization_strength=l1, l2_regularization_strength=l2))
+    np.testing.assert_allclose(found, weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("grad_averaging", [False, True])
+def test_novograd_has_one_second_moment_that_accumulates(grad_averaging):
+    weights, first, second = START.copy(), np.zeros(3), 0.0
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        square = (gradient**2).sum()
+        second = 0.7 * second + 0.3 * square if second else square
+        update = gradient / (np.sqrt(second) + 1e-8) + 0.01 * weights
+        first = 0.9 * first + (0.1 if grad_averaging else 1.0) * update
+        weights -= rate * first
+    params = NovoGrad(beta1=0.9, beta2=0.7, weight_decay=0.01, grad_averaging=grad_averaging)
+    np.testing.assert_allclose(run(params), weights, rtol=1e-5)
+
+
+def test_novograd_takes_the_originals_steps():
+    """One of its variables has a first gradient of zeros: the second moment begins with the first that is not."""
+    arrays, meta = parity.load("novograd.npz")
+    names = ("kernel", "bias", "zero_first")
+    variables = [keras.Variable(arrays[f"p0/{name}"], name=name) for name in names]
+    params = NovoGrad(
+        beta1=meta["betas"][0], beta2=meta["betas"][1], epsilon=meta["eps"], weight_decay=meta["weight_decay"]
+    )
+    optimizer = params.create()
+    optimizer.build(variables)
+    for step, rate in enumerate(arrays["lr"]):
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply([arrays[f"grad/{name}"][step] for name in names], variables)
+        for name, variable in zip(names, variables, strict=True):
+            np.testing.assert_allclose(variable.numpy(), arrays[f"p/{name}"][step], atol=2e-6, err_msg=f"{name} {step}")
