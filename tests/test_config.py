@@ -70,7 +70,7 @@ def test_values_of_the_command_line_are_python_literals_or_text(text, value):
         ({"dtype": "half"}, "dtype: expected one of 'float32', 'mixed', 'mixed_bfloat16', got 'half'"),
         ({"loss_scaling": "backoff"}, "loss_scaling: expected float or 'Backoff' or 'LogMax', got 'backoff'"),
         ({"dataset_version": "v3"}, "dataset_version: expected one of 'v1-12', 'v1-30', 'v2', 'v2-12', 'keywords'"),
-        ({"optimizer": "momentum"}, "optimizer: expected one of 'SGD', 'Momentum', 'Adam', 'AdamW', 'Adagrad', 'RMSProp', 'Ftrl', 'NovoGrad', got"),
+        ({"optimizer": "momentum"}, "optimizer: expected one of 'SGD', 'Momentum', 'Adam', "),
         ({"optimizer": "Adam"}, "optimizer_params: unknown parameter 'momentum'"),
         ({"encoder_params/resnet_size": 51}, "encoder_params/resnet_size: expected one of 18, 34, 50, "),
         ({"encoder_params": {}}, None),
