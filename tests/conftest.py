@@ -71,7 +71,7 @@ def write_manifest(tmp_path: Path) -> WriteManifest:
 
 @pytest.fixture(scope="session")
 def tone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `v2-12-{train,val,test}.csv` and `v2-12-labels.txt`: every label is a tone in noise.
+    """A folder with `v2-12-{train,val,test}.csv`, `v2-12-labels.txt` and `v2-12-noise/`: every label is a tone in noise.
 
     12, 4 and 4 clips per label, 0.5 to 1 s long. The tones lie five semitones apart, from 200 to 4797 Hz, so that a
     pitch shift of two leaves them apart.
@@ -89,6 +89,7 @@ def tone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 clips.append(save_wav(folder / word / f"{split}{i:02}.wav", noisy))
                 labels.append(label)
         save_manifest(folder / f"v2-12-{split}.csv", labels, clips)
+    save_wav(folder / "v2-12-noise" / "hiss.wav", rng.normal(scale=0.1, size=2 * SAMPLE_RATE))
     return folder
 
 

@@ -271,7 +271,7 @@ def test_an_eval_with_another_config_is_refused(run, trained):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_takes_a_step(run, tmp_path, path):
     args = ["--benchmark", "--bench_steps=2", "--bench_start=1", "--batch_size_per_gpu=2", "--dataset_version=v2-12"]
-    args += ["--data_layer_params/audio_length=64", "--data_layer_params/num_audio_features=64"]
+    args += ["--data_layer_params/audio_length=64"]
     assert run("train", tmp_path / "run", *args, config=path) == 0
 
 

@@ -17,10 +17,15 @@ RANDOM = np.random.default_rng(1)
 
 
 def linear_model(*, batch_norm=False, regularizer=None):
-    features, lengths = keras.Input((N_FEATURES,), name="features"), keras.Input((), dtype="int32", name="lengths")
-    x = keras.layers.BatchNormalization(name="norm")(features) if batch_norm else features
+    inputs = {
+        "features": keras.Input((N_FEATURES,), name="features"),
+        "lengths": keras.Input((), dtype="int32", name="lengths"),
+    }
+    x = keras.layers.Lambda(lambda both: both["features"])(inputs)
+    if batch_norm:
+        x = keras.layers.BatchNormalization(name="norm")(x)
     logits = keras.layers.Dense(N_LABELS, name="dense", kernel_regularizer=regularizer)(x)
-    return keras.Model({"features": features, "lengths": lengths}, logits)
+    return keras.Model(inputs, logits)
 
 
 def make_batch(n=4, *, weights=None, scale=1.0):

@@ -6,11 +6,14 @@ workers, nor the order of reading, nor a restart changes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from open_seq2seq.data.audio import BadAudioError, read_wav
 from open_seq2seq.data.features import LOG_FLOOR
+from open_seq2seq.errors import UserError
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
 NOISE_BLOCKS = 1 << 16  # blocks of the noise table; at 25 samples each, 100 s of noise
@@ -23,6 +26,8 @@ class Augmentation(NamedTuple):
     stretch_ratio: float = 0.0
     noise_db: tuple[float, float] | None = None  # lowest and highest level, 0 dB is full scale
     shift_samples: int = 0  # in time, either way
+    background_prob: float = 0.0  # how many clips are mixed with background noise
+    background_volume: float = 0.0  # loudest factor of the recorded noise
 
 
 class FrontEndParams(NamedTuple):
@@ -68,6 +73,8 @@ class Draws(NamedTuple):
     noise_start: np.ndarray  # int32, block of `noise_table`
     crop: np.ndarray  # float32 in [0, 1)
     shift: np.ndarray  # int32, samples to the right
+    background_gain: np.ndarray  # float32, factor of the recorded noise; 0: none
+    background_start: np.ndarray  # float32 in [0, 1), place in the recorded noise
 
     def take(self, rows: np.ndarray) -> Draws:
         return Draws(*(values[rows] for values in self))
@@ -88,9 +95,25 @@ def noise_table(block: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, 0x6E6F6973]).standard_normal((NOISE_BLOCKS, block), dtype=np.float32)
 
 
+def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.ndarray:
+    """Recorded noise, one file after the other; float32 [blocks, block] in [-1, 1).
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    recordings = []
+    for path in paths:
+        try:
+            samples = read_wav(path, sample_rate).samples
+        except BadAudioError as error:
+            raise UserError(f"data_layer_params/background_noise: {path}: {error}; mend or delete it") from None
+        recordings.append(samples[: len(samples) // block * block].reshape(-1, block))
+    return np.concatenate(recordings).astype(np.float32) / 32768.0
+
+
 def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
     """Draw for every row of an epoch at once; row i gets the same values whoever asks."""
-    uniform = np.random.default_rng([seed, epoch]).random((6, n_rows), dtype=np.float32)
+    uniform = np.random.default_rng([seed, epoch]).random((9, n_rows), dtype=np.float32)
     grid = pitch_grid(augmentation.pitch_semitones)
     if augmentation.noise_db is None:
         noise_gain = np.zeros(n_rows, np.float32)
@@ -104,6 +127,8 @@ def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draw
         noise_start=(uniform[3] * NOISE_BLOCKS).astype(np.int32),
         crop=uniform[4],
         shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32) - augmentation.shift_samples,
+        background_gain=augmentation.background_volume * uniform[6] * (uniform[7] < augmentation.background_prob),
+        background_start=uniform[8],
     )
 
 
@@ -116,4 +141,6 @@ def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
         noise_start=np.zeros(n_rows, np.int32),
         crop=np.full(n_rows, 0.5, np.float32),
         shift=np.zeros(n_rows, np.int32),
+        background_gain=np.zeros(n_rows, np.float32),
+        background_start=np.zeros(n_rows, np.float32),
     )

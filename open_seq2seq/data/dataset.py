@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from open_seq2seq.data.augment import Augmentation, Draws, FrontEndParams, draw, no_draws
+from open_seq2seq.data.augment import (
+    Augmentation,
+    Draws,
+    FrontEndParams,
+    background_table,
+    draw,
+    no_draws,
+)
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.data.librosa_engine import LibrosaEngine
@@ -34,6 +41,7 @@ class DatasetOptions(NamedTuple):
     store: StoreOptions
     engine: str = "spectral"  # or "librosa"
     spec_augment: SpecAugment = SpecAugment()
+    background_files: tuple[str, ...] = ()  # recordings of noise
     random_crop: bool = False  # slice long clips at random, rather than in the middle
     keep_images: bool = False  # the images of the first epoch serve all epochs
     image_dir: str | None = None  # keep them in files there
@@ -72,6 +80,8 @@ class Dataset:
         self._files = files[kept]
         self._labels = table["label"].to_numpy(np.int32)[kept]
         self.paths = paths[self._files]
+        front_end, background = options.front_end, options.background_files
+        self._background = background_table(background, front_end.sample_rate, front_end.block) if background else None
         self._kept = self._open_images() if options.keep_images else None
         self._pool = ThreadPoolExecutor(options.store.n_readers, thread_name_prefix="librosa")
         if not len(self._files):
@@ -89,7 +99,7 @@ class Dataset:
     def _engine(self) -> SpectralEngine | LibrosaEngine:
         """Made on first use: opening a dataset must not open a device."""
         engine = LibrosaEngine if self.options.engine == "librosa" else SpectralEngine
-        return engine(self.options.front_end)
+        return engine(self.options.front_end, self._background)
 
     @functools.cached_property
     def _cover(self) -> Any:
@@ -169,7 +179,8 @@ class Dataset:
         if options.image_dir is not None:
             store = options.store._replace(n_readers=0, cache_dir=None)
             shaping = options._replace(store=store, image_dir=None, spec_augment=SpecAugment())
-            key = [repr(shaping), [(path, file_stamp(path)) for path in self.paths]]
+            files = [*self.paths, *options.background_files]
+            key = [repr(shaping), [(path, file_stamp(path)) for path in files]]
         n_rows, folder = len(self._files), options.image_dir
         return _KeptImages(
             ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),

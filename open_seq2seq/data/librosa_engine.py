@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from open_seq2seq.data.augment import NOISE_BLOCKS, Draws, FrontEndParams, noise_table, pitch_grid
+from open_seq2seq.data.augment import Draws, FrontEndParams, noise_table, pitch_grid
 from open_seq2seq.data.features import LOG_FLOOR, MFCC_LOG_OFFSET, slice_or_pad
 
 
 class LibrosaEngine:
     """Phase-vocoder time stretch and pitch shift, noise, then log-mel or MFCC, all by librosa."""
 
-    def __init__(self, params: FrontEndParams) -> None:
+    def __init__(self, params: FrontEndParams, background: np.ndarray | None = None) -> None:
+        """Make the engine; ``background`` is recorded noise, as `augment.background_table` gives it."""
         self.params = params
+        self._background = background
         self._semitones = pitch_grid(params.augmentation.pitch_semitones)
         self._noise = noise_table(params.block, params.seed)
 
@@ -36,8 +38,12 @@ class LibrosaEngine:
         if semitones != 0.0:
             waveform = effects.pitch_shift(waveform, sr=p.sample_rate, n_steps=float(semitones))
         if draws.noise_gain > 0.0:
-            blocks = draws.noise_start + np.arange(len(waveform) // p.block + 1)
-            waveform = waveform + draws.noise_gain * self._noise[blocks % NOISE_BLOCKS].reshape(-1)[: len(waveform)]
+            waveform = waveform + draws.noise_gain * self._from_table(
+                self._noise, int(draws.noise_start), len(waveform)
+            )
+        if self._background is not None:
+            start = int(draws.background_start * np.float32(len(self._background)))
+            waveform = waveform + draws.background_gain * self._from_table(self._background, start, len(waveform))
         mel = feature.melspectrogram(
             y=waveform,
             sr=p.sample_rate,
@@ -57,3 +63,7 @@ class LibrosaEngine:
             features = feature.mfcc(S=np.log(mel + MFCC_LOG_OFFSET), n_mfcc=p.n_mfcc, dct_type=2, norm="ortho")
         image = slice_or_pad(features.T, p.audio_length, float(draws.crop), p.pad_value, p.pad_at_end)
         return image.astype(np.float32)
+
+    def _from_table(self, table: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+        blocks = start + np.arange(n_samples // self.params.block + 1)
+        return table[blocks % len(table)].reshape(-1)[:n_samples]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.data.augment import NOISE_BLOCKS, FrontEndParams, noise_table, pitch_grid
+from open_seq2seq.data.augment import FrontEndParams, noise_table, pitch_grid
 from open_seq2seq.data.features import LOG_FLOOR, MFCC_LOG_OFFSET, dct_matrix, hann_window, mel_filter_bank
 from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.lazy import tf
@@ -25,7 +25,13 @@ _N_BANDS = 4
 class SpectralEngine:
     """Waveforms and draws to images, float32 [batch, audio_length, n_features]."""
 
-    def __init__(self, params: FrontEndParams) -> None:
+    def __init__(self, params: FrontEndParams, background: np.ndarray | None = None) -> None:
+        """Make the engine.
+
+        Args:
+            params: what it computes.
+            background: recorded noise, as `augment.background_table` gives it; None for none.
+        """
         p = self.params = params
         warps = 2.0 ** (pitch_grid(p.augmentation.pitch_semitones) / 12.0)
         banks = np.stack([mel_filter_bank(p.sample_rate, p.n_fft, p.n_mels, p.fmin, p.fmax, warp) for warp in warps])
@@ -33,6 +39,7 @@ class SpectralEngine:
         self._dct = tf.constant(dct_matrix(p.n_mels, p.n_mfcc)) if p.n_mfcc else None
         self._window = tf.constant(hann_window(p.win_length, p.n_fft))
         self._noise = tf.constant(noise_table(p.block, p.seed)) if p.augmentation.noise_db else None
+        self._background = None if background is None else tf.constant(background)
         self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
         self._before = -(-(p.n_fft // 2) // p.block) * p.block  # whole blocks of silence before a clip
         self._chunk = None if tf.config.list_logical_devices("GPU") else _CHUNK
@@ -68,16 +75,25 @@ class SpectralEngine:
     def _with_noise(self, clips: Clips) -> Any:
         """Scale to [-1, 1) and add noise up to each clip's end; float32 [batch, samples]."""
         waveforms = tf.cast(clips.waveforms, tf.float32) / 32768.0
-        if self._noise is None:
+        noises = []
+        if self._noise is not None:
+            # warped filters see fewer or more bins: the gain makes up for it, so that noise is as loud at every pitch
+            gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
+            noises.append(self._from_table(self._noise, clips.noise_start, gain))
+        if self._background is not None:
+            start = tf.cast(clips.background_start * self._background.shape[0], tf.int32)
+            noises.append(self._from_table(self._background, start, clips.background_gain))
+        if not noises:
             return waveforms
-        n_samples, block = self.params.n_samples, self.params.block
-        blocks = (clips.noise_start[:, None] + tf.range(n_samples // block)) % NOISE_BLOCKS
-        noise = tf.reshape(tf.gather(self._noise, blocks), [-1, n_samples])
-        # warped filters see fewer or more bins: the gain makes up for it, so that noise is as loud at every pitch
-        gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
         after = self.params.n_fft // 2 if self.params.reflect else 0  # what the host has mirrored there
-        is_clip = tf.range(n_samples) < clips.lengths[:, None] + after
-        return waveforms + tf.where(is_clip, gain[:, None] * noise, 0.0)
+        is_clip = tf.range(self.params.n_samples) < clips.lengths[:, None] + after
+        return waveforms + tf.where(is_clip, tf.add_n(noises), 0.0)
+
+    def _from_table(self, table: Any, start: Any, gain: Any) -> Any:
+        """Samples from block ``start`` of a table on, which goes round, times ``gain``; [batch, n_samples]."""
+        n_samples, block = self.params.n_samples, self.params.block
+        blocks = (start[:, None] + tf.range(n_samples // block)) % table.shape[0]
+        return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
 
     def _frame_indices(self, clips: Clips) -> tuple[Any, Any]:
         """Which frame of the stretched clip stands at each place of the image, and whether the clip has it.

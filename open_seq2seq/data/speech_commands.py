@@ -75,6 +75,11 @@ class SpeechCommandsDataLayer(Params):
     noise_level_max: float | None = Field(
         default=-46.0, le=0, description="Highest level of added white noise, dB; None: no noise."
     )
+    background_noise: str | None = Field(
+        default=None, description="Folder of recorded noise that is mixed in; the preprocessing makes <version>-noise."
+    )
+    background_noise_prob: float = Field(default=0.8, ge=0, le=1, description="Share of the clips that get it.")
+    background_noise_volume: float = Field(default=0.1, ge=0, description="Its largest factor; drawn from 0 on.")
     time_shift_ms: float = Field(default=0.0, ge=0, description="Largest shift in time, either way.")
     time_masks: int = Field(default=0, ge=0, description="SpecAugment: runs of frames that are covered.")
     time_mask_width: int = Field(default=25, ge=0, description="Longest of them, in frames.")
@@ -167,6 +172,10 @@ class SpeechCommandsDataLayer(Params):
             noise_db = None if self.noise_level_max is None else (self.noise_level_min, self.noise_level_max)
             shift = round(self.time_shift_ms * self.sample_rate / 1000)
             augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db, shift)
+            if self.background_noise is not None:
+                augmentation = augmentation._replace(
+                    background_prob=self.background_noise_prob, background_volume=self.background_noise_volume
+                )
         return FrontEndParams(
             sample_rate=self.sample_rate,
             n_fft=self.n_fft,
@@ -189,6 +198,18 @@ class SpeechCommandsDataLayer(Params):
         if self.pad_value is not None:
             return self.pad_value
         return float(np.log(LOG_FLOOR)) if self.features == "log_mel" else 0.0
+
+    def _find_background(self) -> tuple[str, ...]:
+        if self.background_noise is None:
+            return ()
+        folder = Path(self.background_noise)
+        found = sorted(str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac"))
+        if not found:
+            raise UserError(
+                f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
+                "scripts/speech_commands_preprocessing.py makes it of a dataset with _background_noise_, or say None"
+            )
+        return tuple(found)
 
     def _spec_augment(self, *, training: bool) -> SpecAugment:
         if not (training and self.augment_data):
@@ -226,6 +247,7 @@ class SpeechCommandsDataLayer(Params):
                 ),
                 engine=self.augmentation,
                 spec_augment=self._spec_augment(training=training),
+                background_files=self._find_background() if training and self.augment_data else (),
                 random_crop=training,
                 keep_images=keep_images,
                 image_dir=self.cache_dir if keep_images else None,

@@ -24,6 +24,8 @@ class Image2Label:
         """
         features = keras.Input(shape, dtype="float32", name="features")
         lengths = keras.Input((), dtype="int32", name="lengths")
-        encoded = encoder.build(features, lengths, options)
         inputs = {"features": features, "lengths": lengths}
+        # an encoder may leave the lengths alone, and Keras before 3.13 refuses inputs that nothing depends on
+        features = keras.layers.Lambda(lambda pair: pair[0], dtype="float32", name="inputs")([features, lengths])
+        encoded = encoder.build(features, lengths, options)
         return keras.Model(inputs, decoder.build(encoded, n_labels, options), name="image2label")

@@ -141,6 +141,14 @@ def warmup_hold_decay(
     return (learning_rate - min_lr) * left**power + min_lr
 
 
+def warmup_cosine_decay(
+    global_step: int, learning_rate: float, total_steps: int, warmup_ratio: float = 0.025, min_lr: float = 0.0
+) -> float:
+    """Up from 0 for a share of the run, then to ``min_lr`` along half a cosine: BC-ResNet's."""
+    warmup_steps = int(warmup_ratio * total_steps)
+    return cosine_decay(global_step, learning_rate, total_steps - warmup_steps, 0, min_lr, warmup_steps)
+
+
 LR_POLICIES = {
     policy.__name__: policy
     for policy in (
@@ -151,6 +159,7 @@ LR_POLICIES = {
         inv_poly_decay,
         piecewise_constant,
         transformer_policy,
+        warmup_cosine_decay,
         warmup_hold_decay,
     )
 }

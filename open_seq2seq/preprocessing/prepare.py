@@ -1,4 +1,4 @@
-"""Make the manifests of one dataset version: scan, split, draw unknown, cut silence, balance, write."""
+"""Make the manifests of one dataset version: scan, split, draw unknown, cut noise, balance, write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
-from open_seq2seq.preprocessing.silence import find_noise, write_silence
+from open_seq2seq.preprocessing.silence import find_noise, list_noise, write_noise, write_silence
 from open_seq2seq.preprocessing.splits import (
     SPLITS,
     refuse_crossing_speakers,
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
 
 
 def prepare(settings: Settings, console: Console) -> None:
-    """Write manifests, labels, silence clips and summary to ``settings.output_dir`` and show the counts.
+    """Write manifests, labels, silence clips, noise and summary to ``settings.output_dir`` and show the counts.
 
     Nothing is in place before all of it is written; the same settings and files give the same bytes.
 
@@ -57,7 +57,8 @@ def prepare(settings: Settings, console: Console) -> None:
     n_beside = rows_beside_keywords(_keyword_rows(clips, settings.labels), len(keywords_of(settings.labels)))
     if UNKNOWN in settings.labels:
         clips = _draw_unknown(clips, settings.labels.index(UNKNOWN), n_beside, rng)
-    noise = find_noise(settings.data_dir) if SILENCE in settings.labels else []
+    has_silence = SILENCE in settings.labels
+    noise = find_noise(settings.data_dir) if has_silence else list_noise(settings.data_dir)
     try:
         settings.output_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{settings.version}-", dir=settings.output_dir) as folder:
@@ -65,11 +66,13 @@ def prepare(settings: Settings, console: Console) -> None:
             new.mkdir()
             old.mkdir()
             rows = clips.assign(path=_prefix(settings) + clips["path"])
-            if noise:
+            if has_silence:
                 silence_dir = f"{settings.version}-silence"
                 written = write_silence(noise, n_beside, new / silence_dir, rng)
                 label = settings.labels.index(SILENCE)
                 rows = pd.concat([rows, _silence_rows(written, label, silence_dir)], ignore_index=True)
+            if noise:
+                write_noise(noise, new / f"{settings.version}-noise")
             rows = _in_order(rows, settings.balance, rng)
             counts, total = count_rows(rows, settings.labels), totals(rows)
             for split in SPLITS:

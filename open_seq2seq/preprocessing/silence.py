@@ -1,4 +1,4 @@
-"""Cut the clips of the label silence from the dataset's background noise."""
+"""Cut the dataset's background noise: the clips of the label silence, and noise to train with."""
 
 from __future__ import annotations
 
@@ -42,10 +42,19 @@ class NoiseFile(NamedTuple):
         return end - first >= CLIP_SAMPLES
 
 
-def find_noise(data_dir: Path) -> list[NoiseFile]:
-    """List the noise files in ``data_dir/_background_noise_``, reading only their headers.
+def list_noise(data_dir: Path) -> list[NoiseFile]:
+    """List the noise files in ``data_dir/_background_noise_``, none if there is no such folder.
 
     Files that cannot be read are passed over with a warning.
+    """
+    folder = data_dir / NOISE_FOLDER
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."]
+    return [file for file in map(_open, found) if file]
+
+
+def find_noise(data_dir: Path) -> list[NoiseFile]:
+    """List the noise files for silence, as `list_noise` does.
 
     Raises:
         UserError: the folder is missing, or no file in it is long enough for one of the splits.
@@ -57,8 +66,7 @@ def find_noise(data_dir: Path) -> list[NoiseFile]:
     )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {remedy}")
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."]
-    files = [file for file in map(_open, found) if file]
+    files = list_noise(data_dir)
     for split in SPLITS:
         if not any(file.serves(split) for file in files):
             lengths = listed(f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files)
@@ -109,6 +117,19 @@ def write_silence(
                 _write_wav(folder / name, clip)
                 written[split].append(name)
     return {split: sorted(names) for split, names in written.items()}
+
+
+def write_noise(files: list[NoiseFile], folder: Path) -> None:
+    """Write the training stretch of each file, 16 kHz mono PCM16, to ``folder``, to be mixed into training clips.
+
+    Raises:
+        UserError: a noise file is damaged.
+        OSError: a file cannot be written.
+    """
+    folder.mkdir(parents=True)
+    for file in files:
+        first, end = file.stretch("train")
+        _write_wav(folder / f"{file.path.stem}.wav", _read_noise(file)[first:end])
 
 
 def _open(path: Path) -> NoiseFile | None:

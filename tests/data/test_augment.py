@@ -14,7 +14,14 @@ from open_seq2seq.data.augment import (
     pitch_grid,
 )
 
-AUGMENTATION = Augmentation(pitch_semitones=2.0, stretch_ratio=0.2, noise_db=(-90.0, -46.0), shift_samples=80)
+AUGMENTATION = Augmentation(
+    pitch_semitones=2.0,
+    stretch_ratio=0.2,
+    noise_db=(-90.0, -46.0),
+    shift_samples=80,
+    background_prob=0.8,
+    background_volume=0.1,
+)
 N_ROWS = 20000
 
 
@@ -28,13 +35,15 @@ def test_draws_follow_from_seed_epoch_and_row():
 def test_other_seeds_and_epochs_draw_other_values(other):
     drawn, others = draw(AUGMENTATION, N_ROWS, seed=3, epoch=4), draw(AUGMENTATION, N_ROWS, **other)
     for name, values, other_values in zip(drawn._fields, drawn, others, strict=True):
-        # 1 of 33 pitches and 161 shifts may be the same by chance, of the others next to none
-        assert np.mean(values == other_values) < {"pitch": 0.05, "shift": 0.01}.get(name, 0.001), name
+        # 1 of 33 pitches, of 161 shifts and of 25 pairs without background may be the same by chance
+        assert np.mean(values == other_values) < {"pitch": 0.05, "shift": 0.01, "background_gain": 0.06}.get(
+            name, 0.001
+        ), name
 
 
 def test_rows_and_quantities_are_independent():
     drawn = draw(AUGMENTATION, N_ROWS, seed=0, epoch=0)
-    correlations = np.corrcoef([*drawn, *(np.roll(values, 1) for values in drawn)]) - np.eye(12)
+    correlations = np.corrcoef([*drawn, *(np.roll(values, 1) for values in drawn)]) - np.eye(16)
     assert np.abs(correlations).max() < 5 / np.sqrt(N_ROWS)  # five standard deviations of chance
 
 
@@ -45,11 +54,14 @@ def test_draws_are_uniform_between_their_bounds():
         "noise in dB": (20 * np.log10(drawn.noise_gain) + 90) / 44,
         "noise start": drawn.noise_start / NOISE_BLOCKS,
         "crop": drawn.crop,
+        "background gain": drawn.background_gain[drawn.background_gain > 0] / 0.1,
+        "background start": drawn.background_start,
     }
     for name, values in uniform.items():
         assert values.min() >= -1e-5 and values.max() <= 1 + 1e-5, name
         assert scipy.stats.kstest(values, "uniform").pvalue > 1e-4, name
     assert drawn.crop.max() < 1 and drawn.noise_start.max() < NOISE_BLOCKS
+    assert abs(np.mean(drawn.background_gain > 0) - 0.8) < 5 * np.sqrt(0.16 / N_ROWS)
     counts = np.bincount(drawn.pitch, minlength=33)
     assert len(counts) == 33
     assert scipy.stats.chisquare(counts).pvalue > 1e-4

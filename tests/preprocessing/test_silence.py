@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from open_seq2seq.errors import UserError
-from open_seq2seq.preprocessing.silence import find_noise, write_silence
+from open_seq2seq.preprocessing.silence import find_noise, list_noise, write_noise, write_silence
 
 N_CLIPS = {"train": 60, "val": 20, "test": 20}
 
@@ -127,3 +127,12 @@ def test_noise_that_is_not_finite_is_refused(noise_dir):
     soundfile.write(noise_dir / "nan.wav", np.full(20 * 16000, np.nan), 16000, subtype="FLOAT")
     with pytest.raises(UserError, match=r"nan.wav: the noise file is damaged"):
         _write(noise_dir)
+
+
+def test_noise_to_train_with_is_the_training_stretch_alone(noise_dir):
+    soundfile.write(noise_dir / "hum.flac", _marked_noise(5), 16000)
+    write_noise(list_noise(noise_dir.parent), noise_dir.parent / "noise")
+    noise, rate = soundfile.read(noise_dir.parent / "noise" / "hum.wav")
+    assert rate == 16000 and len(noise) == 4 * 16000
+    assert (noise == 0.5).all()  # what validation and test hear is -0.5, or alternates
+    assert list_noise(noise_dir) == []

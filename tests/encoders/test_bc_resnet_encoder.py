@@ -1,0 +1,110 @@
+"""BC-ResNet: published sizes, its block in NumPy, SubSpectralNorm against BatchNorm of each band."""
+
+from math import prod
+
+import numpy as np
+import pytest
+
+from open_seq2seq.components import LayerOptions
+from open_seq2seq.decoders import FullyConnectedDecoder
+from open_seq2seq.encoders import BCResNetEncoder
+from open_seq2seq.encoders.sub_spectral_norm import SubSpectralNorm
+from open_seq2seq.errors import UserError
+from open_seq2seq.lazy import keras
+from open_seq2seq.models import Image2Label
+
+RNG = np.random.default_rng(0)
+
+
+def build(shape=(101, 40), n_labels=12, dtype="float32", **params):
+    encoder = BCResNetEncoder(**params)
+    return Image2Label.build(encoder, FullyConnectedDecoder(), shape, n_labels, LayerOptions(dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    ("scale", "published"),  # thousands, as the paper rounds them
+    [(1, 9.2), (1.5, 17.2), (2, 27.3), (3, 54.2), (6, 187.8), (8, 321.1)],
+)
+def test_has_its_published_size(scale, published):
+    n_parameters = sum(prod(variable.shape) for variable in build(scale=scale).trainable_variables)
+    assert n_parameters / 1000 == pytest.approx(published, abs=0.05)
+
+
+def test_frames_are_kept_and_features_halved_three_times():
+    model = build()
+    shapes = [model.get_layer(f"bc_resnet_encoder.{i}_0.pointwise").output.shape for i in range(4)]
+    assert [shape[1] for shape in shapes] == [101] * 4
+    assert model.get_layer("bc_resnet_encoder.tail.depthwise").input.shape[1:3] == (105, 5)  # padded by 2 on both sides
+    dilations = [
+        model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise").get_config()["dilation_rate"] for i in range(4)
+    ]
+    assert [tuple(d) for d in dilations] == [(1, 1), (2, 1), (4, 1), (8, 1)]
+
+
+def randomize(model):
+    for variable in model.variables:
+        low, high = (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
+        variable.assign(RNG.uniform(low, high, variable.shape))
+
+
+def test_a_block_is_what_the_paper_says():
+    """y = relu(x + f2(x) + broadcast(f1(mean over features of f2(x)))), with f1 and f2 written out."""
+    model = build()
+    randomize(model)
+    weights = {variable.path.removeprefix("bc_resnet_encoder."): variable.numpy() for variable in model.variables}
+    name, dilation = "1_1", 2  # the second block of the second stage
+    layers = [layer.name for layer in model.layers]
+    first = layers.index(f"bc_resnet_encoder.{name}.over_features.depthwise")
+    last = next(i for i in range(first, len(layers)) if layers[i].startswith("re_lu"))
+    norms = [layers[i].removeprefix("bc_resnet_encoder.") for i in range(first, last) if "norm" in layers[i]]
+    padding = next(layer for layer in model.layers[:first][::-1] if isinstance(layer, keras.layers.ZeroPadding2D))
+    features = RNG.standard_normal((2, 101, 40)).astype(np.float32)
+    block = keras.Model(model.input, [padding.input, model.layers[last].output])
+    x, found = (y.numpy() for y in block({"features": features, "lengths": np.array([101, 101])}, training=False))
+
+    def norm(values, name, shape):
+        gamma, beta, mean, variance = (
+            weights[f"{name}/{leaf}"].reshape(shape) for leaf in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        return (values - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+    n_features, channels = x.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    kernel = weights[f"{name}.over_features.depthwise/kernel"][0, :, :, 0]
+    f2 = sum(padded[:, :, i : i + n_features] * kernel[i] for i in range(3))
+    bands = f2.reshape(*f2.shape[:2], 5, n_features // 5, channels)
+    f2 = norm(bands, norms[0], (5, 1, channels)).reshape(f2.shape)
+    pooled = np.pad(f2.mean(axis=2), ((0, 0), (dilation, dilation), (0, 0)))
+    kernel = weights[f"{name}.over_time.depthwise/kernel"][:, 0, :, 0]
+    f1 = norm(sum(pooled[:, i * dilation : i * dilation + 101] * kernel[i] for i in range(3)), norms[1], (channels,))
+    f1 = f1 / (1 + np.exp(-f1)) @ weights[f"{name}.pointwise/kernel"][0, 0]
+    np.testing.assert_allclose(found, np.maximum(x + f2 + f1[:, :, None], 0), atol=1e-4)
+
+
+def test_sub_spectral_norm_is_batchnorm_of_each_band():
+    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[:, None].astype(np.float32)
+    layer = SubSpectralNorm(5, momentum=0.9, epsilon=1e-5)
+    in_training = layer(x, training=True).numpy()
+    for band in range(5):
+        part = np.s_[:, :, 4 * band : 4 * band + 4]
+        mean, variance = x[part].mean((0, 1, 2)), x[part].var((0, 1, 2))
+        np.testing.assert_allclose(in_training[part], (x[part] - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
+        np.testing.assert_allclose(layer.moving_mean[band, 0], 0.1 * mean, atol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance[band, 0], 0.9 + 0.1 * variance, rtol=1e-4)
+    afterwards = layer(x, training=False).numpy()
+    mean, variance = (
+        np.repeat(v.numpy(), 4, axis=1).reshape(20, 3) for v in (layer.moving_mean, layer.moving_variance)
+    )
+    np.testing.assert_allclose(afterwards, (x - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
+
+
+def test_statistics_stay_in_float32_in_mixed_precision():
+    layer = SubSpectralNorm(2, dtype="mixed_bfloat16")
+    out = layer(1000 + RNG.standard_normal((8, 50, 4, 2)).astype(np.float32), training=True)
+    assert out.dtype == "bfloat16" and layer.moving_mean.dtype == "float32"
+    assert np.isfinite(np.asarray(out, np.float32)).all()
+
+
+def test_features_that_cannot_be_halved_and_banded_are_refused():
+    with pytest.raises(UserError, match=r"num_audio_features: 64; .* multiple of 40"):
+        build(shape=(101, 64))
