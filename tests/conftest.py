@@ -73,8 +73,8 @@ def write_manifest(tmp_path: Path) -> WriteManifest:
 def tone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `v2-12-{train,val,test}.csv`, `v2-12-labels.txt` and `v2-12-noise/`; every label is a tone.
 
-    12, 4 and 4 clips per label, 0.5 to 1 s long, with noise. The tones lie five semitones apart, from 200 to 4797 Hz, so that a
-    pitch shift of two leaves them apart.
+    12, 4 and 4 clips per label, 0.5 to 1 s long, with noise. The tones lie five semitones apart, from 200 to
+    4797 Hz, so that a pitch shift of two leaves them apart.
     """
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
