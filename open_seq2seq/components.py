@@ -58,6 +58,6 @@ class Decoder(Params):
 class Loss(Params):
     """Logits and labels to a loss per clip."""
 
-    def __call__(self, logits: Any, batch: Batch) -> Any:
+    def __call__(self, logits: Any, batch: Batch, *, training: bool = False) -> Any:
         """Return the loss of each clip, float32 [batch], not yet weighted."""
         raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -18,6 +18,7 @@ from open_seq2seq import data, decoders, encoders, losses
 from open_seq2seq.checks import type_name
 from open_seq2seq.components import Params
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.early_stopping import EarlyStopping
 from open_seq2seq.optimizers import lr_policies
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale
@@ -69,7 +70,8 @@ def reference() -> str:
             parts += [f"### {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
     parts += ["## `lr_policy` and `lr_policy_params`\n", _FUNCTION, f"{_text(lr_policies)}\n"]
     parts += map(_signature, lr_policies.LR_POLICIES.values())
-    parts += ["## `larc_params`\n", f"{_text(LARC)}\n", _fields_table(LARC)]
+    for key, cls in (("larc_params", LARC), ("early_stopping_params", EarlyStopping)):
+        parts += [f"## `{key}`: {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
     for key, functions in (("regularizer", REGULARIZERS), ("initializer", INITIALIZERS)):
         parts += [f"## `{key}` and `{key}_params`\n", _FUNCTION]
         parts += map(_signature, functions.values())

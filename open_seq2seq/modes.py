@@ -128,7 +128,9 @@ def _benchmark(config: Config, options: RunOptions) -> int:
     datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
     workers = distributed.start(config.params.use_horovod)
-    params = config.params.model_copy(update={"num_epochs": None, "max_steps": options.bench_steps})
+    params = config.params.model_copy(
+        update={"num_epochs": None, "max_steps": options.bench_steps, "early_stopping_params": None}
+    )
     trainer = Trainer(
         config._replace(params=params), options.mode, workers, datasets, Path(config.params.logdir), reporter
     )

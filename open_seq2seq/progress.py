@@ -14,7 +14,7 @@ from open_seq2seq.lazy import tf
 from open_seq2seq.reporting import Reporter
 from open_seq2seq.run_params import RunParams
 from open_seq2seq.schedule import Schedule
-from open_seq2seq.structs import Batch, StepMetrics
+from open_seq2seq.structs import Batch, StepDetails, StepMetrics
 
 Labels = tuple[str, ...]
 
@@ -49,8 +49,26 @@ class Speed:
 class Progress:
     """Reports on the steps of one run."""
 
-    def __init__(self, params: RunParams, schedule: Schedule, model: Any, reporter: Reporter, speed: Speed) -> None:
-        self._params, self._schedule, self._model = params, schedule, model
+    def __init__(
+        self,
+        params: RunParams,
+        schedule: Schedule,
+        model: Any,
+        trained: list[str],
+        reporter: Reporter,
+        speed: Speed,
+    ) -> None:
+        """Report on a run.
+
+        Args:
+            params: say what, and when.
+            schedule: how long the run is.
+            model: predicts the samples that are shown.
+            trained: names of the variables that each step's details are about.
+            reporter: takes the lines.
+            speed: of the steps.
+        """
+        self._params, self._schedule, self._model, self._trained = params, schedule, model, trained
         self._reporter, self._speed = reporter, speed
 
     def report(self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch, labels: Labels) -> None:
@@ -109,8 +127,25 @@ class Progress:
         variables = self._model.trainable_variables
         if "variable_norm" in kinds:
             scalars |= {f"variable_norm/{v.path}": float(tf.norm(v.value)) for v in variables}
-        histograms = {v.path: v.value for v in variables} if "variables" in kinds else {}
+        histograms = {f"variables/{v.path}": v.value for v in variables} if "variables" in kinds else {}
+        if metrics.details is not None and not metrics.skipped:
+            self._add_details(metrics.details, learning_rate, scalars, histograms)
         self._reporter.summarize("train", step, scalars, histograms)
+
+    def _add_details(
+        self, details: StepDetails, learning_rate: float, scalars: dict[str, float], histograms: dict[str, Any]
+    ) -> None:
+        kinds, names = self._params.summaries, self._trained
+        if "gradients" in kinds:
+            histograms.update(zip((f"gradients/{name}" for name in names), details.gradients, strict=True))
+        if "gradient_norm" in kinds:
+            norms = (float(tf.norm(gradient)) for gradient in details.gradients)
+            scalars.update(zip((f"gradient_norm/{name}" for name in names), norms, strict=True))
+        if "larc_summaries" in kinds and details.larc_factors:
+            for name, factor in zip(names, map(float, details.larc_factors), strict=True):
+                scalars[f"larc_grad_update/{name}"] = factor
+                scalars[f"larc_final_lr/{name}"] = factor * learning_rate
+                scalars[f"larc_clip_on/{name}"] = float(factor < 1.0)
 
 
 def _is_due(every: int | None, step: int) -> bool:

@@ -10,13 +10,23 @@ from pydantic import Field, field_validator, model_validator
 from open_seq2seq.components import Decoder, Encoder, Loss, Params
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
+from open_seq2seq.early_stopping import EarlyStopping
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS
 from open_seq2seq.optimizers.lr_policies import LR_POLICIES
 from open_seq2seq.optimizers.optimizers import OPTIMIZERS
 from open_seq2seq.weights import INITIALIZERS, REGULARIZERS
 
-Summary = Literal["learning_rate", "loss_scale", "global_gradient_norm", "variable_norm", "variables"]
+Summary = Literal[
+    "learning_rate",
+    "loss_scale",
+    "global_gradient_norm",
+    "gradient_norm",
+    "gradients",
+    "variable_norm",
+    "variables",
+    "larc_summaries",
+]
 
 
 class RunParams(Params):
@@ -69,6 +79,16 @@ class RunParams(Params):
     regularizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
     initializer: str | Callable | None = Field(default=None, description=f"One of {', '.join(INITIALIZERS)}.")
     initializer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
+    load_model: str | None = Field(
+        default=None,
+        description="Logdir or checkpoint of another run; a new run begins with its weights where they fit.",
+    )
+    ema_decay: float | None = Field(
+        default=None, gt=0, lt=1, description="Evaluate and keep a moving average of the weights, with this decay."
+    )
+    early_stopping_params: EarlyStopping | None = Field(
+        default=None, description="End the run when validation stops getting better; see EarlyStopping below."
+    )
     freeze_variables_regex: str | None = Field(
         default=None, description="Variables whose name matches anywhere are not trained."
     )
@@ -145,7 +165,6 @@ RETIRED = {
     "trt_params": "TensorRT is applied to an exported model, not in training; remove it",
     "gpu_ids": "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES; remove it",
     "hooks": "session hooks belong to TensorFlow 1; remove it",
-    "load_model": "starting from another run's weights is not supported yet; remove it",
 }
 
 # The same for the data layer's parameters.

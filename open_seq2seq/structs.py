@@ -30,6 +30,7 @@ class Batch(NamedTuple):
     features: Any  # float32 [batch, frames, features]
     lengths: Any  # int32 [batch], frames that count; those after them only fill the image
     labels: Any  # int32 [batch]
+    targets: Any  # float32 [batch, labels], what the probabilities should be: 1 for the label unless clips are mixed
     weights: Any  # float32 [batch]; 0 for the rows that only fill the last batch
 
     @property
@@ -52,3 +53,11 @@ class StepMetrics(NamedTuple):
     gradient_norm: Any
     loss_scale: Any
     skipped: Any  # bool: the gradients were not finite, nothing was applied
+    details: Any = None  # StepDetails, where summaries ask for them
+
+
+class StepDetails(NamedTuple):
+    """What one training step did to each trained variable; lists of tensors."""
+
+    gradients: list[Any]  # averaged over the workers, unscaled, clipped
+    larc_factors: list[Any]  # scalars; empty without LARC

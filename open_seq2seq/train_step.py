@@ -9,7 +9,8 @@ from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LossScaler
-from open_seq2seq.structs import Batch, StepMetrics
+from open_seq2seq.structs import Batch, StepDetails, StepMetrics
+from open_seq2seq.weight_average import WeightAverage
 
 
 class TrainStep:
@@ -26,6 +27,8 @@ class TrainStep:
         frozen: list[Any] | None = None,
         max_grad_norm: float | None = None,
         larc: LARC | None = None,
+        average: WeightAverage | None = None,
+        keep_details: bool = False,
         use_xla_jit: bool = False,
     ) -> None:
         """Put the parts together.
@@ -39,6 +42,8 @@ class TrainStep:
             frozen: trainable variables of the model that stay as they are.
             max_grad_norm: longer gradients are scaled to this global norm.
             larc: scales the gradient of each variable.
+            average: follows the weights.
+            keep_details: whether metrics hold what happened to each variable.
             use_xla_jit: compile forward and backward pass.
         """
         self._model = model
@@ -48,6 +53,8 @@ class TrainStep:
         self._workers = workers
         self._max_grad_norm = max_grad_norm
         self._larc = larc
+        self._average = average
+        self._keep_details = keep_details
         self._variables = trained_variables(model, frozen or [])
         self._backward = tf.function(self._gradients, jit_compile=use_xla_jit or None, autograph=False)
         self._step = tf.function(self._run, autograph=False)
@@ -64,7 +71,7 @@ class TrainStep:
         """Return the loss and the gradients of the scaled, penalized loss."""
         with tf.GradientTape() as tape:
             logits = self._model(batch.inputs, training=True)
-            loss = tf.reduce_mean(self._loss(logits, batch) * batch.weights)
+            loss = tf.reduce_mean(self._loss(logits, batch, training=True) * batch.weights)
             penalty = tf.add_n(self._model.losses) if self._model.losses else 0.0
             scaled_loss = (loss + penalty) * self._scaler.value
         return loss, tape.gradient(scaled_loss, [v.value for v in self._variables])
@@ -85,18 +92,23 @@ class TrainStep:
         if self._max_grad_norm is not None:
             shrink = tf.minimum(1.0, self._max_grad_norm / tf.maximum(norm, 1e-12))
             gradients = [gradient * shrink for gradient in gradients]
+        factors, scaled_gradients = [], gradients
         if self._larc is not None:
-            gradients = self._larc.rescale(gradients, [v.value for v in self._variables], learning_rate)
+            factors = self._larc.factors(gradients, [v.value for v in self._variables], learning_rate)
+            scaled_gradients = [gradient * factor for gradient, factor in zip(gradients, factors, strict=True)]
 
         def apply() -> None:
             self._optimizer.learning_rate.assign(learning_rate)
-            self._optimizer.apply(gradients, self._variables)
+            self._optimizer.apply(scaled_gradients, self._variables)
+            if self._average is not None:
+                self._average.update()
 
         tf.cond(is_finite, apply, lambda: None)
         # the forward pass has updated BatchNorm's statistics already: put them back if it was not finite
         for value, old in zip(statistics, before, strict=True):
             value.assign(tf.where(is_finite, value, old))
-        metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite)
+        details = StepDetails(gradients, factors) if self._keep_details else None
+        metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite, details)
         self._scaler.update(is_finite, largest)
         return metrics, stop > 0.0
 

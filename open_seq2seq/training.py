@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import checkpoints, session
+from open_seq2seq import checkpoints, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
+from open_seq2seq.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation, Evaluator
 from open_seq2seq.progress import Progress, Speed
@@ -22,6 +24,9 @@ from open_seq2seq.schedule import Schedule
 from open_seq2seq.stop_request import StopRequest
 from open_seq2seq.structs import Batch
 from open_seq2seq.train_step import TrainStep, trained_variables
+from open_seq2seq.weight_average import WeightAverage
+
+_DETAILS = {"gradients", "gradient_norm", "larc_summaries"}  # summaries of what a step did to each variable
 
 
 class Trainer:
@@ -47,8 +52,11 @@ class Trainer:
         self.model = session.build_network(config, workers, self.data.shape, len(self.data.labels), reporter)
         frozen = session.frozen_variables(config, self.model)
         self.optimizer = config.optimizer.create()
-        self.optimizer.build(trained_variables(self.model, frozen))
+        self.trained = trained_variables(self.model, frozen)
+        self.optimizer.build(self.trained)
         self.scaler = config.loss_scaling.create()
+        self.average = WeightAverage(self.trained, p.ema_decay) if p.ema_decay is not None else None
+        self.patience = self._start_patience()
         self.train_step = TrainStep(
             self.model,
             config.loss,
@@ -58,6 +66,8 @@ class Trainer:
             frozen=frozen,
             max_grad_norm=p.max_grad_norm,
             larc=p.larc_params,
+            average=self.average,
+            keep_details=not _DETAILS.isdisjoint(p.summaries),
             use_xla_jit=p.use_xla_jit,
         )
         self.evaluator = Evaluator(self.model, config.loss, workers)
@@ -65,7 +75,7 @@ class Trainer:
         self.best_top1 = -1.0
 
     def find_start(self) -> Checkpoint | None:
-        """Return the checkpoint that the chief goes on from, None for a new run.
+        """Return the checkpoint that the chief goes on from, None for a new run, which may take up other weights.
 
         Raises:
             UserError: there are checkpoints, but none that can be used with this config and data.
@@ -75,6 +85,13 @@ class Trainer:
         checkpoint = checkpoints.load_newest(self.logdir / session.LAST, self.reporter.say)
         if checkpoint is not None:
             session.check_labels(checkpoint, self.data.labels, self.logdir)
+        elif self.params.load_model is not None:
+            source = self.params.load_model
+            matches = transfer.load_weights(source, self.model.variables, self.data.labels, self.reporter.say)
+            for line in transfer.describe(matches, source):
+                self.reporter.say(line)
+            if self.average is not None:
+                self.average.restart()
         return checkpoint
 
     def start_from(self, checkpoint: Checkpoint | None) -> None:
@@ -82,6 +99,10 @@ class Trainer:
         if checkpoint is not None:
             checkpoints.assign(self.model.variables, checkpoint.model, "model")
             checkpoints.assign(self._training_variables(), checkpoint.training, "optimizer")
+            if self.average is not None:
+                self.average.swap()  # it was written with the averages in the model's place
+            if self.patience is not None and checkpoint.state.get("patience"):
+                self.patience.restore(checkpoint.state["patience"])
             best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
             self.step = checkpoint.step
             self.best_top1 = max(c.state["best_top1"] for c in (checkpoint, best) if c is not None)
@@ -92,13 +113,16 @@ class Trainer:
                     f"an epoch was {before} steps and is {now} now; the place in the data and the learning rate follow "
                     "the step, so some clips may be seen twice or not at all in this epoch"
                 )
-        self.step, self.best_top1 = self.workers.broadcast_object((self.step, self.best_top1))
+        patience = self.patience.state if self.patience is not None else None
+        self.step, self.best_top1, patience = self.workers.broadcast_object((self.step, self.best_top1, patience))
+        if self.patience is not None:
+            self.patience.restore(patience)
         self.broadcast()
 
     def broadcast(self) -> None:
         """Give all workers the chief's variables."""
         self.workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
-        self.workers.broadcast(self.scaler.variables)
+        self.workers.broadcast([*self.scaler.variables, *(self.average.variables if self.average else ())])
 
     def time_steps(self, n_warm: int) -> float:
         """Train without saving anything and return the seconds of a step, leaving out the first ``n_warm``."""
@@ -121,7 +145,8 @@ class Trainer:
         with StopRequest() as request:
             self.reporter.start_bar(total, self.step)
             speed = Speed(self.sampler.rows_per_step)
-            progress = Progress(self.params, self.schedule, self.model, self.reporter, speed)
+            names = [variable.path for variable in self.trained]
+            progress = Progress(self.params, self.schedule, self.model, names, self.reporter, speed)
             n_skipped = 0
             for batches in self._batches():
                 rate = self.learning_rate(self.step)
@@ -140,13 +165,18 @@ class Trainer:
                     return self._stop(request)
                 with speed.paused():
                     self._save_and_evaluate(is_last=self.step == total)
+                if self.patience is not None and self.patience.is_over:
+                    self._save(session.LAST, self.params.num_checkpoints)
+                    self.reporter.say(f"stopped early after step {self.step}: {self.patience}")
+                    break
         return 0
 
     def evaluate(self, section: str) -> Evaluation:
         """Evaluate a section's data with the model as it is."""
         session.sync_statistics(self.model, self.workers)
         p = self.params
-        found = self.evaluator.evaluate(self.datasets[section], p.eval_batch_size_per_gpu or p.batch_size_per_gpu)
+        with self._averaged():
+            found = self.evaluator.evaluate(self.datasets[section], p.eval_batch_size_per_gpu or p.batch_size_per_gpu)
         self.reporter.record_evaluation(
             found,
             mode=self.mode,
@@ -159,6 +189,9 @@ class Trainer:
 
     def finish(self) -> None:
         """After the last step: the evaluations that ``--mode=eval`` would give, with the weights it would take."""
+        if self.average is not None:
+            self.average.swap()
+            self.average = None  # from here on they are the model
         if self.params.restore_best_checkpoint and "eval" in self.datasets:
             self.reporter.say(f"best checkpoint: validation accuracy {self.best_top1:.2%}")
             if self.workers.is_chief:
@@ -193,6 +226,8 @@ class Trainer:
         # evaluation first: the checkpoint then knows the best accuracy so far
         if "eval" in self.datasets and (is_last or self.step % (p.eval_steps or per_epoch) == 0):
             found = self.evaluate("eval")
+            if self.patience is not None:
+                self.patience.take(found)
             if found.top1 > self.best_top1:
                 self.best_top1 = found.top1
                 self._save(session.BEST, 1)
@@ -203,14 +238,18 @@ class Trainer:
         session.sync_statistics(self.model, self.workers)
         if not self.workers.is_chief:
             return
+        with self._averaged():
+            model = checkpoints.named_values(self.model.variables)
+            training = checkpoints.named_values(self._training_variables())
         checkpoint = Checkpoint(
-            model=checkpoints.named_values(self.model.variables),
-            training=checkpoints.named_values(self._training_variables()),
+            model=model,
+            training=training,
             state={
                 "step": self.step,
                 "epoch": self.step / self.schedule.steps_per_epoch,
                 "steps_per_epoch": self.schedule.steps_per_epoch,
                 "best_top1": self.best_top1,
+                "patience": self.patience.state if self.patience is not None else None,
                 "labels": list(self.data.labels),
                 "dataset_version": self.params.dataset_version,
             },
@@ -225,7 +264,21 @@ class Trainer:
         self.reporter.log(f"saved {path}")
 
     def _training_variables(self) -> list[Any]:
-        return [*self.optimizer.variables, *self.scaler.variables]
+        averages = self.average.variables if self.average is not None else []
+        return [*self.optimizer.variables, *self.scaler.variables, *averages]
+
+    def _averaged(self) -> contextlib.AbstractContextManager:
+        """Within this, the model has the moving averages of its weights, if the run keeps them."""
+        return self.average.applied() if self.average is not None else contextlib.nullcontext()
+
+    def _start_patience(self) -> Patience | None:
+        params = self.params.early_stopping_params
+        if params is None:
+            return None
+        if "eval" not in self.datasets:
+            raise UserError("early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval")
+        params.check(self.data.labels)
+        return Patience(params)
 
     def _stop(self, request: StopRequest) -> int:
         self._save(session.LAST, self.params.num_checkpoints)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
 
 SAMPLE_RATE = 16000
+TINY = Path(__file__).parent / "tiny_config.py"  # a config that learns tones within seconds
 REAL_CLIPS = Path(__file__).parents[2] / "shared" / "data" / "speech_commands_real"
 
 MakeTone = Callable[..., np.ndarray]
@@ -91,6 +93,17 @@ def tone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_manifest(folder / f"v2-12-{split}.csv", labels, clips)
     save_wav(folder / "v2-12-noise" / "hiss.wav", rng.normal(scale=0.1, size=2 * SAMPLE_RATE))
     return folder
+
+
+@pytest.fixture(scope="session")
+def run(tone_dataset: Path) -> Callable[..., int]:
+    """Return a function that does what run.py does, on tones: mode, logdir, further arguments, config."""
+
+    def run(mode: str, logdir: Path, *args: str, config: Path = TINY) -> int:
+        flags = [f"--config_file={config}", f"--mode={mode}", f"--dataset_location={tone_dataset}"]
+        return main([*flags, f"--logdir={logdir}", *args])
+
+    return run
 
 
 @pytest.fixture(scope="session")

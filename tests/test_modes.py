@@ -14,22 +14,12 @@ import pytest
 import soundfile
 
 from open_seq2seq import checkpoints
-from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / "tests" / "tiny_config.py")
 EXAMPLES = sorted((ROOT / "example_configs" / "speech_commands").glob("[a-z]*.py"))
-
-
-@pytest.fixture(scope="module")
-def run(tone_dataset):
-    def run(mode, logdir, *args, config=TINY):
-        flags = [f"--config_file={config}", f"--mode={mode}", f"--dataset_location={tone_dataset}"]
-        return main([*flags, f"--logdir={logdir}", *args])
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,8 @@ def make_batch(n=4, *, weights=None, scale=1.0):
     features = (scale * RANDOM.standard_normal((n, N_FEATURES))).astype(np.float32)
     labels = RANDOM.integers(0, N_LABELS, n).astype(np.int32)
     weights = np.ones(n, np.float32) if weights is None else np.asarray(weights, np.float32)
-    return Batch(*map(tf.constant, (features, np.ones(n, np.int32), labels, weights)))
+    targets = np.eye(N_LABELS, dtype=np.float32)[labels]
+    return Batch(*map(tf.constant, (features, np.ones(n, np.int32), labels, targets, weights)))
 
 
 def make_step(model, *, scaling=None, workers=None, **options):
@@ -44,7 +45,7 @@ def make_step(model, *, scaling=None, workers=None, **options):
 
 def softmax_gradient(weights, bias, batch):
     """Loss and gradients of the mean weighted cross-entropy of a linear classifier."""
-    features, _, labels, row_weights = (np.asarray(part, np.float64) for part in batch)
+    features, _, labels, _, row_weights = (np.asarray(part, np.float64) for part in batch)
     logits = features @ weights + bias
     probabilities = np.exp(logits - logits.max(1, keepdims=True))
     probabilities /= probabilities.sum(1, keepdims=True)

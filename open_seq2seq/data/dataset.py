@@ -21,6 +21,7 @@ from open_seq2seq.data.augment import (
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.data.librosa_engine import LibrosaEngine
+from open_seq2seq.data.mixup import draw_shares, mix
 from open_seq2seq.data.prefetch import prefetch
 from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
@@ -41,6 +42,7 @@ class DatasetOptions(NamedTuple):
     store: StoreOptions
     engine: str = "spectral"  # or "librosa"
     spec_augment: SpecAugment = SpecAugment()
+    mixup_alpha: float = 0.0  # 0: clips are not mixed
     background_files: tuple[str, ...] = ()  # recordings of noise
     random_crop: bool = False  # slice long clips at random, rather than in the middle
     keep_images: bool = False  # the images of the first epoch serve all epochs
@@ -105,15 +107,19 @@ class Dataset:
     def _cover(self) -> Any:
         return tf.function(cover, autograph=False)
 
+    @functools.cached_property
+    def _mix(self) -> Any:
+        return tf.function(mix, autograph=False)
+
     def batches(self, plan: Plan, epoch: int = 0, first_step: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step: ``iter_size`` of them, from ``first_step`` of the plan on.
 
         Reading runs ahead in a thread; the spectral engine runs where it is called, on the model's device.
         """
-        draws, rectangles = self._draw(epoch), self._draw_rectangles(epoch)
+        draws, rectangles, shares = self._draw(epoch), self._draw_rectangles(epoch), self._draw_shares(epoch)
         steps = zip(plan.rows[first_step:], plan.weights[first_step:], strict=True)
         for step in prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_AHEAD):
-            yield tuple(self._to_batch(part, rectangles) for part in step)
+            yield tuple(self._to_batch(part, rectangles, shares) for part in step)
 
     def _draw(self, epoch: int) -> Draws:
         front_end = self.options.front_end
@@ -130,6 +136,10 @@ class Dataset:
         if not params.n_rectangles:
             return None
         return draw_rectangles(params, len(self), self.shape, self.options.front_end.seed, epoch)
+
+    def _draw_shares(self, epoch: int) -> np.ndarray | None:
+        alpha = self.options.mixup_alpha
+        return draw_shares(alpha, len(self), self.options.front_end.seed, epoch) if alpha else None
 
     def _read_step(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> list[_Part]:
         return [self._read(*part, draws) for part in zip(rows, weights, strict=True)]
@@ -159,7 +169,7 @@ class Dataset:
         n_frames = count_frames(np.round(lengths.astype(np.float32) / stretch), front_end.hop_length)
         return np.minimum(n_frames, front_end.audio_length).astype(np.int32)
 
-    def _to_batch(self, part: _Part, rectangles: np.ndarray | None) -> Batch:
+    def _to_batch(self, part: _Part, rectangles: np.ndarray | None, shares: np.ndarray | None) -> Batch:
         images = part.images
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
@@ -171,14 +181,16 @@ class Dataset:
         if rectangles is not None:
             images = self._cover(images, tf.constant(rectangles[part.rows]), self.options.spec_augment.mask_value)
         labels = tf.constant(self._labels[part.rows])
-        return Batch(images, tf.constant(part.lengths), labels, tf.constant(part.weights))
+        targets = tf.one_hot(labels, len(self.labels))
+        batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
+        return batch if shares is None else self._mix(batch, tf.constant(shares[part.rows]))
 
     def _open_images(self) -> _KeptImages:
         options = self.options
         key: Any = None
         if options.image_dir is not None:
             store = options.store._replace(n_readers=0, cache_dir=None)
-            shaping = options._replace(store=store, image_dir=None, spec_augment=SpecAugment())
+            shaping = options._replace(store=store, image_dir=None, spec_augment=SpecAugment(), mixup_alpha=0.0)
             files = [*self.paths, *options.background_files]
             key = [repr(shaping), [(path, file_stamp(path)) for path in files]]
         n_rows, folder = len(self._files), options.image_dir

@@ -89,6 +89,9 @@ class SpeechCommandsDataLayer(Params):
     cutout_time: int = Field(default=25, ge=0, description="Longest of them, in frames.")
     cutout_freq: int = Field(default=15, ge=0, description="Widest of them, in features.")
     mask_value: float | None = Field(default=None, description="What covers them; by default pad_value.")
+    mixup_alpha: float = Field(
+        default=0.0, ge=0, description="Training clips are mixed in pairs, in shares from Beta(alpha, alpha); 0: not."
+    )
     cache_data: bool | Literal["waveforms", "images"] = Field(
         default=False,
         description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep the first epoch's.",
@@ -247,6 +250,7 @@ class SpeechCommandsDataLayer(Params):
                 ),
                 engine=self.augmentation,
                 spec_augment=self._spec_augment(training=training),
+                mixup_alpha=self.mixup_alpha if training and self.augment_data else 0.0,
                 background_files=self._find_background() if training and self.augment_data else (),
                 random_crop=training,
                 keep_images=keep_images,

@@ -23,13 +23,13 @@ class LARC(Params):
     min_update: float = Field(default=1e-7, ge=0, description="Smallest factor.")
     epsilon: float = Field(default=1e-7, gt=0, description="Added to |g|.")
 
-    def rescale(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> list[Any]:
-        """Return the gradients times their factors.
+    def factors(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> list[Any]:
+        """Return the factor of each gradient, a scalar.
 
         A variable that is all zeros, as biases are at the start, keeps its gradient: it could not leave zero otherwise.
         """
         return [
-            gradient * self._factor(tf.norm(variable), tf.norm(gradient), learning_rate)
+            self._factor(tf.norm(variable), tf.norm(gradient), learning_rate)
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
 

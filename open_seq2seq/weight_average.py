@@ -1,0 +1,64 @@
+"""A moving average of the weights, which is often more accurate than the weights themselves.
+
+Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from open_seq2seq.lazy import tf
+
+
+class WeightAverage:
+    """Follows variables: average = decay * average + (1 - decay) * variable after each step.
+
+    The decay of step n is at most (1 + n) / (10 + n), so that the average soon forgets the first weights.
+    """
+
+    def __init__(self, variables: list[Any], decay: float) -> None:
+        """Begin with the variables as they are.
+
+        Args:
+            variables: Keras variables that training changes.
+            decay: share of the average that each step keeps.
+        """
+        self._followed = [v.value for v in variables]
+        self._averages = [tf.Variable(v, trainable=False, name=f"average/{v.path}") for v in variables]
+        self._n_steps = tf.Variable(0.0, trainable=False, name="average/steps")
+        self._decay = decay
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state that a checkpoint keeps beside the model: the averages, or while `applied` the weights."""
+        return [*self._averages, self._n_steps]
+
+    def update(self) -> None:
+        """Take note of the weights after a step; also in a graph."""
+        n = self._n_steps.assign_add(1.0)
+        decay = tf.minimum(self._decay, (1.0 + n) / (10.0 + n))
+        for average, variable in zip(self._averages, self._followed, strict=True):
+            average.assign(decay * average + (1.0 - decay) * tf.cast(variable, average.dtype))
+
+    def restart(self) -> None:
+        """Begin again with the variables as they are."""
+        for average, variable in zip(self._averages, self._followed, strict=True):
+            average.assign(tf.cast(variable, average.dtype))
+
+    def swap(self) -> None:
+        """Exchange weights and averages."""
+        for average, variable in zip(self._averages, self._followed, strict=True):
+            weights = tf.identity(variable)
+            variable.assign(tf.cast(average, variable.dtype))
+            average.assign(weights)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Let the model have the averages: to evaluate it, and to write it."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
