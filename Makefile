@@ -19,7 +19,7 @@ setup: $(VENV)/ready-$(BUILD)
 $(VENV)/ready-$(BUILD): setup.py scripts/install_horovod.sh
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 to 3.13 is needed, $(PYTHON) is not; try make PYTHON=python3.12" >&2; exit 2; }
-	@echo "Setting up $(VENV) (once; about six minutes on two cores) ..."
+	@echo "Setting up $(VENV) (once; three to six minutes on two cores) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable '.[$(BUILD)]'
 	@# all at once here: pip compiles one file after another, and where bytecode is never written TensorFlow starts slowly

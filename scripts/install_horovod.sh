@@ -6,7 +6,7 @@
 #
 # Horovod 0.28.1 is the last release; one of its sources, xla_mpi_ops.cc, includes XLA headers that
 # TensorFlow moved in 2.14. The file is an optional feature (all-reduce inside XLA clusters), so it is
-# taken out of the build and everything else compiles unchanged. It takes two to four minutes on two cores.
+# taken out of the build and everything else compiles unchanged. It takes one and a half to four minutes on two cores.
 #
 # Exit status: 0 built or already there, 3 no C++ compiler (nothing is changed), others: the build failed.
 set -euo pipefail
@@ -49,7 +49,7 @@ ENVIRONMENT=$("$PYTHON" -c 'import sys; print(sys.prefix)')
 ln -s "$ENVIRONMENT" "$work/environment"
 BUILD_PYTHON="$work/environment/bin/$(basename "$PYTHON")"
 
-echo "Building Horovod $VERSION (two to four minutes on two cores) ..."
+echo "Building Horovod $VERSION (one and a half to four minutes on two cores) ..."
 if ! PATH="$work/environment/bin:$PATH" \
     HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 \
     HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 \

@@ -16,7 +16,7 @@ base_params = nested_update(
     {
         "dataset_location": dataset_location,
         "logdir": "result/demo",
-        "num_epochs": 12,
+        "num_epochs": 16,
         "dtype": "float32",
         "loss_scaling": 1.0,
         "use_xla_jit": True,  # twice as fast for so small a ResNet on a CPU
