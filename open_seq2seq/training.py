@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import checkpoints, session, transfer
+from open_seq2seq import blueprint, checkpoints, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
@@ -251,6 +251,9 @@ class Trainer:
                 "best_top1": self.best_top1,
                 "patience": self.patience.state if self.patience is not None else None,
                 "labels": list(self.data.labels),
+                "blueprint": blueprint.draw_up(
+                    self.config.encoder, self.config.decoder, self.config.data_layers["train"]
+                ),
                 "dataset_version": self.params.dataset_version,
             },
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from open_seq2seq.data.dataset import Dataset
+
+
+# the parameters that an evaluated clip's image depends on
+_FRONT_END = {
+    "features",
+    "num_audio_features",
+    "num_mels",
+    "audio_length",
+    "sample_rate",
+    "n_fft",
+    "win_length",
+    "hop_length",
+    "fmin",
+    "fmax",
+    "frame_padding",
+    "pad_value",
+    "pad_side",
+}
 
 
 class SpeechCommandsDataLayer(Params):
@@ -227,6 +245,10 @@ class SpeechCommandsDataLayer(Params):
             cutout_freq=self.cutout_freq,
             mask_value=self._pad_value if self.mask_value is None else self.mask_value,
         )
+
+    def front_end_parameters(self) -> dict[str, Any]:
+        """Return the parameters that decide what a network sees of a clip, in JSON's types."""
+        return self.model_dump(mode="json", include=_FRONT_END, exclude_unset=True)
 
     def _open(self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:
         from open_seq2seq.data.dataset import Dataset, DatasetOptions

@@ -1,0 +1,120 @@
+"""Trained models as objects, by path and by name."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+import open_seq2seq
+from open_seq2seq import blueprint, checkpoints
+from open_seq2seq.data import SpeechCommandsDataLayer
+from open_seq2seq.data.dataset_versions import LABELS
+from open_seq2seq.decoders import PooledDecoder
+from open_seq2seq.encoders import TDNNEncoder
+from open_seq2seq.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def trained(run, tmp_path_factory):
+    """A small TDNN of this package's own parts, and what --mode=infer says of two clips."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    layers = [{"kernel_size": 5, "num_channels": 24, "stride": 2}, {"kernel_size": 1, "num_channels": 24}]
+    config = folder / "config.py"
+    from conftest import TINY
+
+    text = TINY.read_text().replace(
+        '"encoder": PeakEncoder', f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}'
+    )
+    text = text.replace('"decoder": FullyConnectedDecoder', '"decoder": PooledDecoder')
+    text = text.replace(
+        "from open_seq2seq.decoders import FullyConnectedDecoder",
+        "from open_seq2seq.decoders import PooledDecoder\nfrom open_seq2seq.encoders import TDNNEncoder",
+    )
+    config.write_text(text)
+    args = ["--num_epochs=4", "--data_layer_params/hop_length=250", "--data_layer_params/audio_length=64"]
+    assert run("train_eval", folder / "run", *args, config=config) == 0
+    output = folder / "out.csv"
+    assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
+    rows = [line.split(",") for line in output.read_text().splitlines()[1:]]
+    return folder / "run", [(path, label, float(probability)) for path, label, probability, *_ in rows]
+
+
+def test_a_model_needs_no_config_and_says_what_infer_says(trained):
+    logdir, rows = trained
+    model = open_seq2seq.from_pretrained(logdir / "checkpoints" / "step-00000036")
+    assert model.labels == LABELS["v2-12"]
+    found = model.predict([path for path, *_ in rows], batch_size=7)
+    assert [(p.path, p.label) for p in found] == [(path, label) for path, label, _ in rows]
+    np.testing.assert_allclose([p.probability for p in found], [row[2] for row in rows], atol=2e-6)
+    assert all(p.probabilities.sum() == pytest.approx(1, abs=1e-5) for p in found)
+
+
+def test_of_a_logdir_the_best_checkpoint_is_taken(trained):
+    logdir, _ = trained
+    model = open_seq2seq.from_pretrained(logdir)
+    best = checkpoints.load_newest(logdir / "best_models")
+    values = {variable.path: variable.numpy() for variable in model.network.variables}
+    for name, expected in best.model.items():
+        np.testing.assert_array_equal(values[name], expected)
+    assert model.predict([]) == []
+
+
+def test_any_audio_file_will_do_and_none_that_is_not(trained, tone, tmp_path):
+    model = open_seq2seq.from_pretrained(trained[0])
+    soundfile.write(tmp_path / "a.flac", np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1), 44100)
+    (found,) = model.predict([tmp_path / "a.flac"])
+    assert found.label in model.labels
+    (tmp_path / "b.wav").write_bytes(b"no audio")
+    with pytest.raises(UserError, match=r"b\.wav"):
+        model.predict([tmp_path / "b.wav"])
+
+
+def test_names_come_from_registries(trained, tmp_path, monkeypatch):
+    logdir, _ = trained
+    mine, ours = tmp_path / "mine.json", tmp_path / "pretrained_models.json"
+    mine.write_text(json.dumps({"tones": {"path": str(logdir)}, "gone": {"path": "nowhere"}}))
+    ours.write_text(json.dumps({"project": {"path": str(logdir)}}))
+    monkeypatch.chdir(tmp_path)
+    assert open_seq2seq.from_pretrained("project").labels == LABELS["v2-12"]
+    with pytest.raises(UserError, match=r"tones: neither a folder nor .* know project\)"):
+        open_seq2seq.from_pretrained("tones")
+    monkeypatch.setenv("OPEN_SEQ2SEQ_REGISTRY", str(mine))
+    assert open_seq2seq.from_pretrained("tones").labels == LABELS["v2-12"]
+    with pytest.raises(UserError, match="which cannot be reached"):
+        open_seq2seq.from_pretrained("gone")
+    mine.write_text("[]")
+    with pytest.raises(UserError, match="expected JSON such as"):
+        open_seq2seq.from_pretrained("tones")
+
+
+def test_a_network_of_ones_own_needs_its_config(run, tmp_path):
+    assert run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0  # of tiny_config's own encoder
+    with pytest.raises(UserError, match="name the config that it was trained with"):
+        open_seq2seq.from_pretrained(tmp_path / "run")
+    from conftest import TINY
+
+    assert open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY)).labels == LABELS["v2-12"]
+
+
+def test_folders_without_a_model_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no checkpoint there"):
+        open_seq2seq.from_pretrained(tmp_path)
+
+
+def test_a_blueprint_names_classes_of_this_package_alone():
+    encoder = TDNNEncoder(convnet_layers=[{"kernel_size": [3], "num_channels": 4}])
+    layer = SpeechCommandsDataLayer(num_audio_features=20, dataset_files=["secret.csv"])
+    drawn = json.loads(json.dumps(blueprint.draw_up(encoder, PooledDecoder(pooling="max"), layer)))
+    assert "secret" not in str(drawn)
+    assert blueprint.read(drawn, "x") == (
+        encoder,
+        PooledDecoder(pooling="max"),
+        layer.model_copy(update={"dataset_files": []}),
+    )
+    for wrong in ("annotations", "ConvLayer", "ResNetEncoder.__init__", "os.system"):
+        with pytest.raises(UserError, match="has no"):
+            blueprint.read({**drawn, "encoder": wrong}, "x")
+    with pytest.raises(UserError, match="unknown parameter 'pool'"):
+        blueprint.read({**drawn, "decoder_params": {"pool": "max"}}, "x")
+    assert blueprint.draw_up(encoder.model_copy(update={"activation_fn": abs}), PooledDecoder(), layer) is None
