@@ -29,6 +29,7 @@ setup(
         "numpy>=2.0,<3",
         "pandas>=2.2,<4",
         "pydantic>=2.10,<3",
+        "PyYAML>=6,<7",
         "rich>=13.9,<16",
         "soundfile>=0.12,<0.15",
         "soxr>=0.5,<2",

@@ -119,7 +119,7 @@ def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
 
 def named_values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
     """Return the values of Keras or TensorFlow variables by path."""
-    return {_path(variable): np.asarray(variable) for variable in variables}
+    return {name: np.asarray(variable) for name, variable in _by_name(variables).items()}
 
 
 def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -> None:
@@ -128,7 +128,7 @@ def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -
     Raises:
         UserError: a variable is missing in the checkpoint, is not in the model, or has another shape.
     """
-    variables = {_path(variable): variable for variable in variables}
+    variables = _by_name(variables)
     problems = [f"{name}: not in the {what}" for name in values.keys() - variables.keys()]
     for name, variable in variables.items():
         if name not in values:
@@ -145,8 +145,16 @@ def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -
         variable.assign(values[name])
 
 
-def _path(variable: Any) -> str:
-    return getattr(variable, "path", None) or variable.name
+def _by_name(variables: Iterable[Any]) -> dict[str, Any]:
+    """Return variables by path; the seeds of dropout by their order, as Keras counts them through the whole process."""
+    named: dict[str, Any] = {}
+    n_seeds = 0
+    for variable in variables:
+        name = getattr(variable, "path", None) or variable.name
+        if name.endswith("seed_generator_state"):
+            name, n_seeds = f"seed_generator_state/{n_seeds}", n_seeds + 1
+        named[name] = variable
+    return named
 
 
 def _sha256(path: Path) -> str:

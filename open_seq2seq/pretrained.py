@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import blueprint, checkpoints, devices, inference
+from open_seq2seq import blueprint, checkpoints, inference
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
@@ -75,9 +75,8 @@ def from_pretrained(path_or_name: str | Path, config_file: str | None = None) ->
     else:
         encoder, decoder, data_layer = blueprint.read(checkpoint.state.get("blueprint"), str(path))
     labels = tuple(checkpoint.state["labels"])
-    policy, _ = devices.dtype_policy("float32", has_gpu=False)
     shape = data_layer.audio_length, data_layer.num_audio_features
-    network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions(dtype=policy))
+    network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())
     checkpoints.assign(network.variables, checkpoint.model, "model")
     return PretrainedModel(network, data_layer, labels)
 

@@ -83,11 +83,16 @@ class Trainer:
         if not self.workers.is_chief:
             return None
         checkpoint = checkpoints.load_newest(self.logdir / session.LAST, self.reporter.say)
+        if checkpoint is not None and checkpoint.state.get("imported_from"):
+            raise UserError(
+                f"logdir: {self.logdir} holds imported weights without an optimizer's state; start another run with "
+                f"--load_model={self.logdir} --logdir=DIR"
+            )
         if checkpoint is not None:
             session.check_labels(checkpoint, self.data.labels, self.logdir)
         elif self.params.load_model is not None:
             source = self.params.load_model
-            matches = transfer.load_weights(source, self.model.variables, self.data.labels, self.reporter.say)
+            matches = transfer.load_weights(source, self.model.weights, self.data.labels, self.reporter.say)
             for line in transfer.describe(matches, source):
                 self.reporter.say(line)
             if self.average is not None:

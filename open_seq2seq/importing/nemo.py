@@ -1,0 +1,114 @@
+"""NeMo's MatchboxNet archives as a folder with a config, a labels file and a checkpoint of this toolkit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from open_seq2seq.config import load_config
+from open_seq2seq.data.manifests import read_labels, write_labels
+from open_seq2seq.errors import UserError
+from open_seq2seq.importing import network
+from open_seq2seq.importing.nemo_archive import read_archive
+from open_seq2seq.importing.nemo_config import write_config
+from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
+from open_seq2seq.importing.nemo_weights import convert_weights
+
+_DECODER = "fully_connected_decoder.fully_connected"
+
+
+def import_archive(
+    path: Path,
+    output_dir: Path,
+    *,
+    label_order: LabelOrder = "sorted",
+    labels_file: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Write ``config.py``, ``labels.txt`` and ``checkpoints/`` for a ``.nemo`` archive.
+
+    Args:
+        path: the archive.
+        output_dir: a new folder, or an empty one.
+        label_order: what the outputs of the network mean: the labels "sorted" by name, as NeMo trains whatever the
+            archive lists, or as in its "config".
+        labels_file: the same labels in another order, that of manifests; the outputs are put into it.
+        report: takes a line of text.
+
+    Raises:
+        UserError: the archive cannot be imported, or the folder is not empty or cannot be written; nothing is written.
+    """
+    _check_output(output_dir)
+    archive = read_archive(path)
+    model = describe(archive.config, str(path), label_order)
+    arrays = convert_weights(
+        archive.weights,
+        model.encoder_params["convnet_layers"],
+        model.data_layer_params["num_audio_features"],
+        len(model.labels),
+        str(path),
+    )
+    if labels_file is not None:
+        model, arrays = _reorder(model, arrays, read_labels(labels_file), labels_file)
+    try:
+        _write(path, output_dir, model, arrays)
+    except OSError as error:
+        raise UserError(f"{output_dir}: cannot write there ({error.strerror})") from None
+    for note in model.notes:
+        report(note)
+    report(f"{path}: {len(arrays)} variables and {len(model.labels)} labels imported into {output_dir}")
+
+
+def _check_output(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"--output_dir: {folder} is not an empty folder; name a new one")
+
+
+def _reorder(
+    model: NemoModel, arrays: dict[str, np.ndarray], labels: tuple[str, ...], labels_file: Path
+) -> tuple[NemoModel, dict[str, np.ndarray]]:
+    """Put the decoder's outputs into the order of ``labels``."""
+    if sorted(labels) != sorted(model.labels):
+        raise UserError(
+            f"--labels_file: {labels_file} has the labels {' '.join(labels)}, the archive {' '.join(model.labels)}; "
+            "expected the same words"
+        )
+    order = [model.labels.index(label) for label in labels]
+    reordered = {f"{_DECODER}/{ending}": arrays[f"{_DECODER}/{ending}"][..., order] for ending in ("kernel", "bias")}
+    return model._replace(labels=labels), arrays | reordered
+
+
+def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.ndarray]) -> None:
+    """Write aside, then rename: the folder is there whole or not at all."""
+    target = output_dir.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        config_file = aside / "config.py"
+        config_file.write_text(write_config(model, path.name), encoding="utf-8")
+        write_labels(aside / "labels.txt", model.labels)
+        try:
+            config = load_config(str(config_file), "infer", {})
+        except UserError as error:
+            raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
+        ours = network.build_network(config, len(model.labels))
+        if problems := network.find_misfits(ours, arrays):
+            raise UserError(f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems))
+        network.assign(ours, arrays)
+        network.save(
+            aside,
+            ours,
+            model.labels,
+            config,
+            step=0,
+            imported_from=f"NeMo, {path.name}",
+        )
+        os.rename(aside, target)  # over an empty folder too
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

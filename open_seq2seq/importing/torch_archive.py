@@ -1,0 +1,177 @@
+"""Tensors from a file that ``torch.save`` wrote, without PyTorch and without running anything from the file.
+
+The file is an uncompressed zip: ``<prefix>/data.pkl`` is a pickle with the place, shape and strides of each tensor, and
+``<prefix>/data/<key>`` holds the numbers. A pickle can call whatever it names, so this reader knows a few names, gives
+functions of its own for them, and refuses all others.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+import zipfile
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from open_seq2seq.errors import UserError
+
+_MAX_PICKLE_BYTES = 4 << 20  # a network of a hundred tensors has some 20 KB
+_DTYPES = {
+    "FloatStorage": "f4",
+    "HalfStorage": "f2",
+    "DoubleStorage": "f8",
+    "BFloat16Storage": "u2",  # the upper half of a float32, which NumPy does not know
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
+
+
+class _StorageType(NamedTuple):
+    name: str  # a key of `_DTYPES`
+
+
+class _Storage(NamedTuple):
+    type: _StorageType
+    key: str  # the file <prefix>/data/<key>
+    n_items: int
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # in items
+
+
+class _StateDict(dict):
+    """What stands for an OrderedDict; the attributes that PyTorch hangs on it are left out."""
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def read_state_dict(content: bytes, name: str) -> dict[str, np.ndarray]:
+    """Read the tensors of a state dict.
+
+    Args:
+        content: the file.
+        name: of the file, for messages.
+
+    Returns:
+        NumPy arrays by key; bfloat16 becomes float32, everything else keeps its type. They may be read-only views.
+
+    Raises:
+        UserError: it is not a state dict in PyTorch's zip format, it is damaged, or it asks for anything but tensors.
+    """
+    if not content.startswith(b"PK"):
+        raise UserError(
+            f"{name}: not in the zip format of PyTorch 1.6 and later; load it with PyTorch and save it again with "
+            "torch.save"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return _read(file, name)
+    except UserError:
+        raise
+    except Exception as error:  # what a pickle made by hand can raise has no end
+        raise UserError(f"{name}: not a state dict that can be read ({type(error).__name__}: {error})") from None
+
+
+def _read(file: zipfile.ZipFile, name: str) -> dict[str, np.ndarray]:
+    # with nothing compressed, what comes out is no larger than the file
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
+        raise UserError(f"{name}: it has compressed parts, which torch.save does not write")
+    pickles = [entry for entry in file.infolist() if entry.filename.split("/")[1:] == ["data.pkl"]]
+    if len(pickles) != 1:
+        raise UserError(f"{name}: expected one data.pkl, as torch.save writes it, found {len(pickles)}")
+    if pickles[0].file_size > _MAX_PICKLE_BYTES:
+        raise UserError(
+            f"{name}: its data.pkl has {pickles[0].file_size:,} bytes, expected {_MAX_PICKLE_BYTES:,} at most"
+        )
+    prefix = pickles[0].filename.removesuffix("data.pkl")
+    found = _unpickle(file.read(pickles[0]), name)
+    if not isinstance(found, dict) or not all(_is_entry(key, value) for key, value in found.items()):
+        raise UserError(f"{name}: expected a state dict, tensors by name, found something else")
+    is_big = f"{prefix}byteorder" in file.namelist() and file.read(f"{prefix}byteorder") == b"big"
+    storages: dict[_Storage, np.ndarray] = {}
+    arrays = {}
+    for key, tensor in found.items():
+        if tensor.storage not in storages:
+            content = file.read(f"{prefix}data/{tensor.storage.key}")
+            storages[tensor.storage] = _numbers(content, tensor.storage, ">" if is_big else "<")
+        arrays[key] = _view(storages[tensor.storage], tensor)
+    return arrays
+
+
+def _is_entry(key: Any, value: Any) -> bool:
+    return isinstance(key, str) and key.isprintable() and isinstance(value, _Tensor)
+
+
+def _unpickle(content: bytes, name: str) -> Any:
+    for opcode, argument, _ in pickletools.genops(content):
+        # the unpickler makes room for as many memos as the largest number says
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+            raise UserError(f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write")
+    return _Unpickler(content, name).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(io.BytesIO(content))
+        self._name = name
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return _StateDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild_tensor
+        if module == "torch" and name in _DTYPES:
+            return _StorageType(name)
+        raise UserError(
+            f"{self._name}: it asks for {f'{module}.{name}'!r}, which weights do not need; nothing of it was run. "
+            "Import archives only from where you trust"
+        )
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, storage_type, key, _location, n_items = pid
+        if kind != "storage" or not isinstance(storage_type, _StorageType) or not isinstance(key, str):
+            raise ValueError(f"unknown persistent id {pid!r}")
+        return _Storage(storage_type, key, _count(n_items))
+
+
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    """Stand for PyTorch's function of the same arguments; requires_grad and hooks are left out."""
+    if not isinstance(storage, _Storage) or len(shape) != len(strides):
+        raise ValueError("a tensor without a storage, or with more dimensions than strides")
+    tensor = _Tensor(storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides)))
+    last = tensor.offset + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True))
+    n_items = int(np.prod(tensor.shape, dtype=object))  # exact, whatever is in the file
+    if n_items > storage.n_items or (n_items and last >= storage.n_items):
+        raise ValueError(f"a tensor of shape {tensor.shape} reaches out of its storage of {storage.n_items:,} numbers")
+    return tensor
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"expected a number of 0 or more, got {value!r}")
+    return value
+
+
+def _numbers(content: bytes, storage: _Storage, byte_order: Literal["<", ">"]) -> np.ndarray:
+    numbers = np.frombuffer(content, np.dtype(_DTYPES[storage.type.name]).newbyteorder(byte_order))
+    if len(numbers) < storage.n_items:
+        raise ValueError(f"data/{storage.key} has {len(numbers):,} numbers instead of {storage.n_items:,}")
+    if storage.type.name == "BFloat16Storage":
+        return (numbers.astype(np.uint32) << 16).view(np.float32)
+    return numbers
+
+
+def _view(numbers: np.ndarray, tensor: _Tensor) -> np.ndarray:
+    if 0 in tensor.shape:
+        return np.zeros(tensor.shape, numbers.dtype)
+    strides = [stride * numbers.itemsize for stride in tensor.strides]
+    return np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides, writeable=False)

@@ -1,0 +1,484 @@
+"""NeMo archives: the original's logits, a reference in NumPy, what is written, and what is refused."""
+
+import copy
+import runpy
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import parity
+import pytest
+import torch_files
+import yaml
+from torch_files import layer, matchboxnet_layers, nemo_config, nemo_file
+
+from open_seq2seq import checkpoints, cli
+from open_seq2seq.config import load_config
+from open_seq2seq.data.augment import no_draws
+from open_seq2seq.data.samples import reflect_after_end
+from open_seq2seq.data.spectral_engine import SpectralEngine
+from open_seq2seq.errors import UserError
+from open_seq2seq.importing import nemo_archive, network
+from open_seq2seq.importing.nemo import import_archive
+from open_seq2seq.lazy import tf
+from open_seq2seq.structs import Clips
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "import_nemo.py"
+N_MFCC = 12
+N_FRAMES = 40
+WORDS = ["down", "go", "left", "yes"]
+# every kind of layer, in few channels
+SMALL = [
+    layer(16, 11),
+    layer(8, 5, repeat=2, residual=True),
+    layer(8, 7, repeat=3, separable=False, residual=True),
+    layer(8, 5, dilation=2),
+    layer(16, 1, separable=False),
+]
+
+
+def import_with_script(arguments):
+    runpy.run_path(str(SCRIPT))["main"](arguments)
+
+
+def made_up_weights(layers, n_features, n_labels, *, conv=".conv", seed=0):
+    """A state dict with everything that NeMo's has, as its modules nest."""
+    rng = np.random.default_rng(seed)
+    weights = {
+        "preprocessor.featurizer.dct_mat": np.eye(n_features, dtype=np.float32),
+        "preprocessor.featurizer.MelSpectrogram.spectrogram.window": np.ones(400, np.float32),
+    }
+
+    def convolution(key, n_out, n_in, kernel):
+        scale = np.sqrt(2 / (n_in * kernel))
+        weights[f"{key}{conv}.weight"] = (scale * rng.standard_normal((n_out, n_in, kernel))).astype(np.float32)
+
+    def norm(key, channels):
+        weights[f"{key}.weight"] = rng.uniform(0.8, 1.2, channels).astype(np.float32)
+        weights[f"{key}.bias"] = rng.normal(0, 0.1, channels).astype(np.float32)
+        weights[f"{key}.running_mean"] = rng.normal(0, 0.1, channels).astype(np.float32)
+        weights[f"{key}.running_var"] = rng.uniform(0.5, 1.5, channels).astype(np.float32)
+        weights[f"{key}.num_batches_tracked"] = np.array(1000, np.int64)
+
+    channels = n_features
+    for block, entry in enumerate(layers):
+        key, width = f"encoder.encoder.{block}", entry["filters"]
+        n_in, index = channels, 0
+        for repeat in range(entry["repeat"]):
+            if entry["separable"]:
+                convolution(f"{key}.mconv.{index}", n_in, 1, entry["kernel"][0])
+                convolution(f"{key}.mconv.{index + 1}", width, n_in, 1)
+                index += 2
+            else:
+                convolution(f"{key}.mconv.{index}", width, n_in, entry["kernel"][0])
+                index += 1
+            norm(f"{key}.mconv.{index}", width)
+            index += 1
+            if repeat < entry["repeat"] - 1:
+                index += 2  # activation and dropout, which have no weights
+            n_in = width
+        if entry["residual"]:
+            convolution(f"{key}.res.0.0", width, channels, 1)
+            norm(f"{key}.res.0.1", width)
+        channels = width
+    weights["decoder.decoder_layers.0.weight"] = rng.standard_normal((n_labels, channels)).astype(np.float32)
+    weights["decoder.decoder_layers.0.bias"] = rng.standard_normal(n_labels).astype(np.float32)
+    return weights
+
+
+def reference_logits(weights, layers, features, pooling="avg"):
+    """MatchboxNet in NumPy and float64, in PyTorch's layout: features [batch, channels, frames]."""
+
+    def find(key):
+        return next(
+            weights[name].astype(np.float64) for name in (f"{key}.conv.weight", f"{key}.weight") if name in weights
+        )
+
+    def convolve(x, kernel, dilation=1):
+        taps, channels = kernel.shape[2], x.shape[1]
+        half = dilation * (taps - 1) // 2
+        padded = np.pad(x, ((0, 0), (0, 0), (half, half)))
+        windows = np.stack([padded[:, :, dilation * t : dilation * t + x.shape[2]] for t in range(taps)], -1)
+        if kernel.shape[1] == 1 and channels > 1:  # depthwise
+            return np.einsum("bctk,ck->bct", windows, kernel[:, 0])
+        return np.einsum("bctk,ock->bot", windows, kernel)
+
+    def normalize(x, key):
+        scale, shift, mean, variance = (
+            weights[f"{key}.{name}"].astype(np.float64)[:, None]
+            for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        return (x - mean) / np.sqrt(variance + 1e-3) * scale + shift
+
+    x = features.astype(np.float64)
+    for block, entry in enumerate(layers):
+        key, before, index = f"encoder.encoder.{block}", x, 0
+        for repeat in range(entry["repeat"]):
+            x = convolve(x, find(f"{key}.mconv.{index}"), entry["dilation"][0])
+            index += 1
+            if entry["separable"]:
+                x = convolve(x, find(f"{key}.mconv.{index}"))
+                index += 1
+            x = normalize(x, f"{key}.mconv.{index}")
+            index += 3
+            if repeat < entry["repeat"] - 1:
+                x = np.maximum(x, 0)
+        if entry["residual"]:
+            x = x + normalize(convolve(before, find(f"{key}.res.0.0")), f"{key}.res.0.1")
+        x = np.maximum(x, 0)
+    pooled = x.mean(2) if pooling == "avg" else x.max(2)
+    return pooled @ weights["decoder.decoder_layers.0.weight"].T.astype(np.float64) + weights[
+        "decoder.decoder_layers.0.bias"
+    ].astype(np.float64)
+
+
+def small_config(**more):
+    return nemo_config(WORDS, copy.deepcopy(SMALL), n_mfcc=N_MFCC, audio_length=N_FRAMES, **more)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return made_up_weights(SMALL, N_MFCC, len(WORDS))
+
+
+def loaded(folder):
+    """The model that run.py would use: the config as written, with the checkpoint beside it."""
+    config = load_config(str(folder / "config.py"), "infer", {})
+    assert config.params.logdir == str(folder)
+    checkpoint = checkpoints.load_newest(folder / "checkpoints")
+    model = network.build_network(config, len(checkpoint.state["labels"]))
+    checkpoints.assign(model.variables, checkpoint.model, "model")
+    return config, checkpoint, model
+
+
+def logits_of(model, features, lengths=None):
+    """Of features [batch, channels, frames], as NeMo has them."""
+    lengths = np.full(len(features), features.shape[2]) if lengths is None else lengths
+    batch = {"features": features.transpose(0, 2, 1), "lengths": lengths.astype(np.int32)}
+    return model(batch, training=False).numpy()
+
+
+@pytest.mark.parametrize(("gz", "prefix"), [(False, "./"), (True, "")])
+def test_an_archive_gives_the_logits_of_the_original(tmp_path, gz, prefix):
+    arrays, meta = parity.load("matchboxnet_3x1x64.npz")
+    weights = {key.removeprefix("w/"): arrays[key] for key in arrays if key.startswith("w/")}
+    config = nemo_config(meta["labels"], matchboxnet_layers())
+    path = nemo_file(tmp_path / "matchboxnet.nemo", config, weights, gz=gz, prefix=prefix)
+    import_archive(path, tmp_path / "out")
+    config, checkpoint, model = loaded(tmp_path / "out")
+    assert checkpoint.state["labels"] == meta["labels"]
+    for ending in ("", "_masked"):
+        found = logits_of(model, arrays["mfcc"], arrays[f"lengths{ending}"])
+        parity.assert_close_to_largest(found, arrays[f"logits{ending}"])
+
+    front_end = config.data_layers["infer"].front_end(training=False, seed=0)
+    samples = np.pad(arrays["wave"] * 32768, ((0, 0), (0, front_end.n_samples - 16000)))
+    lengths = np.array([16000, 16000], np.int32)
+    reflect_after_end(samples, lengths, front_end.n_fft // 2)
+    clips = Clips.of(samples, lengths, no_draws(front_end.augmentation, 2))
+    features = SpectralEngine(front_end).features(Clips(*map(tf.constant, clips))).numpy()
+    found = logits_of(model, features.transpose(0, 2, 1))
+    parity.assert_close_to_largest(found, arrays["wave_padded_logits"])
+
+
+@pytest.mark.parametrize(
+    ("layers", "conv_mask", "pooling"),
+    [(SMALL, True, "avg"), (SMALL, False, "max"), (matchboxnet_layers(2), True, "avg")],
+)
+def test_made_up_weights_give_the_logits_of_a_reference_in_numpy(tmp_path, layers, conv_mask, pooling):
+    config = nemo_config(WORDS, layers, n_mfcc=N_MFCC, audio_length=N_FRAMES)
+    config["encoder"]["conv_mask"] = conv_mask
+    config["decoder"]["pooling_type"] = pooling
+    weights = made_up_weights(layers, N_MFCC, len(WORDS), conv=".conv" if conv_mask else "")
+    import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    written, _, model = loaded(tmp_path / "out")
+    assert written.encoder.use_conv_mask == conv_mask
+    features = np.random.default_rng(1).standard_normal((3, N_MFCC, N_FRAMES)).astype(np.float32)
+    expected = reference_logits(weights, layers, features, pooling)
+    parity.assert_close_to_largest(logits_of(model, features), expected)
+
+
+def test_what_is_written_is_ready_for_use(tmp_path, tone, write_wav, weights, capsys):
+    config = small_config()
+    config["encoder"]["jasper"][1]["dropout"] = 0.1  # dropout has variables of its own, which must not be missed
+    path = nemo_file(tmp_path / 'a\'b"""\n.nemo', config, weights)
+    import_with_script([str(path), f"--output_dir={tmp_path / 'runs' / 'out'}"])
+    folder = tmp_path / "runs" / "out"
+    assert sorted(entry.name for entry in folder.iterdir()) == ["checkpoints", "config.py", "labels.txt"]
+    assert [entry.name for entry in folder.parent.iterdir()] == ["out"]
+    assert (folder / "labels.txt").read_text().split() == WORDS
+    assert f"--config_file={folder / 'config.py'}" in capsys.readouterr().out
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", folder / "config.py"], check=True)
+    style = ["--isolated", "--line-length=120", "--check", "--quiet"]
+    subprocess.run([sys.executable, "-m", "ruff", "format", *style, folder / "config.py"], check=True)
+
+    clip = write_wav("clip.wav", tone(440))
+    moved = folder.rename(tmp_path / "moved")
+    assert cli.main([f"--config_file={moved / 'config.py'}", "--mode=infer", str(clip)]) == 0
+    said = capsys.readouterr().out
+    assert any(f"clip.wav: {word} (" in said for word in WORDS)
+
+
+def test_the_config_says_what_the_archive_says(tmp_path, weights):
+    config = small_config()
+    config["preprocessor"] |= {"window_size": 0.0301, "n_mels": 20, "lowfreq": 50, "highfreq": 7000.0}
+    config["encoder"]["jasper"][0] |= {"dropout": 0.25, "kernel": [22], "kernel_size_factor": 0.5}  # 11
+    import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    written = load_config(str(tmp_path / "out" / "config.py"), "train", {})
+    infer, train = written.data_layers["infer"], written.data_layers["train"]
+    assert (infer.features, infer.num_audio_features, infer.num_mels, infer.audio_length) == (
+        "mfcc",
+        N_MFCC,
+        20,
+        N_FRAMES,
+    )
+    assert (infer.n_fft, infer.win_length, infer.hop_length, infer.fmin, infer.fmax) == (512, 481, 160, 50.0, 7000.0)
+    assert (infer.frame_padding, infer.sample_rate, infer.read_labels()) == ("reflect", 16000, tuple(WORDS))
+    assert (train.time_masks, train.freq_mask_width, train.cutouts, train.cutout_freq) == (2, 15, 5, 15)
+    assert (train.time_shift_ms, train.noise_level_min, train.noise_level_max) == (5.0, -90.0, -46.0)
+    assert [layer.frames("kernel_size") for layer in written.encoder.convnet_layers] == [11, 5, 7, 5, 1]
+    assert written.encoder.convnet_layers[0].dropout_keep_prob == 0.75
+    assert (written.encoder.bn_epsilon, written.decoder.pooling) == (1e-3, "mean")
+
+
+def test_references_and_settings_of_older_archives_are_read(tmp_path, weights):
+    config = small_config(repeat=2, dropout=0.0, timesteps=N_FRAMES)
+    encoder = config["encoder"]
+    encoder["jasper"][1] |= {"repeat": "${model.repeat}", "dropout": "${dropout}"}
+    config["crop_or_pad_augment"]["audio_length"] = "${model.timesteps}"
+    config["train_ds"]["labels"] = "${labels}"
+    config["encoder"] = {"cls": encoder.pop("_target_"), "params": encoder}
+    import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    written = load_config(str(tmp_path / "out" / "config.py"), "infer", {})
+    assert written.encoder.convnet_layers[1].repeat == 2
+    assert written.data_layers["infer"].audio_length == N_FRAMES
+
+
+UNSORTED = ["yes", "left", "go", "down"]
+
+
+@pytest.mark.parametrize(
+    ("train_labels", "order", "expected"),
+    [
+        (UNSORTED, None, WORDS),  # NeMo sorts, whatever the config lists
+        (None, None, WORDS),
+        (UNSORTED, "sorted", WORDS),
+        (None, "config", UNSORTED),
+    ],
+)
+def test_the_order_of_labels_is_the_one_that_the_network_was_trained_in(
+    tmp_path, weights, capsys, train_labels, order, expected
+):
+    config = small_config() | {"labels": UNSORTED}
+    config["train_ds"]["labels"] = train_labels
+    path = nemo_file(tmp_path / "a.nemo", config, weights)
+    chosen = [f"--label_order={order}"] if order else []
+    import_with_script([str(path), f"--output_dir={tmp_path / 'out'}", *chosen])
+    assert (tmp_path / "out" / "labels.txt").read_text().split() == expected
+    other = "config" if expected == WORDS else "sorted"
+    said = capsys.readouterr().out
+    assert f"outputs are taken to be {'sorted by name' if expected == WORDS else 'in the order'}" in said
+    assert f"{' '.join(expected)}. If" in said and f"try --label_order={other}" in said
+
+
+def test_the_length_of_images_is_128_frames_where_the_archive_does_not_say_it(tmp_path, weights, capsys):
+    config = small_config()
+    del config["crop_or_pad_augment"]
+    import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    assert load_config(str(tmp_path / "out" / "config.py"), "infer", {}).data_layers["infer"].audio_length == 128
+    assert "does not say how many frames" in capsys.readouterr().out
+
+
+def test_sorted_labels_need_no_note(tmp_path, weights, capsys):
+    import_with_script(
+        [str(nemo_file(tmp_path / "a.nemo", small_config(), weights)), f"--output_dir={tmp_path / 'out'}"]
+    )
+    assert "note" not in capsys.readouterr().out
+
+
+def test_outputs_can_be_put_into_the_order_of_manifests(tmp_path, weights):
+    path = nemo_file(tmp_path / "a.nemo", small_config(), weights)
+    import_archive(path, tmp_path / "theirs")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("yes\ndown\nleft\ngo\n")
+    import_archive(path, tmp_path / "ours", labels_file=labels)
+    features = np.random.default_rng(1).standard_normal((2, N_MFCC, N_FRAMES)).astype(np.float32)
+    theirs, ours = (logits_of(loaded(tmp_path / name)[2], features) for name in ("theirs", "ours"))
+    np.testing.assert_array_equal(ours, theirs[:, [3, 0, 2, 1]])
+    assert loaded(tmp_path / "ours")[1].state["labels"] == ["yes", "down", "left", "go"]
+    labels.write_text("yes\nno\n")
+    with pytest.raises(UserError, match="expected the same words"):
+        import_archive(path, tmp_path / "third", labels_file=labels)
+
+
+def edit(place, value):
+    """Return a function that sets an entry of a configuration, by keys with slashes between them."""
+
+    def change(config):
+        *keys, last = [int(key) if key.isdigit() else key for key in place.split("/")]
+        for key in keys:
+            config = config[key]
+        config[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("target", "nemo.collections.asr.models.EncDecCTCModel", "expected EncDecClassificationModel"),
+        ("encoder/_target_", "nemo.collections.asr.modules.ConformerEncoder", "encoder: its class is .*Conformer"),
+        ("encoder/activation", "hardtanh", "expected one of relu"),
+        ("encoder/normalization_mode", "layer", "normalization_mode: 'layer', only 'batch'"),
+        ("encoder/jasper", [], "expected a list of layers"),
+        ("encoder/jasper/0/se", True, "jasper/0/se: True"),
+        ("encoder/jasper/1/residual_dense", True, "residual_dense"),
+        ("encoder/jasper/1/stride", [2], "jasper/1/stride: only 1"),
+        ("encoder/jasper/1/kernel", "wide", "jasper/1/kernel: expected a whole number, got 'wide'"),
+        ("encoder/jasper/1/filters", 0, "filters: expected 1 to"),
+        ("encoder/jasper/1/repeat", 10**9, "repeat: expected 1 to"),
+        ("encoder/jasper/1/attention", 4, "jasper/1/attention: not known, set to 4"),
+        ("encoder/jasper/1/future_context", 2, "pad equally"),
+        ("decoder/_target_", "nemo.collections.asr.modules.SpeakerDecoder", "decoder: its class"),
+        ("decoder/pooling_type", "attention", "pooling_type"),
+        ("preprocessor/_target_", "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor", "AudioToMFCC"),
+        ("preprocessor/window", "hamming", "window: 'hamming', only 'hann'"),
+        ("preprocessor/sample_rate", 8000, "sample_rate: 16000 contradicts the preprocessor's, 8000"),
+        ("labels", [True, False], "each in quotes"),  # yes and no without quotes, in YAML
+        ("labels", ["a", "a"], "each once"),
+        ("labels", ["a\nb", "c"], "each once"),
+        ("train_ds/labels", ["up", "down", "left", "right"], "are not the labels"),
+    ],
+)
+def test_what_is_no_matchboxnet_is_refused_by_name(tmp_path, weights, place, value, message):
+    config = small_config()
+    edit(place, value)(config)
+    with pytest.raises(UserError, match=message):
+        import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nemo"]
+
+
+@pytest.mark.parametrize("missing", ["encoder", "decoder", "preprocessor", "labels"])
+def test_parts_that_are_missing_are_named(tmp_path, weights, missing):
+    config = small_config()
+    del config[missing]
+    config["train_ds"] = None
+    with pytest.raises(UserError, match=f"\n  {missing}: "):
+        import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+
+
+def test_weights_that_do_not_fit_are_all_named_and_nothing_is_written(tmp_path, weights, capsys):
+    changed = dict(weights)
+    del changed["encoder.encoder.1.mconv.0.conv.weight"]
+    changed["encoder.encoder.4.mconv.0.conv.weight"] = np.zeros((16, 8, 3), np.float32)
+    changed["encoder.encoder.0.mconv.2.bias"] = np.full(16, np.nan, np.float32)
+    changed["decoder.decoder_layers.2.weight"] = np.zeros((4, 4), np.float32)
+    path = nemo_file(tmp_path / "a.nemo", small_config(), changed)
+    result = subprocess.run(
+        [sys.executable, SCRIPT, path, f"--output_dir={tmp_path / 'out'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    for expected in (
+        "(4 differences)",
+        "encoder.encoder.1.mconv.0.weight: missing",
+        "encoder.encoder.4.mconv.0.conv.weight: (16, 8, 3), expected (16, 8, 1)",
+        "encoder.encoder.0.mconv.2.bias: some of its values are not finite",
+        "decoder.decoder_layers.2.weight: of no layer",
+    ):
+        assert expected in result.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nemo"]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path, weights):
+    path = nemo_file(tmp_path / "a.nemo", small_config(), weights)
+    (tmp_path / "empty").mkdir()
+    import_archive(path, tmp_path / "empty")
+    for output in (tmp_path / "empty", path):
+        with pytest.raises(UserError, match="is not an empty folder"):
+            import_archive(path, output)
+
+
+def test_a_malicious_pickle_in_an_archive_runs_nothing(tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'trace')!r}, 'w')",)
+
+    for weights in (torch_files.torch_file(Harm()), torch_files.torch_file({"a": Harm()})):
+        with pytest.raises(UserError, match=r"asks for '__builtin__\.exec'.*nothing of it was run"):
+            import_archive(nemo_file(tmp_path / "a.nemo", small_config(), weights), tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nemo"]
+
+
+def test_yaml_that_names_python_is_refused(tmp_path, weights):
+    text = f"labels: !!python/object/apply:os.system ['touch {tmp_path / 'trace'}']\n"
+    with pytest.raises(UserError, match="not a YAML file"):
+        import_archive(nemo_file(tmp_path / "a.nemo", text, weights), tmp_path / "out")
+    assert not (tmp_path / "trace").exists()
+    with pytest.raises(UserError, match="expected keys and values"):
+        import_archive(nemo_file(tmp_path / "a.nemo", "- 1\n", weights), tmp_path / "out")
+
+
+def member(name, kind=tarfile.REGTYPE, size=0, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, size, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (member("../evil"), "path out of the archive"),
+        (member("/etc/evil"), "path out of the archive"),
+        (member("a/../../evil"), "path out of the archive"),
+        (member("link", tarfile.SYMTYPE, target="/etc/passwd"), "no plain file"),
+        (member("link", tarfile.LNKTYPE, target="model_weights.ckpt"), "no plain file"),
+        (member("device", tarfile.CHRTYPE), "no plain file"),
+        (member("pipe", tarfile.FIFOTYPE), "no plain file"),
+        (member("model_config.yaml"), "stands in it twice"),
+    ],
+)
+def test_an_archive_with_more_than_plain_files_is_refused(tmp_path, weights, extra, message):
+    path = nemo_file(tmp_path / "a.nemo", small_config(), weights, extra=[(extra, b"")])
+    with pytest.raises(UserError, match=message):
+        import_archive(path, tmp_path / "out")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.nemo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("model_weights.ckpt", 257 << 20), ("model_config.yaml", 2 << 20), ("x", 1 << 40)]
+)
+def test_a_huge_member_is_refused_before_it_is_read(tmp_path, name, size):
+    path = tmp_path / "a.nemo"
+    path.write_bytes(member(name, size=size).tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(UserError, match=f"{name!r} in it has {size:,} bytes"):
+        import_archive(path, tmp_path / "out")
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(nemo_archive, "_MAX_TOTAL_BYTES", 1 << 20)
+    extra = [(member(f"{i}", size=1 << 18), bytes(1 << 18)) for i in range(5)]
+    path = nemo_file(tmp_path / "a.nemo", small_config(), weights, gz=True, extra=extra)
+    assert path.stat().st_size < 1 << 18
+    with pytest.raises(UserError, match="more than 1 MB in it"):
+        import_archive(path, tmp_path / "out")
+
+
+def test_files_that_are_no_archives_are_refused(tmp_path, weights):
+    path = nemo_file(tmp_path / "a.nemo", small_config(), weights, gz=True)
+    content = path.read_bytes()
+    for broken in (b"", b"no tar", content[: len(content) // 2], content[:100] + bytes(500) + content[600:]):
+        path.write_bytes(broken)
+        with pytest.raises(UserError, match=r"cannot read it as a \.nemo archive|no model_"):
+            import_archive(path, tmp_path / "out")
+    with tarfile.open(path, "w") as tar:
+        torch_files.add(tar, "model_config.yaml", yaml.safe_dump(small_config()).encode())
+    with pytest.raises(UserError, match=r"no model_weights\.ckpt in it"):
+        import_archive(path, tmp_path / "out")
+    with pytest.raises(UserError, match="No such file"):
+        import_archive(tmp_path / "missing.nemo", tmp_path / "out")

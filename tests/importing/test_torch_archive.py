@@ -1,0 +1,163 @@
+"""The reader of torch.save's files: every type and layout, and files that are damaged or made to do harm."""
+
+import io
+import os
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import torch_files
+from torch_files import Storage, Tensor, torch_file
+
+from open_seq2seq.errors import UserError
+from open_seq2seq.importing.torch_archive import read_state_dict
+
+NUMBERS = np.arange(24, dtype=np.float32)
+
+
+def read(content):
+    return read_state_dict(content, "weights")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("byte_order", ["little", "big"])
+def test_all_types_are_read(protocol, byte_order):
+    arrays = {kind: np.array([[1, 2, 3], [4, 5, 6]], kind) for kind in ("float32", "float16", "float64", "int64")} | {
+        "scalar": np.array(7, np.int64),
+        "empty": np.zeros((0, 3), np.float32),
+    }
+    found = read(torch_file(arrays, protocol=protocol, byte_order=byte_order))
+    assert found.keys() == arrays.keys()
+    for key, expected in arrays.items():
+        assert found[key].dtype == expected.dtype.newbyteorder({"little": "<", "big": ">"}[byte_order])
+        np.testing.assert_array_equal(found[key], expected)
+
+
+def test_files_from_before_byteorder_are_little_endian():
+    np.testing.assert_array_equal(read(torch_file({"a": NUMBERS}, with_byte_order=False))["a"], NUMBERS)
+
+
+def test_bfloat16_becomes_float32():
+    values = np.array([1.0, -2.5, 3.140625, 1e30], np.float32)
+    upper = (values.view(np.uint32) >> 16).astype(np.uint16)
+    found = read(torch_file({"a": Tensor(Storage("0", upper, "bfloat16"), (4,), (1,))}))["a"]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, values, rtol=2**-7)
+    np.testing.assert_array_equal(found[:3], values[:3])  # these have few enough digits
+
+
+def test_views_of_one_storage_follow_their_strides():
+    storage = Storage("0", NUMBERS, "float32")
+    found = read(
+        torch_file(
+            {
+                "whole": Tensor(storage, (4, 6), (6, 1)),
+                "transposed": Tensor(storage, (6, 4), (1, 6)),
+                "part": Tensor(storage, (2, 3), (6, 2), 7),
+            }
+        )
+    )
+    whole = NUMBERS.reshape(4, 6)
+    np.testing.assert_array_equal(found["whole"], whole)
+    np.testing.assert_array_equal(found["transposed"], whole.T)
+    np.testing.assert_array_equal(found["part"], whole[1:3, 1:6:2])
+
+
+class Harm:
+    def __init__(self, *call):
+        self.call = call
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_that_calls_something_is_refused_and_runs_nothing(tmp_path, protocol):
+    trace = tmp_path / "trace"
+    for harm in (Harm(os.system, (f"touch {trace}",)), Harm(eval, (f"open({str(trace)!r}, 'w')",))):
+        for content in (harm, {"b": harm}, {"a": NUMBERS, "b": harm})[: 2 if protocol == 0 else 3]:
+            with pytest.raises(
+                UserError, match=r"asks for '(posix.system|builtins.eval|__builtin__.eval)'.*nothing of it"
+            ):
+                read(torch_file(content, protocol=protocol))
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["torch._utils _rebuild_parameter", "torch load", "collections Counter", "os path.join"]
+)
+def test_only_names_that_weights_need_are_known(name):
+    module, _, function = name.partition(" ")
+    with pytest.raises(UserError, match="asks for"):
+        read(torch_files.zip_of(f"c{module}\n{function}\n(tR.".encode()))
+
+
+def test_a_state_that_would_overwrite_methods_is_left_out():
+    pickled = b"\x80\x02ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsK\x01sb."  # od.__dict__["items"] = 1
+    assert read(torch_files.zip_of(pickled)) == {}
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (Tensor(Storage("0", NUMBERS, "float32"), (25,), (1,)), "reaches out"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (4,), (8,)), "reaches out"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (4,), (1,), 21), "reaches out"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (10**6, 10**6), (0, 0)), "reaches out"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (2**40, 2**40), (0, 0)), "reaches out"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (4,), (-1,), 5), "0 or more"),
+        (Tensor(Storage("0", NUMBERS, "float32"), (4, 2), (1,)), "more dimensions"),
+        (Tensor(Storage("../../x", NUMBERS, "float32"), ("a",), (1,)), "0 or more"),
+        (3, "expected a state dict"),
+    ],
+)
+def test_a_tensor_that_cannot_be_is_refused(tensor, message):
+    with pytest.raises(UserError, match=message):
+        read(torch_file({"a": tensor}))
+
+
+def test_numbers_that_are_missing_or_cut_off_are_noticed():
+    content = torch_file({"a": NUMBERS})
+    pickled = zipfile.ZipFile(io.BytesIO(content)).read("model/data.pkl")
+    with pytest.raises(UserError, match="no item named 'model/data/0'"):
+        read(torch_files.zip_of(pickled))
+    half = Storage("0", NUMBERS[:12], "float32")
+    with pytest.raises(UserError, match="has 12 numbers instead of 24"):
+        read(torch_files.zip_of(pickled, [half]))
+    with pytest.raises(UserError, match="not a state dict that can be read"):
+        read(content[: len(content) // 2])
+    damaged = bytearray(content)
+    damaged[content.index(NUMBERS.tobytes()) + 5] ^= 1
+    with pytest.raises(UserError, match="CRC"):
+        read(bytes(damaged))
+
+
+def test_what_is_not_in_the_zip_format_is_refused_with_what_to_do():
+    legacy = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + pickle.dumps(1001, protocol=2)
+    with pytest.raises(UserError, match=r"PyTorch 1.6.*save it again"):
+        read(legacy)
+
+
+def test_bombs_are_refused_before_they_grow():
+    with pytest.raises(UserError, match="compressed parts"):
+        read(torch_file({"a": np.zeros(10**6, np.float32)}, compression=zipfile.ZIP_DEFLATED))
+    with pytest.raises(UserError, match=r"its data\.pkl has 5,000,000 bytes"):
+        read(torch_files.zip_of(b"N" * 5_000_000))
+    with pytest.raises(UserError, match="memo number"):
+        read(torch_files.zip_of(b"\x80\x02}r" + struct.pack("<I", 2**31) + b"."))
+
+
+@pytest.mark.parametrize("pickled", [b"", b".", b"\x80\x02", b"\x80\x02]q\x00X", b"(((", b"0", b"\x80\x02)R."])
+def test_broken_pickles_are_refused(pickled):
+    with pytest.raises(UserError, match="not a state dict that can be read"):
+        read(torch_files.zip_of(pickled))
+
+
+def test_other_things_than_state_dicts_are_refused():
+    for value in ([1, 2], {"a": {"b": 1}}, {"a": 1.5}, torch_files.tensor("0", NUMBERS)):
+        with pytest.raises(UserError, match="expected a state dict"):
+            read(torch_file(value))
+    with pytest.raises(UserError, match=r"expected one data\.pkl"):
+        read(b"PK\x05\x06" + bytes(18))  # an empty zip
