@@ -9,6 +9,7 @@ from open_seq2seq.config import Config
 from open_seq2seq.cores import n_cores
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import keras, tf
+from open_seq2seq.weights import as_regularizer
 
 
 def set_up(workers: Workers, seed: int) -> bool:
@@ -60,5 +61,5 @@ def layer_options(config: Config, policy: str) -> LayerOptions:
     return LayerOptions(
         dtype=policy,
         initializer=config.initializer,
-        regularizer=config.regularizer() if config.regularizer else None,
+        regularizer=as_regularizer(config.regularizer()) if config.regularizer else None,
     )

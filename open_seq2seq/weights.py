@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from open_seq2seq.lazy import keras, tf
+from open_seq2seq.lazy import keras
 
 
-def l2_regularizer(scale: float) -> Callable[[Any], Any]:
+def l2_regularizer(scale: float) -> Any:
     """Return w -> scale * sum(w^2) / 2, as TensorFlow 1 defines it."""
-    return lambda weights: scale * tf.nn.l2_loss(tf.cast(weights, tf.float32))
+    return keras.regularizers.L2(scale / 2.0)
+
+
+def as_regularizer(function: Callable[[Any], Any]) -> Any:
+    """Return what Keras takes for a regularizer, of any function of the weights."""
+    if isinstance(function, keras.regularizers.Regularizer):
+        return function
+
+    class FunctionRegularizer(keras.regularizers.Regularizer):
+        def __call__(self, weights: Any) -> Any:
+            return function(weights)
+
+    return FunctionRegularizer()
 
 
 def variance_scaling_initializer(

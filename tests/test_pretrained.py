@@ -1,6 +1,7 @@
 """Trained models as objects, by path and by name."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from open_seq2seq.decoders import PooledDecoder
 from open_seq2seq.encoders import TDNNEncoder
 from open_seq2seq.errors import UserError
 
+TINY = Path(__file__).parent / "tiny_config.py"
+
 
 @pytest.fixture(scope="module")
 def trained(run, tmp_path_factory):
@@ -24,8 +27,6 @@ def trained(run, tmp_path_factory):
         {"kernel_size": 1, "num_channels": 24},
     ]
     config = folder / "config.py"
-    from conftest import TINY
-
     text = TINY.read_text().replace(
         '"encoder": PeakEncoder', f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}'
     )
@@ -94,8 +95,6 @@ def test_a_network_of_ones_own_needs_its_config(run, tmp_path):
     assert run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0  # of tiny_config's own encoder
     with pytest.raises(UserError, match="name the config that it was trained with"):
         open_seq2seq.from_pretrained(tmp_path / "run")
-    from conftest import TINY
-
     assert open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY)).labels == LABELS["v2-12"]
 
 

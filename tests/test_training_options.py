@@ -1,6 +1,7 @@
 """Options of training that are off by default, from the command line's words to what a run leaves."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 from open_seq2seq import checkpoints
 from open_seq2seq.errors import UserError
 
+TINY = Path(__file__).parent / "tiny_config.py"
 STEPS = ("--num_epochs=None", "--lr_policy_params/decay_steps=8", "--save_checkpoint_steps=4")
 
 
@@ -38,8 +40,6 @@ def test_load_model_begins_with_the_weights_of_another_run(run, base, tmp_path, 
     rate = ["--lr_policy=fixed_lr", "--lr_policy_params={'learning_rate': 0.0}"]
     args = ["--num_epochs=None", "--max_steps=1", *rate, "--optimizer=SGD", f"--load_model={base}", "--random_seed=9"]
     config = tmp_path / "config.py"
-    from conftest import TINY
-
     config.write_text(TINY.read_text().replace('"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}'))
     assert run("train", tmp_path / "run", *args, config=config) == 0
     assert_same(newest(tmp_path / "run").model, newest(base).model)

@@ -11,7 +11,7 @@ from open_seq2seq.components import LayerOptions
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import ResNetEncoder
 from open_seq2seq.models import Image2Label
-from open_seq2seq.weights import variance_scaling_initializer
+from open_seq2seq.weights import as_regularizer, variance_scaling_initializer
 
 
 def build(n_labels=12, shape=(128, 128), **params):
@@ -76,7 +76,7 @@ def test_mixed_precision_keeps_weights_and_logits_in_float32():
 
 @pytest.mark.parametrize(("regularize_bn", "n_penalties"), [(False, 21 + 1), (True, 21 + 1 + 2 * 17)])
 def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(regularize_bn, n_penalties):
-    options = LayerOptions(regularizer=lambda weights: 1.0)
+    options = LayerOptions(regularizer=as_regularizer(lambda weights: 1.0))
     encoder = ResNetEncoder(resnet_size=18, num_filters=2, regularize_bn=regularize_bn)
     model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
     assert len(model.losses) == n_penalties  # 21 convolutions, the decoder, and 17 BatchNorms
