@@ -1,7 +1,7 @@
-"""TensorFlow and Keras, imported on first use.
+"""TensorFlow, Keras and the layers of our own, imported on first use.
 
-``from open_seq2seq.lazy import keras, tf`` costs nothing until an attribute is touched, so ``--help`` and mistakes in
-a config answer at once, and no device is opened for them.
+``from open_seq2seq.lazy import keras, normalization, tf`` costs nothing until an attribute is touched, so
+``--help`` and mistakes in a config answer at once, and no device is opened for them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ class _LazyModule(types.ModuleType):
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+    from open_seq2seq.encoders import normalization
 else:
     keras = _LazyModule("keras")
+    normalization = _LazyModule("open_seq2seq.encoders.normalization")
     tf = _LazyModule("tensorflow")
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "normalization", "tf"]

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.errors import UserError
-from open_seq2seq.lazy import keras
+from open_seq2seq.lazy import keras, normalization
 from open_seq2seq.structs import EncoderOutputs
 
 _STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, in units of the scale's base
@@ -127,7 +127,7 @@ class _Layers:
 
     def norm(self, x: Any) -> Any:
         self._n_norms += 1
-        return keras.layers.BatchNormalization(
+        return normalization.BatchNorm(
             momentum=self.params.bn_momentum,
             epsilon=self.params.bn_epsilon,
             gamma_regularizer=self.options.regularizer,
@@ -137,14 +137,13 @@ class _Layers:
         )(x)
 
     def _sub_spectral_norm(self, x: Any) -> Any:
-        from open_seq2seq.encoders.sub_spectral_norm import SubSpectralNorm  # imports Keras
-
         self._n_norms += 1
-        return SubSpectralNorm(
+        return normalization.SubSpectralNorm(
             self.params.num_bands,
             momentum=self.params.bn_momentum,
             epsilon=self.params.bn_epsilon,
-            regularizer=self.options.regularizer,
+            gamma_regularizer=self.options.regularizer,
+            beta_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=f"bc_resnet_encoder.norm_{self._n_norms}",
         )(x)

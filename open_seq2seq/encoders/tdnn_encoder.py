@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions, Params
-from open_seq2seq.lazy import keras
+from open_seq2seq.lazy import keras, normalization
 from open_seq2seq.masks import frame_mask
 from open_seq2seq.structs import EncoderOutputs
 
@@ -160,7 +160,7 @@ class _Layers:
         if params.normalization is None:
             return x
         if params.normalization == "batch_norm":
-            return keras.layers.BatchNormalization(
+            return normalization.BatchNorm(
                 momentum=params.bn_momentum,
                 epsilon=params.bn_epsilon,
                 gamma_regularizer=self.options.regularizer,

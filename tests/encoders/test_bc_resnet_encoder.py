@@ -1,4 +1,4 @@
-"""BC-ResNet: published sizes, its block in NumPy, SubSpectralNorm against BatchNorm of each band."""
+"""BC-ResNet: published sizes, and its block in NumPy."""
 
 from math import prod
 
@@ -8,7 +8,6 @@ import pytest
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import BCResNetEncoder
-from open_seq2seq.encoders.sub_spectral_norm import SubSpectralNorm
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.models import Image2Label
@@ -79,30 +78,6 @@ def test_a_block_is_what_the_paper_says():
     f1 = norm(sum(pooled[:, i * dilation : i * dilation + 101] * kernel[i] for i in range(3)), norms[1], (channels,))
     f1 = f1 / (1 + np.exp(-f1)) @ weights[f"{name}.pointwise/kernel"][0, 0]
     np.testing.assert_allclose(found, np.maximum(x + f2 + f1[:, :, None], 0), atol=1e-4)
-
-
-def test_sub_spectral_norm_is_batchnorm_of_each_band():
-    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[:, None].astype(np.float32)
-    layer = SubSpectralNorm(5, momentum=0.9, epsilon=1e-5)
-    in_training = layer(x, training=True).numpy()
-    for band in range(5):
-        part = np.s_[:, :, 4 * band : 4 * band + 4]
-        mean, variance = x[part].mean((0, 1, 2)), x[part].var((0, 1, 2))
-        np.testing.assert_allclose(in_training[part], (x[part] - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
-        np.testing.assert_allclose(layer.moving_mean[band, 0], 0.1 * mean, atol=1e-5)
-        np.testing.assert_allclose(layer.moving_variance[band, 0], 0.9 + 0.1 * variance, rtol=1e-4)
-    afterwards = layer(x, training=False).numpy()
-    mean, variance = (
-        np.repeat(v.numpy(), 4, axis=1).reshape(20, 3) for v in (layer.moving_mean, layer.moving_variance)
-    )
-    np.testing.assert_allclose(afterwards, (x - mean) / np.sqrt(variance + 1e-5), atol=1e-4)
-
-
-def test_statistics_stay_in_float32_in_mixed_precision():
-    layer = SubSpectralNorm(2, dtype="mixed_bfloat16")
-    out = layer(1000 + RNG.standard_normal((8, 50, 4, 2)).astype(np.float32), training=True)
-    assert out.dtype == "bfloat16" and layer.moving_mean.dtype == "float32"
-    assert np.isfinite(np.asarray(out, np.float32)).all()
 
 
 def test_features_that_cannot_be_halved_and_banded_are_refused():
