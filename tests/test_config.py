@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from open_seq2seq.config import load_config, nested_update, parse_value
@@ -154,4 +155,4 @@ def test_functions_are_bound_to_their_parameters():
     config = load_config(RESNET50, "train", {})
     assert config.lr_policy.func is poly_decay
     assert config.lr_policy(0, decay_steps=10) == 0.2
-    assert float(config.regularizer()([2.0, 1.0])) == pytest.approx(0.0001 * 5 / 2)
+    assert float(config.regularizer()(np.array([2.0, 1.0]))) == pytest.approx(0.0001 * 5 / 2)
