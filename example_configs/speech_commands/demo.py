@@ -19,6 +19,7 @@ base_params = nested_update(
         "num_epochs": 16,
         "dtype": "float32",
         "loss_scaling": 1.0,
+        "ema_decay": 0.995,
         "use_xla_jit": True,  # twice as fast for so small a ResNet on a CPU
         "lr_policy_params": {"learning_rate": 0.05, "power": 2.0, "warmup_steps": 50},
         # an eighth of the filters, and BatchNorm statistics that settle within a few hundred steps
