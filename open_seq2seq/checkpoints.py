@@ -117,6 +117,28 @@ def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
     return None
 
 
+def load_run(source: Path, warn: Any = print) -> Checkpoint | None:
+    """Return the best weights of a run: of a logdir the best checkpoint or else the last, of a folder the newest.
+
+    Args:
+        source: a logdir, a folder of checkpoints, or one checkpoint.
+        warn: is told of damaged checkpoints that are passed over.
+
+    Returns:
+        None where there is no checkpoint.
+
+    Raises:
+        UserError: what there is, is damaged.
+    """
+    if (source / "state.json").is_file():
+        try:
+            return load(source)
+        except DamagedCheckpointError as error:
+            raise UserError(f"{source}: damaged, {error}") from None
+    found = (load_newest(folder, warn) for folder in (source / "best_models", source / "checkpoints", source))
+    return next((checkpoint for checkpoint in found if checkpoint is not None), None)
+
+
 def named_values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
     """Return the values of Keras or TensorFlow variables by path."""
     return {name: np.asarray(variable) for name, variable in _by_name(variables).items()}

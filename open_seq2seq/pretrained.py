@@ -24,7 +24,6 @@ from open_seq2seq.models.image2label import Image2Label
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
-_FOLDERS = ("best_models", "checkpoints")  # of a logdir
 
 
 class PretrainedModel:
@@ -68,7 +67,9 @@ def from_pretrained(path_or_name: str | Path, config_file: str | None = None) ->
         UserError: there is no such model, it cannot be reached, or it cannot be built.
     """
     path = _locate(str(path_or_name))
-    checkpoint = _load(path)
+    checkpoint = checkpoints.load_run(path)
+    if checkpoint is None:
+        raise UserError(f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints")
     if config_file is not None:
         config = load_config(config_file, "infer", {})
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
@@ -111,16 +112,3 @@ def _read_registry(path: Path) -> dict[str, str]:
         return {name: entry["path"] for name, entry in entries.items()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f'{path}: expected JSON such as {{"name": {{"path": "folder"}}}} ({error})') from None
-
-
-def _load(path: Path) -> checkpoints.Checkpoint:
-    if (path / "state.json").is_file():
-        try:
-            return checkpoints.load(path)
-        except checkpoints.DamagedCheckpointError as error:
-            raise UserError(f"{path}: damaged, {error}") from None
-    for folder in _FOLDERS:
-        found = checkpoints.load_newest(path / folder)
-        if found is not None:
-            return found
-    raise UserError(f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints")

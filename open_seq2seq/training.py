@@ -171,7 +171,6 @@ class Trainer:
                 with speed.paused():
                     self._save_and_evaluate(is_last=self.step == total)
                 if self.patience is not None and self.patience.is_over:
-                    self._save(session.LAST, self.params.num_checkpoints)
                     self.reporter.say(f"stopped early after step {self.step}: {self.patience}")
                     break
         return 0
@@ -236,7 +235,8 @@ class Trainer:
             if found.top1 > self.best_top1:
                 self.best_top1 = found.top1
                 self._save(session.BEST, 1)
-        if is_last or self.step % (p.save_checkpoint_steps or per_epoch) == 0:
+        is_over = self.patience is not None and self.patience.is_over
+        if is_last or is_over or self.step % (p.save_checkpoint_steps or per_epoch) == 0:
             self._save(session.LAST, p.num_checkpoints)
 
     def _save(self, folder: str, keep: int) -> None:

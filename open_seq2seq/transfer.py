@@ -11,7 +11,6 @@ import numpy as np
 from open_seq2seq import checkpoints
 from open_seq2seq.errors import UserError
 
-_FOLDERS = ("best_models", "checkpoints")  # of a logdir; the best weights are the better start
 _DECODER = "fully_connected_decoder."
 
 
@@ -41,7 +40,9 @@ def load_weights(
     Raises:
         UserError: there is no checkpoint, or nothing in it fits.
     """
-    checkpoint = _find(source, report)
+    checkpoint = checkpoints.load_run(Path(source), report)
+    if checkpoint is None:
+        raise UserError(f"load_model: no checkpoint in {source}; name the logdir of a run, or one of its checkpoints")
     same_labels = tuple(checkpoint.state["labels"]) == labels
     matches = []
     for variable in variables:
@@ -69,17 +70,3 @@ def describe(matches: list[Match], source: str) -> list[str]:
         width = max(len(match.name) for match in left)
         lines += [f"  new: {match.name:{width}}  {match.reason}" for match in left]
     return lines
-
-
-def _find(source: str, report: Callable[[str], None]) -> checkpoints.Checkpoint:
-    path = Path(source)
-    if (path / "state.json").is_file():
-        try:
-            return checkpoints.load(path)
-        except checkpoints.DamagedCheckpointError as error:
-            raise UserError(f"load_model: {path} is damaged: {error}") from None
-    for folder in (*(path / name for name in _FOLDERS), path):
-        found = checkpoints.load_newest(folder, report)
-        if found is not None:
-            return found
-    raise UserError(f"load_model: no checkpoint in {path}; name the logdir of a run, or one of its checkpoints")

@@ -126,27 +126,21 @@ class _Layers:
         return keras.layers.ZeroPadding2D(pad, dtype=self.options.dtype)(x) if any(pad) else x
 
     def norm(self, x: Any) -> Any:
-        self._n_norms += 1
-        return normalization.BatchNorm(
-            momentum=self.params.bn_momentum,
-            epsilon=self.params.bn_epsilon,
-            gamma_regularizer=self.options.regularizer,
-            beta_regularizer=self.options.regularizer,
-            dtype=self.options.dtype,
-            name=f"bc_resnet_encoder.norm_{self._n_norms}",
-        )(x)
+        return normalization.BatchNorm(**self._norm_options())(x)
 
     def _sub_spectral_norm(self, x: Any) -> Any:
+        return normalization.SubSpectralNorm(self.params.num_bands, **self._norm_options())(x)
+
+    def _norm_options(self) -> dict[str, Any]:
         self._n_norms += 1
-        return normalization.SubSpectralNorm(
-            self.params.num_bands,
-            momentum=self.params.bn_momentum,
-            epsilon=self.params.bn_epsilon,
-            gamma_regularizer=self.options.regularizer,
-            beta_regularizer=self.options.regularizer,
-            dtype=self.options.dtype,
-            name=f"bc_resnet_encoder.norm_{self._n_norms}",
-        )(x)
+        return {
+            "momentum": self.params.bn_momentum,
+            "epsilon": self.params.bn_epsilon,
+            "gamma_regularizer": self.options.regularizer,
+            "beta_regularizer": self.options.regularizer,
+            "dtype": self.options.dtype,
+            "name": f"bc_resnet_encoder.norm_{self._n_norms}",
+        }
 
     def relu(self, x: Any) -> Any:
         return keras.layers.ReLU(dtype=self.options.dtype)(x)

@@ -137,8 +137,7 @@ def warmup_hold_decay(
     begin_decay_at = warmup_steps + int(hold_ratio * total_steps)
     if global_step < warmup_steps:
         return learning_rate * (global_step + 1) / (warmup_steps + 1)
-    left = 1.0 - _progress(global_step, begin_decay_at, total_steps - begin_decay_at)
-    return (learning_rate - min_lr) * left**power + min_lr
+    return poly_decay(global_step, learning_rate, total_steps - begin_decay_at, power, begin_decay_at, min_lr)
 
 
 def warmup_cosine_decay(
