@@ -47,7 +47,9 @@ def read(blueprint: Blueprint | None, source: str) -> tuple[Encoder, Decoder, Sp
     try:
         encoder = _part(encoders, Encoder, blueprint["encoder"], blueprint["encoder_params"], source)
         decoder = _part(decoders, Decoder, blueprint["decoder"], blueprint["decoder_params"], source)
-        return encoder, decoder, SpeechCommandsDataLayer(**blueprint["data_layer_params"])
+        layer = SpeechCommandsDataLayer(**blueprint["data_layer_params"])
+        # the front end alone: a checkpoint that came from elsewhere must not name files or a cache on this machine
+        return encoder, decoder, SpeechCommandsDataLayer(**layer.front_end_parameters())
     except (KeyError, TypeError, pydantic.ValidationError) as error:
         raise UserError(f"{source}: cannot be built by this version of open_seq2seq ({error})") from None
 

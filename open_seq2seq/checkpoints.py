@@ -135,8 +135,17 @@ def load_run(source: Path, warn: Any = print) -> Checkpoint | None:
             return load(source)
         except DamagedCheckpointError as error:
             raise UserError(f"{source}: damaged, {error}") from None
-    found = (load_newest(folder, warn) for folder in (source / "best_models", source / "checkpoints", source))
+    found = (load_newest(folder, warn) for folder in _folders(source))
     return next((checkpoint for checkpoint in found if checkpoint is not None), None)
+
+
+def has_checkpoint(source: Path) -> bool:
+    """Tell whether `load_run` finds something in ``source``; whether that is intact, it tells only then."""
+    return (source / "state.json").is_file() or any(list_checkpoints(folder) for folder in _folders(source))
+
+
+def _folders(source: Path) -> tuple[Path, ...]:
+    return source / "best_models", source / "checkpoints", source
 
 
 def named_values(variables: Iterable[Any]) -> dict[str, np.ndarray]:

@@ -1,29 +1,32 @@
 """Trained models as objects: ``open_seq2seq.from_pretrained("result/demo").predict(["clip.wav"])``.
 
-A name instead of a path is looked up in registry files, JSON of the form
-``{"name": {"path": "runs/demo"}}``, with paths relative to the file: first those that the environment variable
+A name instead of a path is looked up in registry files: first those that the environment variable
 OPEN_SEQ2SEQ_REGISTRY names (several with the system's path separator), then ``pretrained_models.json`` in the current
-folder, then the package's own.
+folder, then the package's own. They are JSON, an entry for each name, and say in which folder a model is (relative to
+the file) or where it can be fetched:
+
+    {"demo": {"path": "runs/demo"},
+     "lamp": {"url": "https://example.org/lamp.tar.gz", "sha256": "<64 hexadecimal digits>"}}
+
+The archive holds a run's logdir or one checkpoint, at its top or one folder deep. ``from_pretrained("lamp",
+download=True)`` fetches it, compares its SHA-256 and unpacks it in the cache, ``~/.cache/open_seq2seq`` (below
+XDG_CACHE_HOME where that is set), or in the entry's "path" where it has one; a model that is in that folder already is
+taken as it is. From then on nothing is fetched, and without ``download=True`` nothing ever is.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import blueprint, checkpoints, inference
+from open_seq2seq import blueprint, checkpoints, inference, registry
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
 from open_seq2seq.inference import Prediction
 from open_seq2seq.models.image2label import Image2Label
-
-REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
-_FILE_NAME = "pretrained_models.json"
 
 
 class PretrainedModel:
@@ -55,18 +58,21 @@ class PretrainedModel:
         return list(inference.predict(self.network, dataset, min(batch_size, len(files))))
 
 
-def from_pretrained(path_or_name: str | Path, config_file: str | None = None) -> PretrainedModel:
+def from_pretrained(
+    path_or_name: str | Path, config_file: str | None = None, *, download: bool = False
+) -> PretrainedModel:
     """Load a trained model.
 
     Args:
         path_or_name: a run's logdir (its best checkpoint is taken, or else its last), one checkpoint, or a name of a
             registry.
         config_file: the config of the run; needed only where its network has parts that are not of this package.
+        download: fetch a model that the registry has a URL for, unless it is here already.
 
     Raises:
-        UserError: there is no such model, it cannot be reached, or it cannot be built.
+        UserError: there is no such model, it cannot be reached or fetched, or it cannot be built.
     """
-    path = _locate(str(path_or_name))
+    path = registry.locate(str(path_or_name), download)
     checkpoint = checkpoints.load_run(path)
     if checkpoint is None:
         raise UserError(f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints")
@@ -80,35 +86,3 @@ def from_pretrained(path_or_name: str | Path, config_file: str | None = None) ->
     network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())
     checkpoints.assign(network.variables, checkpoint.model, "model")
     return PretrainedModel(network, data_layer, labels)
-
-
-def _locate(path_or_name: str) -> Path:
-    if os.path.isdir(path_or_name):
-        return Path(path_or_name)
-    known: list[str] = []
-    for registry in _registries():
-        entries = _read_registry(registry)
-        known += entries
-        if path_or_name in entries:
-            path = registry.parent / entries[path_or_name]
-            if not path.is_dir():
-                raise UserError(f"{path_or_name}: {registry} says it is in {path}, which cannot be reached")
-            return path
-    names = f"the registries know {', '.join(known)}" if known else "the registries are empty"
-    raise UserError(f"{path_or_name}: neither a folder nor the name of a model ({names})")
-
-
-def _registries() -> list[Path]:
-    named = [Path(name) for name in os.environ.get(REGISTRY_VARIABLE, "").split(os.pathsep) if name]
-    for path in named:
-        if not path.is_file():
-            raise UserError(f"{REGISTRY_VARIABLE}: {path}: no such file")
-    return [*named, *(path for path in (Path(_FILE_NAME), Path(__file__).with_name(_FILE_NAME)) if path.is_file())]
-
-
-def _read_registry(path: Path) -> dict[str, str]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {name: entry["path"] for name, entry in entries.items()}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise UserError(f'{path}: expected JSON such as {{"name": {{"path": "folder"}}}} ({error})') from None

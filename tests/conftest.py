@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from archive_server import Server
 
 from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
@@ -69,6 +71,17 @@ def write_manifest(tmp_path: Path) -> WriteManifest:
         return save_manifest(tmp_path / f"{name}.csv", labels, paths)
 
     return write
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on this machine; what it serves is ``server.content``."""
+    monkeypatch.setenv("no_proxy", "*")
+    server = Server()
+    threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
 
 
 @pytest.fixture(scope="session")

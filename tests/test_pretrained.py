@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from archive_server import tar_gz
 
 import open_seq2seq
 from open_seq2seq import blueprint, checkpoints
@@ -91,6 +92,48 @@ def test_names_come_from_registries(trained, tmp_path, monkeypatch):
         open_seq2seq.from_pretrained("tones")
 
 
+def _packed(logdir, top=""):
+    files = sorted(path for path in logdir.rglob("*") if path.is_file())
+    return tar_gz({f"{top}{path.relative_to(logdir).as_posix()}": path.read_bytes() for path in files})
+
+
+@pytest.fixture
+def publish(server, tmp_path, monkeypatch):
+    """A function that serves an archive and enters it in a registry as "lamp"; what is fetched goes to tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPEN_SEQ2SEQ_REGISTRY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def publish(content):
+        server.content = content
+        archive = server.archive()
+        entry = {"url": archive.url, "sha256": archive.sha256}
+        (tmp_path / "pretrained_models.json").write_text(json.dumps({"lamp": entry}))
+
+    return publish
+
+
+@pytest.mark.parametrize("top", ["", "./run of june/"])
+def test_a_fetched_model_is_the_one_that_was_packed_and_is_fetched_once(trained, publish, server, top):
+    logdir, rows = trained
+    publish(_packed(logdir, top))
+    paths = [path for path, *_ in rows[:8]]
+    expected = open_seq2seq.from_pretrained(logdir).predict(paths)
+    for again in ({"download": True}, {"download": True}, {}):
+        found = open_seq2seq.from_pretrained("lamp", **again).predict(paths)
+        assert [(p.path, p.label) for p in found] == [(p.path, p.label) for p in expected]
+        np.testing.assert_allclose([p.probabilities for p in found], [p.probabilities for p in expected], atol=1e-6)
+    assert server.seen == [(None, 200)]
+
+
+def test_nothing_is_fetched_unasked(trained, publish, server, tmp_path):
+    publish(_packed(trained[0]))
+    with pytest.raises(UserError, match=rf'lamp", download=True\) fetches {server.archive().url} and keeps it in'):
+        open_seq2seq.from_pretrained("lamp")
+    assert server.seen == []
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_network_of_ones_own_needs_its_config(run, tmp_path):
     assert run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0  # of tiny_config's own encoder
     with pytest.raises(UserError, match="name the config that it was trained with"):
@@ -113,6 +156,13 @@ def test_a_blueprint_names_classes_of_this_package_alone():
         PooledDecoder(pooling="max"),
         layer.model_copy(update={"dataset_files": []}),
     )
+    foreign = {
+        **drawn["data_layer_params"],
+        "cache_data": "images",
+        "cache_dir": "/home/me",
+        "dataset_files": ["a.csv"],
+    }
+    assert blueprint.read({**drawn, "data_layer_params": foreign}, "x") == blueprint.read(drawn, "x")
     for wrong in ("annotations", "ConvLayer", "ResNetEncoder.__init__", "os.system"):
         with pytest.raises(UserError, match="has no"):
             blueprint.read({**drawn, "encoder": wrong}, "x")
