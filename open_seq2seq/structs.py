@@ -13,7 +13,7 @@ class Clips(NamedTuple):
     pitch: Any  # int32 [batch], index into `augment.pitch_grid`
     stretch: Any  # float32 [batch], above 1 is faster
     noise_gain: Any  # float32 [batch], standard deviation of the added noise
-    noise_start: Any  # int32 [batch], block of the noise table to start at
+    noise_start: Any  # float32 [batch] in [0, 1), place in the noise table to start at
     background_gain: Any  # float32 [batch], factor of the recorded noise
     background_start: Any  # float32 [batch] in [0, 1), place in the recorded noise to start at
     crop: Any  # float32 [batch] in [0, 1), place of the slice taken from a clip that is too long

@@ -26,6 +26,13 @@ class Waveform(NamedTuple):
     converted_from: str  # "8000 Hz, 2 channels, PCM_16", or "" where the file was as it should be
 
 
+class Header(NamedTuple):
+    """What a file says of itself before it is decoded."""
+
+    n_samples: int  # of the waveform that `read_wav` makes of it
+    converted_from: str  # as `Waveform.converted_from`
+
+
 def read_wav(path: str, sample_rate: int) -> Waveform:
     """Read any file that libsndfile knows.
 
@@ -64,8 +71,8 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
     return Waveform(waveform, converted_from)
 
 
-def check_header(path: str, sample_rate: int) -> str:
-    """Read a file's header only and return what `read_wav` would convert it from.
+def check_header(path: str, sample_rate: int) -> Header:
+    """Read a file's header only.
 
     Raises:
         BadAudioError: the header promises no audio.
@@ -74,7 +81,8 @@ def check_header(path: str, sample_rate: int) -> str:
         with soundfile.SoundFile(path) as audio:
             if not audio.frames:
                 raise BadAudioError("it holds no samples")
-            return _conversion(audio, sample_rate)
+            n_samples = -(-audio.frames * sample_rate // audio.samplerate)
+            return Header(n_samples, _conversion(audio, sample_rate))
     except _READ_ERRORS as error:
         raise BadAudioError(_reason(error)) from None
 

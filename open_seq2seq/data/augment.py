@@ -6,17 +6,18 @@ workers, nor the order of reading, nor a restart changes it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from open_seq2seq.data.audio import BadAudioError, read_wav
-from open_seq2seq.data.features import LOG_FLOOR
+from open_seq2seq.data.features import LOG_FLOOR, n_frames
 from open_seq2seq.errors import UserError
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
-NOISE_BLOCKS = 1 << 16  # blocks of the noise table; at 25 samples each, 100 s of noise
+_NOISE_SAMPLES = 1 << 21  # of the noise table: two minutes
 
 
 class Augmentation(NamedTuple):
@@ -47,6 +48,7 @@ class FrontEndParams(NamedTuple):
     pad_at_end: bool = False  # a short clip stands at the beginning of its image, not in the middle
     augmentation: Augmentation = Augmentation()
     seed: int = 0
+    longest: int | None = None  # samples of the longest clip, if known: places that no clip reaches cost nothing then
 
     @property
     def n_features(self) -> int:
@@ -54,14 +56,31 @@ class FrontEndParams(NamedTuple):
 
     @property
     def block(self) -> int:
-        """Samples in the blocks that frames and noise are gathered by: the largest divisor of the hop up to 32."""
+        """Samples in the blocks that frames and noise are gathered by: the fewer blocks, the faster.
+
+        The hop, or its largest divisor up to 32 where clips are stretched and the hop with them.
+        """
+        if not self.augmentation.stretch_ratio:
+            return self.hop_length
         return max(n for n in range(1, 33) if self.hop_length % n == 0)
 
     @property
     def n_samples(self) -> int:
         """Samples of a clip that can reach the image, whatever was drawn for it, in whole blocks."""
-        longest = self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio) + 2 * self.n_fft
-        return -(-int(longest) // self.block) * self.block
+        n_samples = int(self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio)) + 2 * self.n_fft
+        if self.longest is not None:
+            # half an FFT is mirrored at either end, in front in whole blocks
+            n_samples = min(n_samples, self.longest + self.n_fft // 2 + self.block)
+        return -(-n_samples // self.block) * self.block
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """First and number of the places of the image that clips can reach."""
+        if self.longest is None:
+            return 0, self.audio_length
+        slowest = math.ceil(self.longest / (1.0 - self.augmentation.stretch_ratio)) + 1
+        n_places = min(self.audio_length, n_frames(slowest, self.hop_length))
+        return 0 if self.pad_at_end else (self.audio_length - n_places) // 2, n_places
 
 
 class Draws(NamedTuple):
@@ -70,7 +89,7 @@ class Draws(NamedTuple):
     pitch: np.ndarray  # int32, index into `pitch_grid`
     stretch: np.ndarray  # float32, above 1 is faster
     noise_gain: np.ndarray  # float32, standard deviation; 0: none
-    noise_start: np.ndarray  # int32, block of `noise_table`
+    noise_start: np.ndarray  # float32 in [0, 1), place in `noise_table`
     crop: np.ndarray  # float32 in [0, 1)
     shift: np.ndarray  # int32, samples to the right
     background_gain: np.ndarray  # float32, factor of the recorded noise; 0: none
@@ -87,12 +106,13 @@ def pitch_grid(pitch_semitones: float) -> np.ndarray:
 
 
 def noise_table(block: int, seed: int) -> np.ndarray:
-    """White Gaussian noise of standard deviation 1, float32 [NOISE_BLOCKS, block].
+    """White Gaussian noise of standard deviation 1, float32 [blocks, block].
 
     A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for each clip
     would cost as much as the rest of the front end.
     """
-    return np.random.default_rng([seed, 0x6E6F6973]).standard_normal((NOISE_BLOCKS, block), dtype=np.float32)
+    noise = np.random.default_rng([seed, 0x6E6F6973]).standard_normal(_NOISE_SAMPLES, dtype=np.float32)
+    return noise[: _NOISE_SAMPLES // block * block].reshape(-1, block)
 
 
 def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.ndarray:
@@ -124,7 +144,7 @@ def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draw
         pitch=(uniform[0] * len(grid)).astype(np.int32),
         stretch=1.0 + augmentation.stretch_ratio * (2.0 * uniform[1] - 1.0),
         noise_gain=noise_gain,
-        noise_start=(uniform[3] * NOISE_BLOCKS).astype(np.int32),
+        noise_start=uniform[3],
         crop=uniform[4],
         shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32) - augmentation.shift_samples,
         background_gain=augmentation.background_volume * uniform[6] * (uniform[7] < augmentation.background_prob),
@@ -138,7 +158,7 @@ def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
         pitch=np.full(n_rows, len(pitch_grid(augmentation.pitch_semitones)) // 2, np.int32),
         stretch=np.ones(n_rows, np.float32),
         noise_gain=np.zeros(n_rows, np.float32),
-        noise_start=np.zeros(n_rows, np.int32),
+        noise_start=np.zeros(n_rows, np.float32),
         crop=np.full(n_rows, 0.5, np.float32),
         shift=np.zeros(n_rows, np.int32),
         background_gain=np.zeros(n_rows, np.float32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,8 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Batch, Clips
 
-_STEPS_AHEAD = 4
+_STEPS_READ_AHEAD = 4
+_STEPS_MADE_AHEAD = 1
 
 
 class DatasetOptions(NamedTuple):
@@ -82,6 +84,7 @@ class Dataset:
         self._files = files[kept]
         self._labels = table["label"].to_numpy(np.int32)[kept]
         self.paths = paths[self._files]
+        self._front_end = options.front_end._replace(longest=self._store.longest)
         front_end, background = options.front_end, options.background_files
         self._background = background_table(background, front_end.sample_rate, front_end.block) if background else None
         self._kept = self._open_images() if options.keep_images else None
@@ -101,11 +104,11 @@ class Dataset:
     def _engine(self) -> SpectralEngine | LibrosaEngine:
         """Made on first use: opening a dataset must not open a device."""
         engine = LibrosaEngine if self.options.engine == "librosa" else SpectralEngine
-        return engine(self.options.front_end, self._background)
+        return engine(self._front_end, self._background)
 
     @functools.cached_property
     def _cover(self) -> Any:
-        return tf.function(cover, autograph=False)
+        return tf.function(cover, autograph=False, jit_compile=True)
 
     @functools.cached_property
     def _mix(self) -> Any:
@@ -114,12 +117,15 @@ class Dataset:
     def batches(self, plan: Plan, epoch: int = 0, first_step: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step: ``iter_size`` of them, from ``first_step`` of the plan on.
 
-        Reading runs ahead in a thread; the spectral engine runs where it is called, on the model's device.
+        Two threads run ahead: one reads, and one gives the spectral engine, on the model's device, the work that the
+        model leaves time for.
         """
         draws, rectangles, shares = self._draw(epoch), self._draw_rectangles(epoch), self._draw_shares(epoch)
         steps = zip(plan.rows[first_step:], plan.weights[first_step:], strict=True)
-        for step in prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_AHEAD):
-            yield tuple(self._to_batch(part, rectangles, shares) for part in step)
+        read = prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD)
+        made = (tuple(self._to_batch(part, rectangles, shares) for part in step) for step in read)
+        with contextlib.closing(read), contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready:
+            yield from ready
 
     def _draw(self, epoch: int) -> Draws:
         front_end = self.options.front_end
@@ -148,8 +154,8 @@ class Dataset:
         """The host's share of the work for one batch."""
         if self._kept is not None and self._kept.images.filled[rows].all():
             return _Part(rows, weights, self._kept.lengths.values[rows], images=self._kept.images.values[rows])
-        front_end, drawn = self.options.front_end, draws.take(rows)
-        waveforms, lengths = self._store.take(self._files[rows], drawn.crop)
+        front_end, drawn = self._front_end, draws.take(rows)
+        waveforms, lengths = self._store.take(self._files[rows], drawn.crop, front_end.n_samples)
         shift_in_time(waveforms, lengths, drawn.shift)
         n_frames = self._count_frames(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):

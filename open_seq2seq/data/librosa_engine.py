@@ -39,11 +39,11 @@ class LibrosaEngine:
             waveform = effects.pitch_shift(waveform, sr=p.sample_rate, n_steps=float(semitones))
         if draws.noise_gain > 0.0:
             waveform = waveform + draws.noise_gain * self._from_table(
-                self._noise, int(draws.noise_start), len(waveform)
+                self._noise, float(draws.noise_start), len(waveform)
             )
         if self._background is not None:
-            start = int(draws.background_start * np.float32(len(self._background)))
-            waveform = waveform + draws.background_gain * self._from_table(self._background, start, len(waveform))
+            noise = self._from_table(self._background, float(draws.background_start), len(waveform))
+            waveform = waveform + draws.background_gain * noise
         mel = feature.melspectrogram(
             y=waveform,
             sr=p.sample_rate,
@@ -64,6 +64,6 @@ class LibrosaEngine:
         image = slice_or_pad(features.T, p.audio_length, float(draws.crop), p.pad_value, p.pad_at_end)
         return image.astype(np.float32)
 
-    def _from_table(self, table: np.ndarray, start: int, n_samples: int) -> np.ndarray:
-        blocks = start + np.arange(n_samples // self.params.block + 1)
+    def _from_table(self, table: np.ndarray, start: float, n_samples: int) -> np.ndarray:
+        blocks = int(start * np.float32(len(table))) + np.arange(n_samples // self.params.block + 1)
         return table[blocks % len(table)].reshape(-1)[:n_samples]

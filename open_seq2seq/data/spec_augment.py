@@ -12,6 +12,7 @@ import numpy as np
 
 from open_seq2seq.lazy import tf
 
+_WORD = 31  # bits of an int32 without its sign
 _STREAM = 0x6D61736B  # sets these draws apart from those of the waveforms
 
 
@@ -73,11 +74,18 @@ def cover(images: Any, rectangles: Any, mask_value: float) -> Any:
         rectangles: int [batch, rectangles, 4], as `draw_rectangles` gives them.
         mask_value: what covers them.
     """
-    first_frame, last_frame, first_feature, last_feature = tf.unstack(
-        tf.cast(rectangles, tf.int32)[:, :, :, None], axis=2
-    )
     frames, features = tf.range(images.shape[1]), tf.range(images.shape[2])
-    in_frames = tf.cast((frames >= first_frame) & (frames < last_frame), tf.float32)
-    in_features = tf.cast((features >= first_feature) & (features < last_feature), tf.float32)
-    n_covering = tf.matmul(in_frames, in_features, transpose_a=True)  # sums over the rectangles
-    return tf.where(n_covering > 0.5, mask_value, images)
+    is_covered = False
+    for some in tf.split(rectangles, _in_words(rectangles.shape[1]), axis=1):
+        first_frame, last_frame, first_feature, last_feature = tf.unstack(tf.cast(some, tf.int32)[..., None], axis=2)
+        # a bit for each rectangle: where a frame and a feature share one, both are in that rectangle
+        bits = tf.constant([1 << i for i in range(some.shape[1])], tf.int32)[:, None]
+        in_frames = tf.reduce_sum(tf.where((frames >= first_frame) & (frames < last_frame), bits, 0), axis=1)
+        in_features = tf.reduce_sum(tf.where((features >= first_feature) & (features < last_feature), bits, 0), axis=1)
+        is_covered |= tf.bitwise.bitwise_and(in_frames[:, :, None], in_features[:, None, :]) > 0
+    return tf.where(is_covered, mask_value, images)
+
+
+def _in_words(n_bits: int) -> list[int]:
+    """Divide bits into words of an int32."""
+    return [min(_WORD, n_bits - first) for first in range(0, n_bits, _WORD)]

@@ -70,7 +70,10 @@ class SpectralEngine:
             features = tf.math.log(tf.maximum(mel, LOG_FLOOR))
         else:
             features = tf.tensordot(tf.math.log(mel + MFCC_LOG_OFFSET), self._dct, 1)
-        return tf.where(is_inside[:, :, None], features, self.params.pad_value)
+        features = tf.where(is_inside[:, :, None], features, self.params.pad_value)
+        first, n_places = self.params.places
+        after = self.params.audio_length - first - n_places
+        return tf.pad(features, [[0, 0], [first, after], [0, 0]], constant_values=self.params.pad_value)
 
     def _with_noise(self, clips: Clips) -> Any:
         """Scale to [-1, 1) and add noise up to each clip's end; float32 [batch, samples]."""
@@ -81,8 +84,7 @@ class SpectralEngine:
             gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
             noises.append(self._from_table(self._noise, clips.noise_start, gain))
         if self._background is not None:
-            start = tf.cast(clips.background_start * self._background.shape[0], tf.int32)
-            noises.append(self._from_table(self._background, start, clips.background_gain))
+            noises.append(self._from_table(self._background, clips.background_start, clips.background_gain))
         if not noises:
             return waveforms
         after = self.params.n_fft // 2 if self.params.reflect else 0  # what the host has mirrored there
@@ -90,16 +92,17 @@ class SpectralEngine:
         return waveforms + tf.where(is_clip, tf.add_n(noises), 0.0)
 
     def _from_table(self, table: Any, start: Any, gain: Any) -> Any:
-        """Samples from block ``start`` of a table on, which goes round, times ``gain``; [batch, n_samples]."""
+        """Samples from place ``start`` of a table on, which goes round, times ``gain``; [batch, n_samples]."""
         n_samples, block = self.params.n_samples, self.params.block
-        blocks = (start[:, None] + tf.range(n_samples // block)) % table.shape[0]
+        first = tf.cast(start * table.shape[0], tf.int32)
+        blocks = (first[:, None] + tf.range(n_samples // block)) % table.shape[0]
         return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
 
     def _frame_indices(self, clips: Clips) -> tuple[Any, Any]:
         """Which frame of the stretched clip stands at each place of the image, and whether the clip has it.
 
-        Both [batch, audio_length]. A long clip is sliced at ``crop``, a short one lies in the middle or at
-        the beginning.
+        Both [batch, places], for the places that clips can reach. A long clip is sliced at ``crop``, a short one lies
+        in the middle or at the beginning.
         """
         p = self.params
         stretched = tf.round(tf.cast(clips.lengths, tf.float32) / clips.stretch)
@@ -107,11 +110,12 @@ class SpectralEngine:
         excess = n_frames - p.audio_length
         sliced = tf.cast(tf.floor(clips.crop * tf.cast(excess + 1, tf.float32)), tf.int32)
         start = tf.where(excess >= 0, sliced, 0 if p.pad_at_end else -(-excess // 2))
-        frames = start[:, None] + tf.range(p.audio_length)
+        first, n_places = p.places
+        frames = start[:, None] + tf.range(first, first + n_places)
         return frames, (frames >= 0) & (frames < n_frames[:, None])
 
     def _frames(self, waveforms: Any, places: Any, stretch: Any) -> Any:
-        """Frames centred at multiples of stretch * hop_length, in whole blocks; [batch, audio_length, >= n_fft].
+        """Frames centred at multiples of stretch * hop_length, in whole blocks; [batch, places, >= n_fft].
 
         They are gathered in blocks of `FrontEndParams.block` samples, which rounds a centre by 0.8 ms at most
         for a stretched clip and not at all otherwise.
@@ -129,7 +133,7 @@ class SpectralEngine:
         first = tf.cast(tf.round(tf.cast(places, tf.float32) * hop), tf.int32)
         first = tf.clip_by_value(first, 0, n_blocks)  # places outside the clip are masked later
         gathered = tf.gather(blocks, first[:, :, None] + tf.range(blocks_per_frame), batch_dims=1)
-        return tf.reshape(gathered, [-1, p.audio_length, blocks_per_frame * p.block])
+        return tf.reshape(gathered, [-1, places.shape[1], blocks_per_frame * p.block])
 
 
 class _Band(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
+from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_wav
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError
 
@@ -32,7 +32,8 @@ class WaveformStore:
     """Files by number.
 
     Opening it looks at every file once. ``bad`` then maps the unreadable ones to the reason, and ``converted`` those
-    that are not 16-bit mono at the sample rate to what they are.
+    that are not 16-bit mono at the sample rate to what they are. ``longest`` is the number of samples of the longest
+    file that is not bad.
     """
 
     def __init__(self, paths: list[str], options: StoreOptions) -> None:
@@ -40,6 +41,7 @@ class WaveformStore:
         self.options = options
         self.bad: dict[int, str] = {}
         self.converted: dict[int, str] = {}
+        self.longest = 0
         self._pool = ThreadPoolExecutor(options.n_readers, thread_name_prefix="reader")
         self._kept: ArrayCache | None = None
         if options.keep:
@@ -52,38 +54,39 @@ class WaveformStore:
         if self.bad and options.on_bad_audio == "stop":
             raise UserError(bad_audio_message({paths[file]: reason for file, reason in self.bad.items()}))
 
-    def take(self, files: np.ndarray, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return waveforms int16 [n, n_samples], zeros after their end, and their lengths int32 [n].
+    def take(self, files: np.ndarray, crop: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return waveforms int16 [n, width], zeros after their end, and their lengths int32 [n].
 
         Args:
             files: numbers of the files.
-            crop: place of the window in a file that is longer than n_samples, in [0, 1).
+            crop: place of the window that is cut of a file longer than ``width``, in [0, 1).
+            width: samples, no more than the options keep of each clip.
         """
         if self._kept is None:
-            waveforms = np.zeros((len(files), self.options.n_samples), np.int16)
+            waveforms = np.zeros((len(files), width), np.int16)
             lengths = np.zeros(len(files), np.int32)
             missing: np.ndarray = np.arange(len(files))
         else:
-            waveforms, lengths = self._kept.values[files], self._lengths.values[files]
-            missing = np.flatnonzero(lengths > self.options.n_samples)
+            waveforms, lengths = self._kept.values[files, :width], self._lengths.values[files]
+            missing = np.flatnonzero(lengths > width)
 
         def fill(place: int) -> None:
-            samples = self._read(int(files[place]), float(crop[place]))
+            samples = self._read(int(files[place]), float(crop[place]), width)
             waveforms[place, : len(samples)] = samples
             lengths[place] = len(samples)
 
         list(self._pool.map(fill, missing))
         return waveforms, lengths
 
-    def _read(self, file: int, crop: float) -> np.ndarray:
+    def _read(self, file: int, crop: float, width: int) -> np.ndarray:
         path = self.paths[file]
         try:
             samples = read_wav(path, self.options.sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
-        step, last = self.options.alignment, max(0, len(samples) - self.options.n_samples)
+        step, last = self.options.alignment, max(0, len(samples) - width)
         start = min(round(crop * last / step), last // step) * step
-        return samples[start : start + self.options.n_samples]
+        return samples[start : start + width]
 
     def _keep(self) -> None:
         n_files, options = len(self.paths), self.options
@@ -93,8 +96,9 @@ class WaveformStore:
         self._kept = ArrayCache(n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key])
         self._lengths = ArrayCache(n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples])
         self._for_each(np.flatnonzero(~self._kept.filled), self._decode)
+        self.longest = int(self._lengths.values[self._lengths.filled].max(initial=0))
 
-    def _decode(self, file: int) -> str:
+    def _decode(self, file: int) -> Header:
         waveform = read_wav(self.paths[file], self.options.sample_rate)
         if self._kept is not None:
             samples = waveform.samples[: self.options.n_samples]
@@ -102,22 +106,23 @@ class WaveformStore:
             row = np.zeros((1, self.options.n_samples), np.int16)
             row[0, : len(samples)] = samples
             self._kept.put(np.array([file]), row)
-        return waveform.converted_from
+        return Header(len(waveform.samples), waveform.converted_from)
 
-    def _check_header(self, file: int) -> str:
+    def _check_header(self, file: int) -> Header:
         return check_header(self.paths[file], self.options.sample_rate)
 
-    def _for_each(self, files: np.ndarray, check: Callable[[int], str]) -> None:
-        def look(file: int) -> None:
+    def _for_each(self, files: np.ndarray, check: Callable[[int], Header]) -> None:
+        def look(file: int) -> int:
             try:
-                converted_from = check(file)
+                header = check(file)
             except BadAudioError as error:
                 self.bad[file] = str(error)
-            else:
-                if converted_from:
-                    self.converted[file] = converted_from
+                return 0
+            if header.converted_from:
+                self.converted[file] = header.converted_from
+            return header.n_samples
 
-        list(self._pool.map(look, files.tolist()))
+        self.longest = max(self._pool.map(look, files.tolist()), default=0)
 
 
 def file_stamp(path: str) -> tuple[int, int]:

@@ -5,7 +5,6 @@ import pytest
 import scipy.stats
 
 from open_seq2seq.data.augment import (
-    NOISE_BLOCKS,
     Augmentation,
     FrontEndParams,
     draw,
@@ -52,7 +51,7 @@ def test_draws_are_uniform_between_their_bounds():
     uniform = {
         "stretch": (drawn.stretch - 0.8) / 0.4,
         "noise in dB": (20 * np.log10(drawn.noise_gain) + 90) / 44,
-        "noise start": drawn.noise_start / NOISE_BLOCKS,
+        "noise start": drawn.noise_start,
         "crop": drawn.crop,
         "background gain": drawn.background_gain[drawn.background_gain > 0] / 0.1,
         "background start": drawn.background_start,
@@ -60,7 +59,7 @@ def test_draws_are_uniform_between_their_bounds():
     for name, values in uniform.items():
         assert values.min() >= -1e-5 and values.max() <= 1 + 1e-5, name
         assert scipy.stats.kstest(values, "uniform").pvalue > 1e-4, name
-    assert drawn.crop.max() < 1 and drawn.noise_start.max() < NOISE_BLOCKS
+    assert drawn.crop.max() < 1 and drawn.noise_start.max() < 1
     assert abs(np.mean(drawn.background_gain > 0) - 0.8) < 5 * np.sqrt(0.16 / N_ROWS)
     counts = np.bincount(drawn.pitch, minlength=33)
     assert len(counts) == 33
@@ -96,8 +95,9 @@ def test_take_picks_rows():
 
 
 def test_noise_is_white_and_gaussian():
-    noise = noise_table(25, seed=0).reshape(-1)
-    assert noise.shape == (NOISE_BLOCKS * 25,) and noise.dtype == np.float32
+    table = noise_table(25, seed=0)
+    assert table.shape == (2**21 // 25, 25) and table.dtype == np.float32
+    noise = table.reshape(-1)
     chance = 5 / np.sqrt(len(noise))
     assert abs(noise.mean()) < chance and abs(noise.std() - 1) < chance
     assert abs(np.mean(noise**4) / 3 - 1) < 20 * chance  # kurtosis of a Gaussian: 3
@@ -108,9 +108,10 @@ def test_noise_is_white_and_gaussian():
 
 @pytest.mark.parametrize(("hop_length", "block"), [(125, 25), (160, 32), (200, 25), (127, 1), (20, 20), (256, 32)])
 def test_blocks_divide_the_hop(hop_length, block):
-    params = FrontEndParams(hop_length=hop_length)
-    assert params.block == block
-    assert params.n_samples % block == 0
+    for augmentation, expected in ((AUGMENTATION, block), (Augmentation(), hop_length)):
+        params = FrontEndParams(hop_length=hop_length, augmentation=augmentation)
+        assert params.block == expected
+        assert params.n_samples % expected == 0
 
 
 def test_kept_samples_reach_past_the_last_frame():

@@ -133,12 +133,12 @@ def test_short_clips_lie_in_the_middle_of_silence(plain):
     assert (image[47:80] > FLOOR + 1).all()
 
 
-@pytest.mark.parametrize(("crop", "first"), [(0.0, 0), (0.2, 3), (0.999, 17)])
+@pytest.mark.parametrize(("crop", "first"), [(0.0, 0), (0.2, 3), (0.999, 18)])
 def test_long_clips_are_sliced_where_drawn(plain, crop, first):
-    clip = noise(1.128125)  # 18050 samples, all that is kept: 145 frames, 18 possible slices
+    clip = noise(1.1328125)  # 18125 samples, all that is kept: 146 frames, 19 possible slices
     assert len(clip) == PLAIN.n_samples
     image = images(plain, [clip], drawn(1, crop=crop, semitones=0, stretch=1)._replace(pitch=np.zeros(1, np.int32)))[0]
-    full = reference(clip, PLAIN._replace(audio_length=145))
+    full = reference(clip, PLAIN._replace(audio_length=146))
     np.testing.assert_allclose(image, full[first : first + 128], atol=CLOSE)
 
 
@@ -246,7 +246,7 @@ def test_noise_has_its_level(augmenting, stretch):
     gain, n_clips = 10 ** (-46 / 20), 16
     filters = librosa.filters.mel(sr=16000, n_fft=1024, n_mels=128, htk=True, norm=None)
     expected = gain**2 * 384 * filters.sum(axis=1)
-    starts = np.linspace(0, 65535, n_clips)  # the last ones run over the end of the table
+    starts = np.linspace(0, 1 - 1e-6, n_clips)  # the last ones run over the end of the table
     draws = drawn(n_clips, noise_gain=gain, noise_start=starts, stretch=stretch)
     silence = [np.zeros(16000, np.int16)] * n_clips
     for engine in augmenting:
@@ -259,7 +259,7 @@ def test_noise_has_its_level(augmenting, stretch):
 def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     engine, reference_engine = augmenting
     silence = [np.zeros(8000, np.int16)] * 3
-    draws = drawn(3, noise_gain=[0.005, 0.005, 0.0], noise_start=[0, 40000, 0])
+    draws = drawn(3, noise_gain=[0.005, 0.005, 0.0], noise_start=[0, 0.6, 0])
     first, second, without = images(engine, silence, draws)
     assert (first[31:96, 20:] > FLOOR).all()
     assert (first[:31] == FLOOR).all() and (first[96:] == FLOOR).all()
@@ -267,6 +267,25 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     assert (without == FLOOR).all()
     # both engines take the same stretch of the same noise
     np.testing.assert_allclose(first, images(reference_engine, silence[:1], draws.take(np.array([0])))[0], atol=CLOSE)
+
+
+@pytest.mark.parametrize("pad_at_end", [False, True])
+@pytest.mark.parametrize("reflect", [False, True])
+@pytest.mark.parametrize("stretch_ratio", [0.0, 0.2])
+@pytest.mark.parametrize("longest", [3, 5000, 9001, 15200, 16000, 40000])
+def test_knowing_the_longest_clip_changes_nothing(longest, stretch_ratio, reflect, pad_at_end):
+    augmentation = Augmentation(0.0, stretch_ratio, (-60.0, -46.0))
+    params = FrontEndParams(
+        n_fft=512, win_length=400, hop_length=160, reflect=reflect, pad_at_end=pad_at_end, augmentation=augmentation
+    )
+    known = params._replace(longest=longest)
+    assert known.n_samples <= params.n_samples and known.places[1] <= params.places[1]
+    lengths = [longest, longest, max(1, longest - 150), longest // 2 + 1]
+    clips = [int16(0.3 * np.sin(np.arange(n) / 3)) for n in lengths]
+    draws = draw(augmentation, 4, 0, 0)
+    draws = draws._replace(stretch=np.float32([1.0, 1.0 - stretch_ratio, 1.0 + stretch_ratio, 1.0]))
+    expected, found = (images(SpectralEngine(p), clips, draws) for p in (params, known))
+    np.testing.assert_allclose(found, expected, atol=2e-6)  # sums of other sizes may round otherwise
 
 
 def test_the_seed_decides_the_noise():

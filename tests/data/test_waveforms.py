@@ -27,7 +27,7 @@ def paths(write_wav) -> list[str]:
 def test_clips_come_padded_and_cut_to_a_window(paths, tmp_path, keep, cached):
     store = WaveformStore(paths, OPTIONS._replace(keep=keep, cache_dir=str(tmp_path / "cache") if cached else None))
     for crop, start in ((0.0, 0), (0.5, 450), (0.9999, 900)):
-        samples, lengths = store.take(np.array([2, 1, 0, 1]), np.full(4, crop))
+        samples, lengths = store.take(np.array([2, 1, 0, 1]), np.full(4, crop), 100)
         assert samples.dtype == np.int16 and lengths.dtype == np.int32
         assert lengths.tolist() == [100, 100, 30, 100]
         np.testing.assert_array_equal(samples[0], RAMP[500:600])
@@ -43,7 +43,7 @@ def test_kept_clips_are_decoded_once(paths, monkeypatch, keep):
     monkeypatch.setattr(waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate))
     store = WaveformStore(paths, OPTIONS._replace(keep=keep))
     for _ in range(3):
-        store.take(np.array([0, 2, 0]), CROP)
+        store.take(np.array([0, 2, 0]), CROP, 100)
     assert len(decoded) == (3 if keep else 9)
 
 
@@ -52,14 +52,14 @@ def test_a_cache_in_a_folder_is_found_again_and_rebuilt_after_a_change(paths, tm
     WaveformStore(paths, options)
     with monkeypatch.context() as patch:
         patch.setattr(waveforms, "read_wav", None)  # not needed
-        samples, _ = WaveformStore(paths, options).take(np.array([0, 2]), CROP[:2])
+        samples, _ = WaveformStore(paths, options).take(np.array([0, 2]), CROP[:2], 100)
     np.testing.assert_array_equal(samples[1], RAMP[500:600])
 
     path = Path(paths[2])
     before = path.stat()
     path.write_bytes(path.read_bytes()[:-2] + b"\x11\x22")  # same size
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    samples, _ = WaveformStore(paths, options).take(np.array([2]), CROP[:1])
+    samples, _ = WaveformStore(paths, options).take(np.array([2]), CROP[:1], 100)
     assert samples[0, -1] == 0x2211
 
 
@@ -86,7 +86,7 @@ def test_skipping_finds_also_what_the_header_hides(paths, write_wav, keep):
     store = WaveformStore([paths[0], str(cut), paths[2]], OPTIONS._replace(keep=keep, on_bad_audio="skip"))
     assert list(store.bad) == [1]
     assert "flac" in store.bad[1]
-    samples, lengths = store.take(np.array([0, 2]), CROP[:2])
+    samples, lengths = store.take(np.array([0, 2]), CROP[:2], 100)
     assert lengths.tolist() == [30, 100] and samples.any(axis=1).all()
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_fails_later_is_named(paths):
     store = WaveformStore(paths, OPTIONS)
     os.unlink(paths[1])
     with pytest.raises(UserError, match=r"^1 audio file cannot be used:\n  .*long.wav: "):
-        store.take(np.array([0, 1]), CROP[:2])
+        store.take(np.array([0, 1]), CROP[:2], 100)
 
 
 def test_conversions_are_remembered(paths, write_wav):
@@ -102,4 +102,4 @@ def test_conversions_are_remembered(paths, write_wav):
     for options in (OPTIONS, OPTIONS._replace(keep=True)):
         store = WaveformStore([*paths, other], options)
         assert store.converted == {3: "8000 Hz, 2 channels, PCM_16"}
-        assert store.take(np.array([3]), CROP[:1])[1].tolist() == [100]  # 180 samples at 16 kHz
+        assert store.take(np.array([3]), CROP[:1], 100)[1].tolist() == [100]  # 180 samples at 16 kHz
