@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from open_seq2seq.encoders import normalization
+    from open_seq2seq.encoders import normalization, time_convolution
 else:
     keras = _LazyModule("keras")
     normalization = _LazyModule("open_seq2seq.encoders.normalization")
     tf = _LazyModule("tensorflow")
+    time_convolution = _LazyModule("open_seq2seq.encoders.time_convolution")
 
-__all__ = ["keras", "normalization", "tf"]
+__all__ = ["keras", "normalization", "tf", "time_convolution"]

@@ -81,25 +81,30 @@ class TrainStep:
         before = [tf.identity(value) for value in statistics]
 
         losses, parts = zip(*map(self._backward, batches), strict=True)
-        sums = [tf.add_n(same_variable) / len(batches) for same_variable in zip(*parts, strict=True)]
+        own = [_mean(same_variable) for same_variable in zip(*parts, strict=True)]
         # the only distributed line; the loss and the wish to stop travel with the gradients
-        *averages, loss, stop = self._workers.average([*sums, tf.add_n(losses) / len(batches), stop])
-        gradients = [average / self._scaler.value for average in averages]
+        *gradients, loss, stop = self._workers.average([*own, _mean(losses), stop])
 
-        norm = tf.linalg.global_norm(gradients)
+        # until they are applied, the gradients stay as they are and only their lengths and one factor for each are
+        # computed: with 200 million parameters every pass over them counts
+        unscale = 1.0 / self._scaler.value
+        lengths = [length(gradient) * unscale for gradient in gradients]
+        norm = length(tf.stack(lengths))
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-        largest = tf.reduce_max([tf.reduce_max(tf.abs(gradient)) for gradient in gradients])
+        largest = tf.reduce_max([tf.reduce_max(tf.abs(gradient)) for gradient in gradients]) * unscale
+        shrink = tf.constant(1.0)
         if self._max_grad_norm is not None:
             shrink = tf.minimum(1.0, self._max_grad_norm / tf.maximum(norm, 1e-12))
-            gradients = [gradient * shrink for gradient in gradients]
-        factors, scaled_gradients = [], gradients
+        larc_factors = []
         if self._larc is not None:
-            factors = self._larc.factors(gradients, [v.value for v in self._variables], learning_rate)
-            scaled_gradients = [gradient * factor for gradient, factor in zip(gradients, factors, strict=True)]
+            weights = [length(v.value) for v in self._variables]
+            larc_factors = self._larc.factors([shrink * each for each in lengths], weights, learning_rate)
+        factors = [unscale * shrink * larc for larc in larc_factors or [1.0] * len(gradients)]
 
         def apply() -> None:
             self._optimizer.learning_rate.assign(learning_rate)
-            self._optimizer.apply(scaled_gradients, self._variables)
+            scaled = [gradient * factor for gradient, factor in zip(gradients, factors, strict=True)]
+            self._optimizer.apply(scaled, self._variables)
             if self._average is not None:
                 self._average.update()
 
@@ -107,10 +112,21 @@ class TrainStep:
         # the forward pass has updated BatchNorm's statistics already: put them back if it was not finite
         for value, old in zip(statistics, before, strict=True):
             value.assign(tf.where(is_finite, value, old))
-        details = StepDetails(gradients, factors) if self._keep_details else None
+        details = None
+        if self._keep_details:
+            details = StepDetails([gradient * unscale * shrink for gradient in gradients], larc_factors)
         metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite, details)
         self._scaler.update(is_finite, largest)
         return metrics, stop > 0.0
+
+
+def length(values: Any) -> Any:
+    """Return the Euclidean norm of a tensor in one pass, without a copy of it."""
+    return tf.sqrt(2.0 * tf.nn.l2_loss(values))
+
+
+def _mean(values: tuple[Any, ...]) -> Any:
+    return tf.add_n(values) / len(values) if len(values) > 1 else values[0]
 
 
 def trained_variables(model: Any, frozen: list[Any]) -> list[Any]:

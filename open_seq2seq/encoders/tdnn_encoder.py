@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions, Params
-from open_seq2seq.lazy import keras, normalization
+from open_seq2seq.lazy import keras, normalization, time_convolution
 from open_seq2seq.masks import frame_mask
 from open_seq2seq.structs import EncoderOutputs
 
@@ -122,7 +122,7 @@ class _Layers:
         return self._conv(x, layer.num_channels, (1, 1), name)
 
     def _conv(self, x: Any, channels: int, kernel: tuple[int, int], name: str, **how: Any) -> Any:
-        return keras.layers.Conv2D(
+        return time_convolution.TimeConv(
             channels,
             kernel,
             use_bias=False,

@@ -27,11 +27,13 @@ class LARC(Params):
         """Return the factor of each gradient, a scalar.
 
         A variable that is all zeros, as biases are at the start, keeps its gradient: it could not leave zero otherwise.
+
+        Args:
+            gradients: the length of each gradient.
+            variables: the length of each variable.
+            learning_rate: a scalar.
         """
-        return [
-            self._factor(tf.norm(variable), tf.norm(gradient), learning_rate)
-            for gradient, variable in zip(gradients, variables, strict=True)
-        ]
+        return [self._factor(*each, learning_rate) for each in zip(variables, gradients, strict=True)]
 
     def _factor(self, length: Any, gradient_length: Any, learning_rate: Any) -> Any:
         factor = self.larc_eta * length / (gradient_length + self.epsilon)

@@ -12,8 +12,10 @@ VARIABLES = [RNG.standard_normal((3, 4)), RNG.standard_normal(5) * 10]
 
 
 def rescale(params, gradients, rate):
-    as_tensors = [[tf.constant(array, tf.float32) for array in arrays] for arrays in (gradients, VARIABLES)]
-    factors = params.factors(*as_tensors, tf.constant(rate, tf.float32))
+    lengths = [
+        [tf.constant(np.linalg.norm(array), tf.float32) for array in arrays] for arrays in (gradients, VARIABLES)
+    ]
+    factors = params.factors(*lengths, tf.constant(rate, tf.float32))
     return [float(factor) * gradient for factor, gradient in zip(factors, gradients, strict=True)]
 
 
@@ -36,7 +38,7 @@ def test_no_update_is_shorter_than_min_update_lets_it():
 
 def test_a_variable_of_zeros_and_a_rate_of_zero_stay_finite():
     larc = LARC(larc_eta=0.001)
-    zero, gradient = tf.zeros(3), tf.constant([1.0, 2.0, 3.0])
+    zero, gradient = tf.constant(0.0), tf.constant(3.7)
     assert larc.factors([gradient], [zero], tf.constant(0.1)) == [1.0]
     assert np.isfinite(larc.factors([gradient], [gradient], tf.constant(0.0)))
     assert np.isfinite(larc.factors([zero], [gradient], tf.constant(0.1)))
