@@ -34,7 +34,11 @@ def main(arguments: list[str] | None = None) -> None:
     logdir = flags.output_dir or Path(config.params.logdir)
     import_checkpoint(flags.checkpoint, config, read_labels(flags.labels_file), logdir)
     pad_value = config.data_layers["infer"].pad_value
-    command = [f"--config_file={flags.config_file}", f"--logdir={logdir}", *(f"--{k}={v}" for k, v in texts.items())]
+    command = [
+        f"--config_file={flags.config_file}",
+        f"--logdir={logdir}",
+        *(f"--{k}={v}" for k, v in texts.items() if k != "logdir"),
+    ]
     if pad_value != 0.0:
         print(
             "note: OpenSeq2Seq put 0.0, which is loud, around short clips, and so the model learned it; give it "
