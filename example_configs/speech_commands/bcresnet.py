@@ -28,7 +28,7 @@ base_params = {
     "optimizer": "Momentum",
     "optimizer_params": {"momentum": 0.9},
     "lr_policy": "warmup_cosine_decay",
-    "lr_policy_params": {"learning_rate": 0.1, "warmup_ratio": 0.025},
+    "lr_policy_params": {"learning_rate": 0.1, "warmup_epochs": 5.0},
     "regularizer": "l2_regularizer",
     "regularizer_params": {"scale": 0.001},
     "save_summaries_steps": 100,

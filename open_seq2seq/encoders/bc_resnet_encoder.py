@@ -57,6 +57,15 @@ class BCResNetEncoder(Encoder):
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
 
+def _uniform_initializer(n_groups: int) -> Any:
+    """Return PyTorch's initializer of convolutions, with which the recipe was found: uniform within 1 / sqrt(fan-in).
+
+    How long weights are decides, with BatchNorm after them, how fast they turn at a learning rate. Keras counts the
+    inputs of all groups as the fan-in of a depthwise convolution.
+    """
+    return keras.initializers.VarianceScaling(n_groups / 3.0, "fan_in", "uniform")
+
+
 class _Layers:
     """The layers of one network; kernels, strides and paddings are (time, features)."""
 
@@ -98,7 +107,7 @@ class _Layers:
             kernel,
             strides,
             use_bias=False,
-            kernel_initializer=self.options.new_initializer("he_uniform"),
+            kernel_initializer=self.options.new_initializer(_uniform_initializer(1)),
             kernel_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=f"bc_resnet_encoder.{name}",
@@ -116,7 +125,7 @@ class _Layers:
             kernel,
             dilation_rate=(dilation, 1),
             use_bias=False,
-            depthwise_initializer=self.options.new_initializer("he_uniform"),
+            depthwise_initializer=self.options.new_initializer(_uniform_initializer(x.shape[3])),
             depthwise_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=f"bc_resnet_encoder.{name}.depthwise",

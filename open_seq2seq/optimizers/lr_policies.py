@@ -141,10 +141,15 @@ def warmup_hold_decay(
 
 
 def warmup_cosine_decay(
-    global_step: int, learning_rate: float, total_steps: int, warmup_ratio: float = 0.025, min_lr: float = 0.0
+    global_step: int,
+    learning_rate: float,
+    total_steps: int,
+    steps_per_epoch: int,
+    warmup_epochs: float = 5.0,
+    min_lr: float = 0.0,
 ) -> float:
-    """Up from 0 for a share of the run, then to ``min_lr`` along half a cosine: BC-ResNet's."""
-    warmup_steps = int(warmup_ratio * total_steps)
+    """Up from 0 for some epochs, at most half the run, then to ``min_lr`` along half a cosine: BC-ResNet's."""
+    warmup_steps = min(round(warmup_epochs * steps_per_epoch), total_steps // 2)
     return cosine_decay(global_step, learning_rate, total_steps - warmup_steps, 0, min_lr, warmup_steps)
 
 

@@ -40,6 +40,17 @@ def test_frames_are_kept_and_features_halved_three_times():
     assert [tuple(d) for d in dilations] == [(1, 1), (2, 1), (4, 1), (8, 1)]
 
 
+def test_kernels_start_as_pytorchs_do():
+    """Uniform within 1 / sqrt(fan-in), where the fan-in of a depthwise convolution is that of one channel."""
+    kernels = [v for v in build(scale=3).trainable_variables if v.path.endswith("kernel") and len(v.shape) == 4]
+    for kernel in kernels:
+        height, width, n_in, _ = kernel.shape
+        bound = 1 / np.sqrt(height * width * (1 if "depthwise" in kernel.path else n_in))
+        values = kernel.numpy()
+        assert 0.9 * bound < np.abs(values).max() <= bound
+        assert values.std() == pytest.approx(bound / np.sqrt(3), rel=4 / np.sqrt(values.size))
+
+
 def randomize(model):
     for variable in model.variables:
         low, high = (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)

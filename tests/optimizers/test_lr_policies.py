@@ -15,6 +15,7 @@ from open_seq2seq.optimizers.lr_policies import (
     piecewise_constant,
     poly_decay,
     transformer_policy,
+    warmup_cosine_decay,
     warmup_hold_decay,
 )
 from open_seq2seq.schedule import Schedule
@@ -81,6 +82,18 @@ def test_warmup_hold_decay_is_the_originals(total):
     curve = parity.load("novograd.npz")[0][f"lr_curve_{total}"]
     found = [warmup_hold_decay(step, 0.05, total, 0.05, 0.45, 2.0, min_lr=0.001) for step in range(total)]
     np.testing.assert_allclose(found, curve, rtol=1e-6)
+
+
+def test_warmup_cosine_decay_is_bc_resnets():
+    per_epoch, total, top = 100, 20_000, 0.1
+    for step in (0, 1, 250, 499, 500, 501, 10_000, 19_999):
+        expected = (
+            top * step / 500 if step < 500 else 0.5 * top * (1 + math.cos(math.pi * (step - 500) / (total - 500)))
+        )
+        assert warmup_cosine_decay(step, top, total, per_epoch) == pytest.approx(expected)
+    # of a run that is shorter than the warm-up, half is left for the decay
+    assert warmup_cosine_decay(5, top, 10, per_epoch) == top
+    assert warmup_cosine_decay(9, top, 10, per_epoch) == pytest.approx(0.5 * top * (1 + math.cos(0.8 * math.pi)))
 
 
 def test_a_decay_ends_with_the_run_if_the_config_does_not_say_otherwise():
