@@ -4,11 +4,13 @@
     <logdir>/best_models/step-00001000/     the best by validation accuracy
 
 Each holds ``model.npz`` and ``training.npz`` (optimizer, loss scale), NumPy arrays by variable name, and
-``state.json``: step, labels, best accuracy and the SHA-256 of the two. Loading one never runs code from it.
+``state.json``: step, labels, best accuracy, and the SHA-256 of the two and of itself. Loading one never runs code from
+it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,8 +24,8 @@ import numpy as np
 
 from open_seq2seq.errors import UserError
 
-_FORMAT = 1
-_NAME = re.compile(r"step-(\d{8,})")
+_FORMAT = 2  # 1 had no digest of the state
+_NAME = re.compile(r"step-(\d{8,})(?:\.(\d+))?")
 _FILES = ("model.npz", "training.npz")
 
 
@@ -46,12 +48,14 @@ class DamagedCheckpointError(Exception):
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint into ``folder``, then delete all but it and the ``keep - 1`` before it.
 
-    It is written aside, flushed to the disk and renamed, so that a crash at any moment leaves the earlier ones.
+    It is written aside, flushed to the disk, read back, and made visible by one rename, so that a crash at any moment
+    leaves the earlier ones; only then are those deleted. One of the same step, which a run that was taken up again
+    before it makes, stands beside the first until then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"step-{checkpoint.step:08d}"
+    _sweep(folder)
+    target = _free_name(folder, checkpoint.step)
     partial = folder / f".{target.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     digests = {}
     for name, arrays in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
@@ -59,18 +63,19 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
             np.savez(file, allow_pickle=False, **arrays)
             _flush(file)
         digests[name] = _sha256(partial / name)
+    state = {"format": _FORMAT, **checkpoint.state}
     with open(partial / "state.json", "w", encoding="utf-8") as file:
-        json.dump({"format": _FORMAT, **checkpoint.state, "sha256": digests}, file, indent=1)
+        json.dump({**state, "sha256": {**digests, "state": _sha256_of(state)}}, file, indent=1)
         _flush(file)
-    if target.exists():  # the same step again, after a resume
-        shutil.rmtree(target)
+    _flush_folder(partial)
+    _verify(partial, checkpoint)
     os.rename(partial, target)
     _flush_folder(folder)
     steps = list_checkpoints(folder)
     newest = steps.index(target)
     # what claims to be later is the damaged or abandoned end of a run that was taken up again before it
     for path in (*steps[: max(0, newest + 1 - keep)], *steps[newest + 1 :]):
-        shutil.rmtree(path)
+        _delete(path)
     return target
 
 
@@ -78,7 +83,9 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in ``folder``, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), key=lambda p: int(p.name[5:]))
+    named = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    found = ((int(name[1]), int(name[2] or 0), path) for name, path in named if name)
+    return [path for *_, path in sorted(found)]
 
 
 def load(path: Path) -> Checkpoint:
@@ -89,15 +96,59 @@ def load(path: Path) -> Checkpoint:
     """
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        if state.pop("format") != _FORMAT:
+        digests = state.pop("sha256")
+        if state["format"] not in (1, _FORMAT):
             raise DamagedCheckpointError("it has an unknown format")
-        for name, digest in state.pop("sha256").items():
-            if _sha256(path / name) != digest:
+        if state["format"] > 1 and digests.pop("state") != _sha256_of(state):
+            raise DamagedCheckpointError("state.json is not what was written")
+        for name in _FILES:
+            if _sha256(path / name) != digests[name]:
                 raise DamagedCheckpointError(f"{name} is not what was written")
+        del state["format"]
         arrays = [dict(np.load(path / name, allow_pickle=False)) for name in _FILES]
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedCheckpointError(f"it cannot be read ({error})") from None
     return Checkpoint(arrays[0], arrays[1], state)
+
+
+def _verify(path: Path, checkpoint: Checkpoint) -> None:
+    """Read back what was written.
+
+    Raises:
+        OSError: it is not what should have been.
+    """
+    try:
+        found = load(path)
+    except DamagedCheckpointError as error:
+        raise OSError(errno.EIO, f"what was written cannot be read back: {error}", str(path)) from None
+    for written, wanted in ((found.model, checkpoint.model), (found.training, checkpoint.training)):
+        for name in written.keys() | wanted.keys():
+            if name not in written or written[name].tobytes() != np.asarray(wanted[name]).tobytes():
+                raise OSError(errno.EIO, f"{name} was not written as it is", str(path))
+
+
+def _free_name(folder: Path, step: int) -> Path:
+    """Return a name that sorts after all checkpoints of the same step."""
+    name = f"step-{step:08d}"
+    taken = [
+        int(found[2] or 0)
+        for path in folder.iterdir()
+        if (found := _NAME.fullmatch(path.name)) and int(found[1]) == step
+    ]
+    return folder / (f"{name}.{max(taken) + 1}" if taken else name)
+
+
+def _delete(path: Path) -> None:
+    """Delete a checkpoint: at once out of sight, so that a crash leaves no half of it that looks like one."""
+    hidden = path.with_name(f".{path.name}.deleted")
+    os.rename(path, hidden)
+    shutil.rmtree(hidden)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what crashes left half written or half deleted."""
+    for path in folder.glob(".step-*"):
+        shutil.rmtree(path)
 
 
 def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
@@ -194,6 +245,10 @@ def _sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _sha256_of(state: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _flush(file: Any) -> None:

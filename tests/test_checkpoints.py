@@ -1,6 +1,9 @@
 """Checkpoints: whole or not at all."""
 
+import contextlib
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +12,16 @@ from open_seq2seq import checkpoints
 from open_seq2seq.checkpoints import Checkpoint, DamagedCheckpointError
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
+
+savez = np.savez
+
+
+class Crash(Exception):
+    pass
+
+
+def crash(*args, **kwargs):
+    raise Crash
 
 
 def make(step):
@@ -39,10 +52,56 @@ def test_a_checkpoint_is_kept_also_where_a_damaged_one_claims_to_be_later(tmp_pa
     assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["step-00000910"]
 
 
-def test_the_same_step_can_be_saved_again(tmp_path):
-    for _ in range(2):
-        checkpoints.save(tmp_path, make(5), keep=1)
-    assert checkpoints.load_newest(tmp_path).step == 5
+def test_the_same_step_can_be_saved_again_and_the_first_stays_until_it_is(tmp_path, monkeypatch):
+    first = make(5)
+    checkpoints.save(tmp_path, first, keep=1)
+    for accuracy in (0.6, 0.7):
+        again = first._replace(state={**first.state, "best_top1": accuracy})
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", crash)
+            with pytest.raises(Crash):
+                checkpoints.save(tmp_path, again, keep=1)
+        assert checkpoints.load_newest(tmp_path).state["best_top1"] < accuracy
+        checkpoints.save(tmp_path, again, keep=1)
+        assert checkpoints.load_newest(tmp_path).state["best_top1"] == accuracy
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000005.2"]
+
+
+def test_nothing_is_deleted_before_the_newest_is_there_and_verified(tmp_path, monkeypatch):
+    checkpoints.save(tmp_path, make(1), keep=1)
+    monkeypatch.setattr(
+        np, "savez", lambda file, **arrays: savez(file, **{k: v + 1 for k, v in arrays.items() if k != "allow_pickle"})
+    )
+    with pytest.raises(OSError, match="dense/kernel was not written as it is"):
+        checkpoints.save(tmp_path, make(2), keep=1)
+    monkeypatch.undo()
+    assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["step-00000001"]
+
+
+@pytest.mark.parametrize("n_calls", range(8))
+def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(tmp_path, monkeypatch, n_calls):
+    """Ended at each call to the system that changes names, one after the other."""
+    for step in (1, 2):
+        checkpoints.save(tmp_path, make(step), keep=2)
+    left = [n_calls]
+
+    def ends(function):
+        def call(*args, **kwargs):
+            left[0] -= 1
+            return crash() if left[0] < 0 else function(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for module, name in ((os, "rename"), (shutil, "rmtree"), (os, "fsync")):
+            patch.setattr(module, name, ends(getattr(module, name)))
+        with contextlib.suppress(Crash):
+            checkpoints.save(tmp_path, make(3), keep=2)
+    said = []
+    assert checkpoints.load_newest(tmp_path, said.append).step in (2, 3) and not said
+    checkpoints.save(tmp_path, make(4), keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir())[-1] == "step-00000004"
+    assert len(list(tmp_path.iterdir())) == 2  # nothing half done is left
 
 
 @pytest.mark.parametrize("name", ["model.npz", "training.npz", "state.json"])
@@ -59,6 +118,22 @@ def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, name, dama
     said = []
     assert checkpoints.load_newest(tmp_path, said.append).step == 1
     assert len(said) == 1 and "step-00000002: damaged" in said[0]
+
+
+@pytest.mark.parametrize("name", ["model.npz", "training.npz", "state.json"])
+def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path, name):
+    file = checkpoints.save(tmp_path, make(2), keep=5) / name
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=150):
+        data = bytearray(whole)
+        data[place] ^= 1 << rng.integers(8)
+        for damaged in (data, whole[:place]):
+            file.write_bytes(damaged)
+            with pytest.raises(DamagedCheckpointError):
+                checkpoints.load(file.parent)
+    file.write_bytes(whole)
+    assert checkpoints.load(file.parent).step == 2
 
 
 def test_a_half_written_one_does_not_count(tmp_path):
