@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
-from open_seq2seq import __version__, checkpoints, distributed, inference, session
+from open_seq2seq import __version__, checkpoints, distributed, inference, run_lock, session
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
@@ -38,13 +39,14 @@ def _train(config: Config, options: RunOptions) -> int:
     checkpoint = trainer.find_start()
     try:
         reporter.open(logdir)
-        if options.enable_logs:
-            _log_surroundings(config, reporter)
-        trainer.start_from(checkpoint)
-        status = trainer.run()
-        if status == 0:
-            trainer.finish()
-        return status
+        with run_lock.held(logdir, reporter.say) if is_chief else contextlib.nullcontext():
+            if options.enable_logs:
+                _log_surroundings(config, reporter)
+            trainer.start_from(checkpoint)
+            status = trainer.run()
+            if status == 0:
+                trainer.finish()
+            return status
     except UserError as error:
         reporter.log(f"error: {error}")
         raise

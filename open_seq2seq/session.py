@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from open_seq2seq import checkpoints, devices
+from open_seq2seq import checkpoints, devices, run_lock
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
@@ -80,6 +80,7 @@ def check_logdir(config: Config, options: RunOptions) -> Path:
     logdir = Path(config.params.logdir)
     if logdir.exists() and not logdir.is_dir():
         raise UserError(f"logdir: {logdir} is a file; name a folder")
+    run_lock.check(logdir)  # early: until the run itself takes the lock, it has read its data and built its model
     if not options.no_dir_check:
         if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
             raise UserError(f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out")
