@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import blueprint, checkpoints, session, transfer
+from open_seq2seq import blueprint, checkpoints, resuming, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
-from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.data.sampler import Place, Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.early_stopping import Patience
 from open_seq2seq.errors import UserError
@@ -72,6 +72,7 @@ class Trainer:
         )
         self.evaluator = Evaluator(self.model, config.loss, workers)
         self.step = 0
+        self.place = Place()
         self.best_top1 = -1.0
 
     def find_start(self) -> Checkpoint | None:
@@ -109,17 +110,14 @@ class Trainer:
             if self.patience is not None and checkpoint.state.get("patience"):
                 self.patience.restore(checkpoint.state["patience"])
             best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
-            self.step = checkpoint.step
             self.best_top1 = max(c.state["best_top1"] for c in (checkpoint, best) if c is not None)
-            self.reporter.say(f"continuing from step {self.step}")
-            before, now = checkpoint.state["steps_per_epoch"], self.schedule.steps_per_epoch
-            if before != now:
-                self.reporter.say(
-                    f"an epoch was {before} steps and is {now} now; the place in the data and the learning rate follow "
-                    "the step, so some clips may be seen twice or not at all in this epoch"
-                )
+            self.step, self.place = resuming.take_up(
+                checkpoint.state, self.sampler, self.schedule, self.params.num_epochs, self.reporter.say
+            )
+            self.reporter.say(f"continuing from step {self.step}, epoch {self.place.epoch + 1}")
         patience = self.patience.state if self.patience is not None else None
-        self.step, self.best_top1, patience = self.workers.broadcast_object((self.step, self.best_top1, patience))
+        state = self.workers.broadcast_object((self.step, self.place, self.best_top1, patience))
+        self.step, self.place, self.best_top1, patience = state
         if self.patience is not None:
             self.patience.restore(patience)
         self.broadcast()
@@ -137,7 +135,7 @@ class Trainer:
                 started = time.monotonic()
             metrics, _ = self.train_step(batches, self.learning_rate(self.step))
             metrics.loss.numpy()  # wait for it
-            self.step += 1
+            self._count_step()
         return (time.monotonic() - started) / (self.step - n_warm)
 
     def run(self) -> int:
@@ -156,7 +154,7 @@ class Trainer:
             for batches in self._batches():
                 rate = self.learning_rate(self.step)
                 metrics, stop = self.train_step(batches, rate, request.is_set)
-                self.step += 1
+                self._count_step()
                 n_skipped = n_skipped + 1 if metrics.skipped else 0
                 speed.count()
                 if self.workers.is_chief:
@@ -186,7 +184,7 @@ class Trainer:
             mode=self.mode,
             split=session.SPLIT_NAMES[section],
             step=self.step,
-            epoch=self.step / self.schedule.steps_per_epoch,
+            epoch=resuming.epochs_done(self.place, self.sampler),
             version=p.dataset_version,
         )
         return found
@@ -201,8 +199,8 @@ class Trainer:
             if self.workers.is_chief:
                 checkpoint = session.find_checkpoint(self.config, self.reporter.say)
                 checkpoints.assign(self.model.variables, checkpoint.model, "model")
-                self.step = checkpoint.step
-            self.step = self.workers.broadcast_object(self.step)
+                self.step, self.place = checkpoint.step, Place(*checkpoint.state.get("place", self.place))
+            self.step, self.place = self.workers.broadcast_object((self.step, self.place))
             self.workers.broadcast([v.value for v in self.model.variables])
             self.evaluate("eval")
         accuracy = ""
@@ -215,20 +213,26 @@ class Trainer:
     def _batches(self) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of all steps that are left, epoch after epoch."""
         shuffle = self.config.data_layers["train"].shuffle
-        step, per_epoch = self.step, self.schedule.steps_per_epoch
-        while step < self.schedule.total:
-            epoch, first = divmod(step, per_epoch)
-            plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle)
-            for batches in self.data.batches(plan, epoch, first):
+        while self.step < self.schedule.total:
+            epoch, row = self.place
+            plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle, first_row=row)
+            for batches in self.data.batches(plan, epoch):
                 yield batches
-                step += 1
-                if step == self.schedule.total:
+                if self.step == self.schedule.total:
                     return
 
+    def _count_step(self) -> None:
+        self.step += 1
+        self.place = self.sampler.after_step(self.place)
+
+    def _is_due(self, every: int | None) -> bool:
+        """Tell whether something is due that comes every so many steps, or else at the end of each epoch."""
+        return self.step % every == 0 if every else self.place.row == 0
+
     def _save_and_evaluate(self, *, is_last: bool) -> None:
-        p, per_epoch = self.params, self.schedule.steps_per_epoch
+        p = self.params
         # evaluation first: the checkpoint then knows the best accuracy so far
-        if "eval" in self.datasets and (is_last or self.step % (p.eval_steps or per_epoch) == 0):
+        if "eval" in self.datasets and (is_last or self._is_due(p.eval_steps)):
             found = self.evaluate("eval")
             if self.patience is not None:
                 self.patience.take(found)
@@ -236,7 +240,7 @@ class Trainer:
                 self.best_top1 = found.top1
                 self._save(session.BEST, 1)
         is_over = self.patience is not None and self.patience.is_over
-        if is_last or is_over or self.step % (p.save_checkpoint_steps or per_epoch) == 0:
+        if is_last or is_over or self._is_due(p.save_checkpoint_steps):
             self._save(session.LAST, p.num_checkpoints)
 
     def _save(self, folder: str, keep: int) -> None:
@@ -251,8 +255,7 @@ class Trainer:
             training=training,
             state={
                 "step": self.step,
-                "epoch": self.step / self.schedule.steps_per_epoch,
-                "steps_per_epoch": self.schedule.steps_per_epoch,
+                **resuming.describe(self.place, self.sampler),
                 "best_top1": self.best_top1,
                 "patience": self.patience.state if self.patience is not None else None,
                 "labels": list(self.data.labels),

@@ -14,8 +14,10 @@ import pytest
 import soundfile
 
 from open_seq2seq import checkpoints
+from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
+from open_seq2seq.training import Trainer
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / "tests" / "tiny_config.py")
@@ -110,6 +112,26 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(run, tmp_path
     assert first.step == second.step == 14
     assert_same(first.model, second.model)
     assert_same(first.training, second.training)
+
+
+def test_a_run_goes_on_at_the_same_place_with_steps_of_another_size(run, tmp_path, monkeypatch):
+    seen = []
+    read = Dataset._read
+    monkeypatch.setattr(Dataset, "_read", lambda self, rows, *rest: seen.append(rows) or read(self, rows, *rest))
+    args = ["--num_epochs=2", "--save_checkpoint_steps=5", "--lr_policy_params/warmup_steps=0"]
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_save", lambda self, *rest, save=Trainer._save: save(self, *rest) or interrupt())
+        run("train", tmp_path / "run", *args)
+    seen.clear()
+    assert run("train", tmp_path / "run", *args, "--batch_size_per_gpu=8", "--continue_learning") == 0
+    # 144 rows: 5 of 9 steps of 16 were done, 64 rows are left of the first epoch and all of the second
+    assert len(np.unique(np.concatenate(seen[:8]))) == 64 and len(seen) == 8 + 18
+    assert newest(tmp_path / "run").step == 36 and newest(tmp_path / "run").state["epoch"] == 2.0
+    assert "a step was 16 clips and is 8 now" in (tmp_path / "run" / "run.log").read_text()
+
+
+def interrupt():
+    raise KeyboardInterrupt
 
 
 def test_the_best_checkpoint_survives_a_resume(run, trained, tmp_path):

@@ -114,14 +114,14 @@ class Dataset:
     def _mix(self) -> Any:
         return tf.function(mix, autograph=False)
 
-    def batches(self, plan: Plan, epoch: int = 0, first_step: int = 0) -> Iterator[tuple[Batch, ...]]:
-        """Yield the batches of each step: ``iter_size`` of them, from ``first_step`` of the plan on.
+    def batches(self, plan: Plan, epoch: int = 0) -> Iterator[tuple[Batch, ...]]:
+        """Yield the batches of each step of the plan: ``iter_size`` of them.
 
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device, the work that the
         model leaves time for.
         """
         draws, rectangles, shares = self._draw(epoch), self._draw_rectangles(epoch), self._draw_shares(epoch)
-        steps = zip(plan.rows[first_step:], plan.weights[first_step:], strict=True)
+        steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD)
         made = (tuple(self._to_batch(part, rectangles, shares) for part in step) for step in read)
         with contextlib.closing(read), contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready:

@@ -14,6 +14,13 @@ class Plan(NamedTuple):
     weights: np.ndarray  # float32, same shape; 0 where a row only fills the last step
 
 
+class Place(NamedTuple):
+    """Where a run stands in its data: before a row of an epoch's order."""
+
+    epoch: int = 0
+    row: int = 0
+
+
 class Sampler(NamedTuple):
     """Shares every epoch between the workers, each row exactly once over all of them.
 
@@ -41,8 +48,18 @@ class Sampler(NamedTuple):
         order, is_real = self._fill(np.arange(self.n_rows))
         return self._share(order, is_real.astype(np.float32))
 
-    def for_training(self, seed: int, epoch: int, *, shuffle: bool) -> Plan:
-        """One epoch for training.
+    def after_step(self, place: Place) -> Place:
+        """Return where a run stands after a step from ``place``."""
+        row = place.row + self.rows_per_step
+        return Place(place.epoch, row) if row < self.n_rows else Place(place.epoch + 1)
+
+    def steps_left(self, place: Place, n_epochs: int) -> int:
+        """Return the number of steps from ``place`` to the end of ``n_epochs`` epochs."""
+        in_epoch = -(-(self.n_rows - place.row) // self.rows_per_step)
+        return in_epoch + (n_epochs - place.epoch - 1) * self.steps_per_epoch
+
+    def for_training(self, seed: int, epoch: int, *, shuffle: bool, first_row: int = 0) -> Plan:
+        """One epoch for training, or what is left of it from ``first_row`` of its order on.
 
         Weights are scaled so that the mean of ``weight * loss`` over a worker's rows, averaged over iterations and
         workers, is the mean loss of the step's real rows, in the last step too.
@@ -50,15 +67,17 @@ class Sampler(NamedTuple):
         rows: np.ndarray = np.arange(self.n_rows)
         if shuffle:
             rows = np.random.default_rng([seed, epoch, 0x6F72646572]).permutation(self.n_rows)
-        order, is_real = self._fill(rows)
-        per_step = is_real.reshape(self.steps_per_epoch, -1)
+        order, is_real = self._fill(rows, first_row)
+        per_step = is_real.reshape(-1, self.rows_per_step)
         scale = per_step.shape[1] / per_step.sum(axis=1, keepdims=True)
         return self._share(order, (per_step * scale).astype(np.float32).reshape(-1))
 
-    def _fill(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        n_places = self.steps_per_epoch * self.rows_per_step
-        return np.resize(rows, n_places), np.arange(n_places) < self.n_rows
+    def _fill(self, rows: np.ndarray, first_row: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Whole steps from ``first_row`` on; what fills the last one is the same wherever the first began."""
+        n_steps = -(-(self.n_rows - first_row) // self.rows_per_step)
+        n_places = first_row + n_steps * self.rows_per_step
+        return np.resize(rows, n_places)[first_row:], (np.arange(n_places) < self.n_rows)[first_row:]
 
     def _share(self, order: np.ndarray, weights: np.ndarray) -> Plan:
-        shape = (self.steps_per_epoch, self.iter_size, self.size, self.batch_size)
+        shape = (-1, self.iter_size, self.size, self.batch_size)
         return Plan(order.reshape(shape)[:, :, self.rank], weights.reshape(shape)[:, :, self.rank])

@@ -57,7 +57,6 @@ def save(logdir: Path, network: Any, labels: tuple[str, ...], config: Config, *,
         state={
             "step": step,
             "epoch": 0.0,  # as nothing says how many steps an epoch had
-            "steps_per_epoch": None,
             "best_top1": -1.0,
             "labels": list(labels),
             "dataset_version": config.params.dataset_version,
