@@ -4,6 +4,7 @@ The weights are made up from the variables' names in OpenSeq2Seq's graph, as the
 """
 
 import runpy
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -96,13 +97,14 @@ def jasper10x3(weights: Weights) -> np.ndarray:
     return weights.decode(x.reshape(len(x), -1))
 
 
-@pytest.mark.parametrize("network", [resnet50, jasper10x3])
-def test_the_example_gives_the_originals_logits(network):
+@pytest.mark.parametrize(("network", "published"), [(resnet50, 23.5), (jasper10x3, 207.3)])  # millions of parameters
+def test_the_example_gives_the_originals_logits(network, published):
     weights = Weights()
     expected = network(weights)
     base = runpy.run_path(str(EXAMPLES / f"{network.__name__}.py"))["base_params"]
     encoder, decoder = base["encoder"](**base["encoder_params"]), base["decoder"](**base.get("decoder_params", {}))
     model = Image2Label.build(encoder, decoder, (128, 128), N_LABELS, LayerOptions())
+    assert sum(prod(v.shape) for v in model.trainable_variables) / 1e6 == pytest.approx(published, abs=0.05)
     ours = {variable.path: variable for variable in model.variables if "seed" not in variable.path}
     for name, value in weights.items():
         variable = ours.pop(names.translate(name, names.ENCODER_PREFIXES[type(encoder)]))
