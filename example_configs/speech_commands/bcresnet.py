@@ -56,12 +56,13 @@ train_params = nested_update(
     resnet50.train_params,
     {
         "data_layer_params": {
+            "augment_prob": 0.8,  # the others are neither shifted nor mixed with noise
             "time_shift_ms": 100.0,
             "pitch_shift": 0.0,
             "time_stretch": 0.0,
             "noise_level_max": None,
             "background_noise": "{dataset_location}/{dataset_version}-noise",
-            "background_noise_prob": 0.8,
+            "background_noise_prob": 1.0,
             "background_noise_volume": 0.1,
             "time_masks": 2 if scale > 1 else 0,
             "time_mask_width": 20,

@@ -29,6 +29,7 @@ class Augmentation(NamedTuple):
     shift_samples: int = 0  # in time, either way
     background_prob: float = 0.0  # how many clips are mixed with background noise
     background_volume: float = 0.0  # loudest factor of the recorded noise
+    prob: float = 1.0  # how many clips are changed at all
 
 
 class FrontEndParams(NamedTuple):
@@ -133,14 +134,14 @@ def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.n
 
 def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
     """Draw for every row of an epoch at once; row i gets the same values whoever asks."""
-    uniform = np.random.default_rng([seed, epoch]).random((9, n_rows), dtype=np.float32)
+    uniform = np.random.default_rng([seed, epoch]).random((10, n_rows), dtype=np.float32)
     grid = pitch_grid(augmentation.pitch_semitones)
     if augmentation.noise_db is None:
         noise_gain = np.zeros(n_rows, np.float32)
     else:
         low, high = augmentation.noise_db
         noise_gain = (10.0 ** ((low + (high - low) * uniform[2]) / 20.0)).astype(np.float32)
-    return Draws(
+    draws = Draws(
         pitch=(uniform[0] * len(grid)).astype(np.int32),
         stretch=1.0 + augmentation.stretch_ratio * (2.0 * uniform[1] - 1.0),
         noise_gain=noise_gain,
@@ -150,6 +151,9 @@ def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draw
         background_gain=augmentation.background_volume * uniform[6] * (uniform[7] < augmentation.background_prob),
         background_start=uniform[8],
     )
+    unchanged = no_draws(augmentation, n_rows)._replace(crop=draws.crop)
+    is_changed = uniform[9] < augmentation.prob
+    return Draws(*(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True)))
 
 
 def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:

@@ -82,6 +82,9 @@ class SpeechCommandsDataLayer(Params):
     )
     shuffle: bool = Field(default=False, description="Whether training takes the rows in a new order each epoch.")
     augment_data: bool = Field(default=False, description="Whether clips are changed at random.")
+    augment_prob: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the clips whose sound is changed; the others stay as they are."
+    )
     augmentation: Literal["spectral", "librosa"] = Field(
         default="spectral", description="Engine: batched TensorFlow on the model's device, or librosa on the host."
     )
@@ -192,7 +195,7 @@ class SpeechCommandsDataLayer(Params):
         if training and self.augment_data:
             noise_db = None if self.noise_level_max is None else (self.noise_level_min, self.noise_level_max)
             shift = round(self.time_shift_ms * self.sample_rate / 1000)
-            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db, shift)
+            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db, shift, prob=self.augment_prob)
             if self.background_noise is not None:
                 augmentation = augmentation._replace(
                     background_prob=self.background_noise_prob, background_volume=self.background_noise_volume

@@ -87,6 +87,20 @@ def test_no_draws_is_the_clip_itself_cut_in_the_middle():
     assert {len(values) for values in drawn} == {7}
 
 
+def test_a_share_of_the_clips_stays_as_it_is():
+    everything = AUGMENTATION._replace(shift_samples=100, background_prob=1.0, background_volume=0.1)
+    always, sometimes, never = (draw(everything._replace(prob=prob), 10_000, 0, 0) for prob in (1.0, 0.8, 0.0))
+    unchanged = no_draws(everything, 10_000)
+    is_same = np.stack(
+        [same == value for same, value in zip(sometimes, unchanged._replace(crop=always.crop), strict=True)]
+    )
+    is_kept = is_same.all(axis=0)
+    assert is_kept.mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 10_000))
+    for values, changed, kept in zip(sometimes, always, never, strict=True):
+        assert values.dtype == changed.dtype
+        np.testing.assert_array_equal(values, np.where(is_kept, kept, changed))
+
+
 def test_take_picks_rows():
     drawn = draw(AUGMENTATION, 10, seed=0, epoch=0)
     rows = np.array([7, 2, 7])
