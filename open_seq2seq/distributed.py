@@ -47,6 +47,10 @@ class Workers(NamedTuple):
         if self.hvd is not None:
             self.hvd.broadcast_variables(variables, root_rank=0)
 
+    def gather(self, value: Any) -> list:
+        """Return every worker's value, in the order of their ranks."""
+        return [value] if self.hvd is None else self.hvd.allgather_object(value)
+
     def broadcast_object(self, value: Any) -> Any:
         """Return the chief's value."""
         return value if self.hvd is None else self.hvd.broadcast_object(value, root_rank=0)

@@ -95,6 +95,11 @@ class RunParams(Params):
     max_skipped_steps: int = Field(
         default=100, gt=0, description="So many steps in a row with gradients that are not finite end the run."
     )
+    check_ranks_steps: int | None = Field(
+        default=1000,
+        gt=0,
+        description="Every so many steps, several processes check that their weights are the same; None: never.",
+    )
 
     # what is written and printed, and when
     save_checkpoint_steps: int | None = Field(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from open_seq2seq import checkpoints, devices, run_lock
 from open_seq2seq.checkpoints import Checkpoint
@@ -155,6 +158,27 @@ def frozen_variables(config: Config, model: Any) -> list[Any]:
     if len(frozen) in (0, len(model.trainable_variables)):
         raise UserError(f"freeze_variables_regex: {pattern!r} matches {'all' if frozen else 'none'} of the variables")
     return frozen
+
+
+def check_ranks(variables: list[Any], workers: Workers, step: int) -> None:
+    """Make sure that all workers have the same weights, to the last bit.
+
+    Raises:
+        UserError: one has not; it is raised on all of them.
+    """
+    if workers.size == 1:
+        return
+    digest = hashlib.sha256()
+    for variable in variables:
+        digest.update(np.asarray(variable).tobytes())
+    first, *others = workers.gather(digest.hexdigest())
+    astray = [str(rank) for rank, other in enumerate(others, start=1) if other != first]
+    if astray:
+        raise UserError(
+            f"after step {step} the weights of rank {', '.join(astray)} are not those of rank 0, so what they learn no "
+            "longer counts for one model; look for a part of the config that differs between processes, or for a "
+            "machine with faulty memory. Checkpoints are of rank 0; go on with --continue_learning"
+        )
 
 
 def sync_statistics(model: Any, workers: Workers) -> None:

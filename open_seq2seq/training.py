@@ -140,7 +140,7 @@ class Trainer:
 
     def run(self) -> int:
         """Train to the end, or until a signal; return the exit status."""
-        total = self.schedule.total
+        p, total = self.params, self.schedule.total
         self.reporter.say(
             f"training: steps {self.step} to {total}, {self.schedule.steps_per_epoch} an epoch, "
             f"{self.sampler.rows_per_step} clips a step"
@@ -149,7 +149,7 @@ class Trainer:
             self.reporter.start_bar(total, self.step)
             speed = Speed(self.sampler.rows_per_step)
             names = [variable.path for variable in self.trained]
-            progress = Progress(self.params, self.schedule, self.model, names, self.reporter, speed)
+            progress = Progress(p, self.schedule, self.model, names, self.reporter, speed)
             n_skipped = 0
             for batches in self._batches():
                 rate = self.learning_rate(self.step)
@@ -159,11 +159,13 @@ class Trainer:
                 speed.count()
                 if self.workers.is_chief:
                     progress.report(self.step, metrics, rate, batches[0], self.data.labels)
-                if n_skipped >= self.params.max_skipped_steps:
+                if n_skipped >= p.max_skipped_steps:
                     raise UserError(
                         f"training diverged: the gradients of the last {n_skipped} steps were not finite; lower the "
                         "learning rate or the loss scale, or look at the data. The last checkpoint is intact"
                     )
+                if p.check_ranks_steps and self.step % p.check_ranks_steps == 0:
+                    session.check_ranks([*self.trained, *self.optimizer.variables], self.workers, self.step)
                 if stop:
                     return self._stop(request)
                 with speed.paused():

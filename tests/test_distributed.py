@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from open_seq2seq import checkpoints, distributed
+from open_seq2seq import checkpoints, distributed, session
 from open_seq2seq.cli import main
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
@@ -46,21 +46,81 @@ def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip("Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler")
 
-    def run(n_processes, logdir, *args, mode="train_eval"):
+    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True):
         launcher = [sys.executable, "-m", "horovod.runner.launch", "-np", str(n_processes), sys.executable]
-        flags = [f"--config_file={TINY}", f"--mode={mode}", f"--dataset_location={tone_dataset}", f"--logdir={logdir}"]
+        flags = [
+            f"--config_file={config}",
+            f"--mode={mode}",
+            f"--dataset_location={tone_dataset}",
+            f"--logdir={logdir}",
+        ]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [*launcher, "run.py", *flags, *args], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+        return done.stdout if succeeds else done.stdout + done.stderr
 
     return run
 
 
 def metrics(logdir):
     return [json.loads(line) for line in (logdir / "metrics.jsonl").read_text().splitlines()]
+
+
+class OtherRanks:
+    """Stands for Horovod: the other ranks have gathered some values."""
+
+    def __init__(self, *others):
+        self._others = others
+
+    def allgather_object(self, value):
+        return [value, *(value if other is None else other for other in self._others)]
+
+
+def test_ranks_with_other_weights_are_named():
+    variables = [np.ones(3, np.float32), np.zeros(2)]
+    session.check_ranks(variables, Workers(), 7)
+    session.check_ranks(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
+    with pytest.raises(UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"):
+        session.check_ranks(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
+
+
+DRIFTING = """
+
+import os
+
+from open_seq2seq.lazy import tf
+from open_seq2seq.optimizers.optimizers import OPTIMIZERS, Momentum
+
+
+class Drifting(Momentum):
+    def create(self):
+        optimizer = super().create()
+        apply = optimizer.apply
+
+        def drift(gradients, variables):
+            apply(gradients, variables)
+            if os.environ["HOROVOD_RANK"] == "1":
+                variables[0].assign_add(tf.fill(variables[0].shape, 1e-6))
+
+        optimizer.apply = drift
+        return optimizer
+
+
+OPTIMIZERS["Momentum"] = Drifting
+base_params |= {"optimizer": "Momentum", "check_ranks_steps": 4}
+"""
+
+
+@pytest.mark.horovod
+@pytest.mark.slow
+def test_a_rank_that_goes_astray_stops_the_run(horovodrun, tmp_path):
+    config = tmp_path / "config.py"
+    config.write_text(Path(TINY).read_text() + DRIFTING)
+    out = horovodrun(2, tmp_path / "run", config=config, mode="train", succeeds=False)
+    assert "after step 4 the weights of rank 1 are not those of rank 0" in out
+    assert "training.py" not in out  # no traceback of ours; the launcher adds its own
 
 
 @pytest.mark.horovod
