@@ -17,10 +17,9 @@ base_params = nested_update(
     {
         "dataset_location": "data/demo",
         "logdir": "result/jasper_mini",
-        "num_epochs": 12,
+        "num_epochs": 16,
         "batch_size_per_gpu": 32,
         "lr_policy_params": {"learning_rate": 0.05, "warmup_steps": 50},
-        "larc_params": {"larc_eta": 0.02},  # so small a network bears longer steps
         "regularizer_params": {"scale": 0.0001},
         "encoder_params": {
             "convnet_layers": [
