@@ -25,7 +25,7 @@ import numpy as np
 from open_seq2seq.errors import UserError
 
 _FORMAT = 2  # 1 had no digest of the state
-_NAME = re.compile(r"step-(\d{8,})(?:\.(\d+))?")
+_NAME = re.compile(r"step-\d{8,}(\.\d+)?")
 _FILES = ("model.npz", "training.npz")
 
 
@@ -83,9 +83,13 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in ``folder``, oldest first."""
     if not folder.is_dir():
         return []
-    named = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
-    found = ((int(name[1]), int(name[2] or 0), path) for name, path in named if name)
-    return [path for *_, path in sorted(found)]
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=_step_and_number)
+
+
+def _step_and_number(path: Path) -> tuple[int, int]:
+    """Return the step of a checkpoint by its name, and which one of that step it is."""
+    step, _, number = path.name.removeprefix("step-").partition(".")
+    return int(step), int(number or 0)
 
 
 def load(path: Path) -> Checkpoint:
@@ -130,12 +134,8 @@ def _verify(path: Path, checkpoint: Checkpoint) -> None:
 def _free_name(folder: Path, step: int) -> Path:
     """Return a name that sorts after all checkpoints of the same step."""
     name = f"step-{step:08d}"
-    taken = [
-        int(found[2] or 0)
-        for path in folder.iterdir()
-        if (found := _NAME.fullmatch(path.name)) and int(found[1]) == step
-    ]
-    return folder / (f"{name}.{max(taken) + 1}" if taken else name)
+    taken = [number for other, number in map(_step_and_number, list_checkpoints(folder)) if other == step]
+    return folder / (f"{name}.{taken[-1] + 1}" if taken else name)
 
 
 def _delete(path: Path) -> None:

@@ -24,6 +24,14 @@ def epochs_done(place: Place, sampler: Sampler) -> float:
     return place.epoch + place.row / sampler.n_rows
 
 
+def place_of(state: dict[str, Any], sampler: Sampler) -> Place:
+    """Return the place in the data of a checkpoint's state."""
+    if "place" in state:
+        return Place(*state["place"])
+    epoch, steps = divmod(state["step"], state["steps_per_epoch"])  # checkpoints of 0.1.0
+    return Place(epoch, steps * sampler.rows_per_step)
+
+
 def take_up(
     state: dict[str, Any], sampler: Sampler, schedule: Schedule, n_epochs: int | None, report: Callable[[str], None]
 ) -> tuple[int, Place]:
@@ -39,11 +47,9 @@ def take_up(
         n_epochs: length of that run, None for one that is as many steps long.
         report: is told of what is not as it was.
     """
-    step = state["step"]
-    if "place" not in state:  # checkpoints of 0.1.0
-        epoch, steps = divmod(step, state["steps_per_epoch"])
-        return step, Place(epoch, steps * sampler.rows_per_step)
-    place = Place(*state["place"])
+    step, place = state["step"], place_of(state, sampler)
+    if "place" not in state:  # nothing says of what size its steps were
+        return step, place
     if state["n_rows"] != sampler.n_rows:
         place = Place(place.epoch, min(place.row, sampler.n_rows - 1))
         report(

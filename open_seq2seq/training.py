@@ -201,7 +201,7 @@ class Trainer:
             if self.workers.is_chief:
                 checkpoint = session.find_checkpoint(self.config, self.reporter.say)
                 checkpoints.assign(self.model.variables, checkpoint.model, "model")
-                self.step, self.place = checkpoint.step, Place(*checkpoint.state.get("place", self.place))
+                self.step, self.place = checkpoint.step, resuming.place_of(checkpoint.state, self.sampler)
             self.step, self.place = self.workers.broadcast_object((self.step, self.place))
             self.workers.broadcast([v.value for v in self.model.variables])
             self.evaluate("eval")
