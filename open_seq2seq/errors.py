@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from open_seq2seq import terminal
+
 
 class UserError(Exception):
     """A mistake in what the user gave: shown as its message alone, exit status 2, no traceback.
@@ -18,10 +20,12 @@ def exit_on_user_error(main: Callable[[], int | None]) -> None:
     try:
         sys.exit(main() or 0)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.complain(f"error: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
         sys.stderr.close()
         sys.exit(141)
+    finally:
+        terminal.settle()

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import blueprint, checkpoints, resuming, session, transfer
+from open_seq2seq import blueprint, checkpoints, early_stopping, resuming, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Place, Sampler
 from open_seq2seq.distributed import Workers
-from open_seq2seq.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation, Evaluator
 from open_seq2seq.progress import Progress, Speed
@@ -56,7 +55,7 @@ class Trainer:
         self.optimizer.build(self.trained)
         self.scaler = config.loss_scaling.create()
         self.average = WeightAverage(self.trained, p.ema_decay) if p.ema_decay is not None else None
-        self.patience = self._start_patience()
+        self.patience = early_stopping.start(p.early_stopping_params, "eval" in datasets, self.data.labels)
         self.train_step = TrainStep(
             self.model,
             config.loss,
@@ -109,8 +108,7 @@ class Trainer:
                 self.average.swap()  # it was written with the averages in the model's place
             if self.patience is not None and checkpoint.state.get("patience"):
                 self.patience.restore(checkpoint.state["patience"])
-            best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
-            self.best_top1 = max(c.state["best_top1"] for c in (checkpoint, best) if c is not None)
+            self.best_top1 = session.best_accuracy(self.logdir, self.reporter.say)
             self.step, self.place = resuming.take_up(
                 checkpoint.state, self.sampler, self.schedule, self.params.num_epochs, self.reporter.say
             )
@@ -170,9 +168,8 @@ class Trainer:
                     return self._stop(request)
                 with speed.paused():
                     self._save_and_evaluate(is_last=self.step == total)
-                if self.patience is not None and self.patience.is_over:
-                    self.reporter.say(f"stopped early after step {self.step}: {self.patience}")
-                    break
+        if self.patience is not None and self.patience.is_over:
+            self.reporter.say(f"stopped early after step {self.step}: {self.patience}")
         return 0
 
     def evaluate(self, section: str) -> Evaluation:
@@ -215,13 +212,18 @@ class Trainer:
     def _batches(self) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of all steps that are left, epoch after epoch."""
         shuffle = self.config.data_layers["train"].shuffle
-        while self.step < self.schedule.total:
+        while not self._is_over:
             epoch, row = self.place
             plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle, first_row=row)
             for batches in self.data.batches(plan, epoch):
                 yield batches
-                if self.step == self.schedule.total:
+                if self._is_over:
                     return
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is left to train; also of a run that ended when its last checkpoint had just been saved."""
+        return self.step >= self.schedule.total or (self.patience is not None and self.patience.is_over)
 
     def _count_step(self) -> None:
         self.step += 1
@@ -241,8 +243,7 @@ class Trainer:
             if found.top1 > self.best_top1:
                 self.best_top1 = found.top1
                 self._save(session.BEST, 1)
-        is_over = self.patience is not None and self.patience.is_over
-        if is_last or is_over or self._is_due(p.save_checkpoint_steps):
+        if self._is_over or self._is_due(p.save_checkpoint_steps):
             self._save(session.LAST, p.num_checkpoints)
 
     def _save(self, folder: str, keep: int) -> None:
@@ -268,10 +269,11 @@ class Trainer:
             },
         )
         try:
+            self.reporter.check_logdir()
             path = checkpoints.save(self.logdir / folder, checkpoint, keep)
         except OSError as error:
             raise UserError(
-                f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror}); "
+                f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror or error}); "
                 "earlier ones are intact"
             ) from None
         self.reporter.log(f"saved {path}")
@@ -283,15 +285,6 @@ class Trainer:
     def _averaged(self) -> contextlib.AbstractContextManager:
         """Within this, the model has the moving averages of its weights, if the run keeps them."""
         return self.average.applied() if self.average is not None else contextlib.nullcontext()
-
-    def _start_patience(self) -> Patience | None:
-        params = self.params.early_stopping_params
-        if params is None:
-            return None
-        if "eval" not in self.datasets:
-            raise UserError("early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval")
-        params.check(self.data.labels)
-        return Patience(params)
 
     def _stop(self, request: StopRequest) -> int:
         self._save(session.LAST, self.params.num_checkpoints)
