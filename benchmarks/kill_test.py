@@ -29,15 +29,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from forked import fork, wait, warm_up  # noqa: E402
 from run_records import CONFIG, LAST_STEP, differences, read_lines, strange_steps  # noqa: E402
 from tones import save_tones  # noqa: E402
 
-from open_seq2seq import checkpoints, modes  # noqa: E402, F401
-from open_seq2seq.cli import main as run  # noqa: E402
-from open_seq2seq.errors import exit_on_user_error  # noqa: E402
-from open_seq2seq.lazy import keras, normalization, tf  # noqa: E402
+from open_seq2seq import checkpoints  # noqa: E402
 
 CACHES = ("waveforms", "images", "image files")
+_BEGINNING = "-- a new process"
 _START_S = 1.2  # about what a start takes; kills of starts lie within it
 _PATIENCE_S = 300  # no run takes so long
 
@@ -55,28 +54,11 @@ class Run:
         if cache == "image files":
             self.arguments += [f"--data_layer_params/cache_dir={folder / 'cache'}"]
 
-    def fork(self) -> int:
+    def start(self, expected_step: int) -> int:
         """Start a process that trains; return its number."""
-        pid = os.fork()
-        if pid:
-            return pid
-        status = 1
-        try:
-            with open(self.output, "a") as output:
-                os.dup2(output.fileno(), 1)
-                os.dup2(output.fileno(), 2)
-            os.environ["STEP_LOG"] = str(self.step_log)
-            os.chdir(ROOT)
-            exit_on_user_error(lambda: run(self.arguments))
-        except SystemExit as end:
-            status = end.code
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
+        with open(self.output, "a") as output:
+            output.write(f"{_BEGINNING}; the last complete checkpoint is of step {expected_step}\n")
+        return fork(self.arguments, self.output, {"STEP_LOG": str(self.step_log)})
 
     def newest(self) -> int:
         """Return the step of the last checkpoint that is complete, 0 without one."""
@@ -95,44 +77,26 @@ class Run:
         return len(read_lines(self.step_log))
 
 
-def wait(pid: int, until: float) -> int | None:
-    """Return the exit status of a process, None where it runs on until then."""
-    while True:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() >= until:
-            return None
-        time.sleep(0.0005)
-
-
 def wait_for_moment(run: Run, pid: int, aim: str, rng: random.Random) -> int | None:
     """Wait for a moment to kill at; return the exit status of a run that was faster."""
-    now = time.monotonic()
+    deadline = time.monotonic() + _PATIENCE_S
     if aim == "start":
-        return wait(pid, now + rng.uniform(0, _START_S))
+        return wait(pid, rng.uniform(0, _START_S))
     n_steps = run.n_steps()
     n_saves, was_saving = (rng.randint(1, 4) if aim == "save" else 0), False
-    while time.monotonic() < now + _PATIENCE_S:
+    while time.monotonic() < deadline:
         status = wait(pid, 0)
         if status is not None:
             return status
         if aim == "training" and run.n_steps() > n_steps:
-            return wait(pid, time.monotonic() + rng.uniform(0, 0.3))
+            return wait(pid, rng.uniform(0, 0.3))
         if aim == "save" and run.is_saving() != was_saving:
             was_saving = not was_saving
             n_saves -= was_saving
             if was_saving and not n_saves:
-                return wait(pid, time.monotonic() + 0.03 * rng.random() ** 3)
+                return wait(pid, 0.03 * rng.random() ** 3)
         time.sleep(0.0005)
     raise RuntimeError("the run hangs")
-
-
-def start(run: Run, expected_step: int) -> int:
-    """Fork a process and return its number."""
-    with open(run.output, "a") as output:
-        output.write(f"-- a new process; the last complete checkpoint is of step {expected_step}\n")
-    return run.fork()
 
 
 def kill_until_done(run: Run, n_kills: int, rng: random.Random, counts: collections.Counter) -> list[str]:
@@ -141,16 +105,16 @@ def kill_until_done(run: Run, n_kills: int, rng: random.Random, counts: collecti
     n_killed = 0
     while True:
         expected = run.newest()
-        pid = start(run, expected)
+        pid = run.start(expected)
         aim = rng.choices(("save", "training", "start"), (60, 30, 10))[0] if n_killed < n_kills else "end"
-        status = wait(pid, time.monotonic() + _PATIENCE_S) if aim == "end" else wait_for_moment(run, pid, aim, rng)
+        status = wait(pid, _PATIENCE_S) if aim == "end" else wait_for_moment(run, pid, aim, rng)
         if status is None:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             n_killed += 1
             counts[aim] += 1
             counts["in the middle of a save"] += run.is_saving()
-        said = run.output.read_text().rsplit("-- a new process", 1)[1]
+        said = run.output.read_text().rsplit(_BEGINNING, 1)[1]
         went_on = re.search(r"continuing from step (\d+)", said)
         if went_on and int(went_on[1]) != expected:
             counts["behind"] += 1
@@ -176,11 +140,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
-    # everything that takes long to import, and nothing that starts a thread: those do not survive a fork
-    import open_seq2seq.data.dataset  # noqa: F401
-
-    _ = tf.function, keras.layers, normalization.BatchNorm
-    assert len(os.listdir("/proc/self/task")) == 1
+    warm_up()
     rng = random.Random(args.seed)
     counts: collections.Counter = collections.Counter()
     problems = []
