@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_records import CONFIG, read_lines
 
 from open_seq2seq import checkpoints, distributed, session
 from open_seq2seq.cli import main
@@ -46,7 +47,7 @@ def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip("Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler")
 
-    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True):
+    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True, environment=os.environ):
         launcher = [sys.executable, "-m", "horovod.runner.launch", "-np", str(n_processes), sys.executable]
         flags = [
             f"--config_file={config}",
@@ -54,7 +55,7 @@ def horovodrun(tone_dataset):
             f"--dataset_location={tone_dataset}",
             f"--logdir={logdir}",
         ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        environment = environment | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [*launcher, "run.py", *flags, *args], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
         )
@@ -143,3 +144,48 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
     horovodrun(2, tmp_path / "two", "--batch_size_per_gpu=16", mode="eval")
     for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
         assert (line["split"], line["n_clips"], line["top1"]) == (same["split"], same["n_clips"], same["top1"])
+
+
+@pytest.mark.horovod
+@pytest.mark.slow
+def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(horovodrun, tone_dataset, tmp_path):
+    """The run counts every row of the epoch once, those before the kill on two ranks, those after it on one."""
+    config = tmp_path / "config.py"
+    config.write_text(CONFIG.read_text() + KILLED)
+    environment = os.environ | {"STEP_LOG": str(tmp_path / "steps")}
+    args = ["--num_epochs=2", "--save_checkpoint_steps=2"]
+    horovodrun(2, tmp_path / "run", *args, "--iter_size=1", config=config, environment=environment, succeeds=False)
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 4  # of 8 in the epoch
+    two = [line for line in read_lines(tmp_path / "steps") if line["step"] <= 4]
+    assert sorted(line["rank"] for line in two) == [0] * 4 + [1] * 4
+
+    flags = [f"--config_file={CONFIG}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
+    command = [sys.executable, "run.py", *flags, f"--logdir={tmp_path / 'run'}", *args, "--continue_learning"]
+    environment["STEP_LOG"] = str(tmp_path / "rest")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "had 2 processes and has one process now" in done.stdout and "sums round differently" in done.stdout
+    assert "continuing from step 4, epoch 1" in done.stdout
+    one = read_lines(tmp_path / "rest")
+    assert [line["step"] for line in one] == list(range(5, 17))
+    for epoch, lines in ((0, [*two, *one[:4]]), (1, one[4:])):
+        assert {line["epoch"] for line in lines} == {epoch}
+        assert sorted(row for line in lines for row in line["rows"]) == list(range(144))
+
+
+KILLED = """
+
+import signal
+
+if "STEP_LOG" in os.environ:
+    from open_seq2seq.training import Trainer
+
+    count_step = Trainer._count_step
+
+    def count_until_killed(self):
+        count_step(self)
+        if self.step == 6:  # before the checkpoint of this step
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Trainer._count_step = count_until_killed
+"""
