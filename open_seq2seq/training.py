@@ -123,6 +123,7 @@ class Trainer:
     def broadcast(self) -> None:
         """Give all workers the chief's variables."""
         self.workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
+        session.spread_seeds(self.model, self.workers)
         self.workers.broadcast([*self.scaler.variables, *(self.average.variables if self.average else ())])
 
     def time_steps(self, n_warm: int) -> float:

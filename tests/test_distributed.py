@@ -15,6 +15,7 @@ from open_seq2seq import checkpoints, distributed, session
 from open_seq2seq.cli import main
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
+from open_seq2seq.lazy import keras
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / "tests" / "tiny_config.py")
@@ -85,6 +86,23 @@ def test_ranks_with_other_weights_are_named():
     session.check_ranks(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
     with pytest.raises(UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"):
         session.check_ranks(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
+
+
+def test_each_rank_has_dropout_of_its_own():
+    inputs = keras.Input((1000,))
+    model = keras.Model(inputs, keras.layers.Dropout(0.5)(inputs))
+    (state,) = (np.asarray(variable) for variable in model.variables)
+
+    def dropped(rank):
+        model.variables[0].assign(state)  # what every rank has of the chief
+        session.spread_seeds(model, Workers(rank, 3))
+        return np.asarray(model(np.ones((1, 1000), np.float32), training=True)) == 0
+
+    ranks = [dropped(rank) for rank in range(3)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert 0.4 < np.mean(ranks[one] == ranks[other]) < 0.6
+    session.spread_seeds(model, Workers())
+    np.testing.assert_array_equal(dropped(0), ranks[0])
 
 
 DRIFTING = """
