@@ -1,6 +1,6 @@
 """Memory, open files and threads of one long training run, with checkpoints, evaluations and summaries all along.
 
-    python benchmarks/long_run.py [--steps 20000] [--max_growth_mb 20]
+    python benchmarks/long_run.py [--steps 20000] [--max_growth_mb 5]
 
 The run is that of tests/eventful_config.py without its early end: augmentation, dropout, a moving average, histograms
 of all variables and gradients every 20 steps, an evaluation and a checkpoint every 50. What the process holds is read
@@ -67,7 +67,7 @@ def in_tenth(samples: list[Sample], tenth: int, n_steps: int) -> Sample:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--max_growth_mb", type=float, default=20.0)
+    parser.add_argument("--max_growth_mb", type=float, default=5.0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = [f"--config_file={CONFIG}", "--mode=train_eval", f"--dataset_location={save_tones(Path(folder))}"]
