@@ -82,10 +82,20 @@ def test_the_records_tell_runs_apart(undisturbed, tmp_path):
     assert found[-1] == f"checkpoints: model: {name}" and len(found) == 2  # and the name of the folder
 
 
-def test_the_same_seed_is_the_same_run(run, tmp_path):
-    for name in ("one", "again"):
-        assert run("train_eval", tmp_path / name, "--num_epochs=1") == 0
-    assert differences(tmp_path / "one", tmp_path / "again") == []
+STEPS = ("--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=2", "--eval_steps=3")
+
+
+@pytest.fixture(scope="module")
+def straight(run, tmp_path_factory):
+    """The logdir of a whole run of tiny_config.py."""
+    logdir = tmp_path_factory.mktemp("runs") / "straight"
+    assert run("train_eval", logdir, *STEPS, "--max_steps=9") == 0
+    return logdir
+
+
+def test_the_same_seed_is_the_same_run(run, straight, tmp_path):
+    assert run("train_eval", tmp_path / "again", *STEPS, "--max_steps=9") == 0
+    assert differences(tmp_path / "again", straight) == []
 
 
 def flip_a_bit(path):
@@ -94,25 +104,23 @@ def flip_a_bit(path):
     path.write_bytes(data)
 
 
-def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_been(run, tmp_path):
-    args = ["--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=2", "--eval_steps=3"]
-    assert run("train_eval", tmp_path / "straight", *args, "--max_steps=9") == 0
-    assert run("train_eval", tmp_path / "run", *args, "--max_steps=6") == 0
+def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_been(run, straight, tmp_path):
+    assert run("train_eval", tmp_path / "run", *STEPS, "--max_steps=6") == 0
     _, fourth, sixth = checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")
     flip_a_bit(sixth / "training.npz")
     (fourth / "state.json").unlink()
-    assert run("train_eval", tmp_path / "run", *args, "--max_steps=9", "--continue_learning") == 0
+    assert run("train_eval", tmp_path / "run", *STEPS, "--max_steps=9", "--continue_learning") == 0
     log = (tmp_path / "run" / "run.log").read_text()
     assert f"{sixth}: damaged, training.npz is not what was written" in log and f"{fourth}: damaged" in log
     assert "continuing from step 2, epoch 1" in log
-    names, *others = differences(tmp_path / "run", tmp_path / "straight")
+    names, *others = differences(tmp_path / "run", straight)
     assert names.startswith("checkpoints: [")  # of step 4 there are two now
     assert others == ["evaluation (6, 'test')"]  # which was the end of the first part
 
     for path in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints"):
         flip_a_bit(path / "model.npz")
     with pytest.raises(UserError, match=r"all \d checkpoints are damaged; remove the folder to start again"):
-        run("train_eval", tmp_path / "run", *args, "--max_steps=10", "--continue_learning")
+        run("train_eval", tmp_path / "run", *STEPS, "--max_steps=10", "--continue_learning")
 
 
 def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_path):
