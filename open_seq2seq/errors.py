@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this"."""
+"""The exceptions that mean "the user can mend this"."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: shown as its message alone, exit status 2, no traceback.
+    """A mistake in what the user gave: shown as its message alone, with this exit status and no traceback.
 
     The message names the thing, its value, what was expected and what to do.
     """
 
+    exit_status = 2
+
+
+class LostWorkerError(UserError):
+    """Another process of the run is lost; ``cause`` names it."""
+
+    exit_status = 3
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"{cause}; this process stops too. The last checkpoint is intact: train on with --continue_learning"
+        )
+        self.cause = cause
+
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:
-    """Run ``main`` and exit with its status, or with 2 and the message of a `UserError`."""
+    """Run ``main`` and exit with its status, or with the message of a `UserError` and its status."""
     try:
         sys.exit(main() or 0)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone

@@ -7,15 +7,21 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from open_seq2seq import __version__, checkpoints, distributed, inference, run_lock, session
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluator
 from open_seq2seq.reporting import Reporter
 from open_seq2seq.session import RunOptions
 from open_seq2seq.training import Trainer
+from open_seq2seq.watch import watched
+
+if TYPE_CHECKING:
+    from open_seq2seq.elastic import Commits
 
 
 def run_mode(config: Config, options: RunOptions) -> int:
@@ -34,12 +40,28 @@ def _train(config: Config, options: RunOptions) -> int:
     reporter = Reporter(is_chief=is_chief)
     datasets = session.open_datasets(config, sections, reporter.say)
     session.check_decoder(config, datasets["train"].labels)
-    workers = distributed.start(config.params.use_horovod)
-    trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter)
+    timeout_s = config.params.worker_timeout_s
+
+    def train(workers: Workers, commits: Commits | None = None) -> int:
+        reporter.is_chief = workers.is_chief
+        with contextlib.closing(reporter), watched(workers, timeout_s, reporter.log, kills_silent=commits is not None):
+            trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter, commits)
+            return _run(trainer, config, options)
+
+    if distributed.is_elastic():
+        from open_seq2seq import elastic
+
+        return elastic.run(train, timeout_s)
+    return train(distributed.start(config.params.use_horovod, timeout_s))
+
+
+def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
+    """Train from the checkpoint that is to be taken up, if any, to the end, alone in the logdir."""
+    reporter, logdir = trainer.reporter, trainer.logdir
     checkpoint = trainer.find_start()
     try:
         reporter.open(logdir)
-        with run_lock.held(logdir, reporter.say) if is_chief else contextlib.nullcontext():
+        with run_lock.held(logdir, reporter.say) if reporter.is_chief else contextlib.nullcontext():
             if options.enable_logs:
                 _log_surroundings(config, reporter)
             trainer.start_from(checkpoint)
@@ -50,8 +72,6 @@ def _train(config: Config, options: RunOptions) -> int:
     except UserError as error:
         reporter.log(f"error: {error}")
         raise
-    finally:
-        reporter.close()
 
 
 def _evaluate(config: Config, options: RunOptions) -> int:
@@ -61,8 +81,8 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     checkpoint = session.find_checkpoint(config, reporter.say)
     labels = datasets["eval"].labels
     session.check_labels(checkpoint, labels, config.params.logdir)
-    workers = distributed.start(config.params.use_horovod)
-    try:
+    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
+    with contextlib.closing(reporter), watched(workers, config.params.worker_timeout_s, reporter.log):
         reporter.open(Path(config.params.logdir))
         model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
         checkpoints.assign(model.variables, checkpoint.model, "model")
@@ -71,6 +91,7 @@ def _evaluate(config: Config, options: RunOptions) -> int:
             found = evaluator.evaluate(
                 datasets[section], config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
             )
+            assert found is not None
             reporter.record_evaluation(
                 found,
                 mode=options.mode,
@@ -79,8 +100,6 @@ def _evaluate(config: Config, options: RunOptions) -> int:
                 epoch=checkpoint.state["epoch"],
                 version=config.params.dataset_version,
             )
-    finally:
-        reporter.close()
     return 0
 
 
@@ -129,15 +148,15 @@ def _benchmark(config: Config, options: RunOptions) -> int:
     reporter = Reporter(is_chief=distributed.is_chief_process())
     datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
-    workers = distributed.start(config.params.use_horovod)
+    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
     params = config.params.model_copy(
         update={"num_epochs": None, "max_steps": options.bench_steps, "early_stopping_params": None}
     )
     trainer = Trainer(
         config._replace(params=params), options.mode, workers, datasets, Path(config.params.logdir), reporter
     )
-    trainer.broadcast()
-    seconds = trainer.time_steps(options.bench_start)
+    with watched(workers, config.params.worker_timeout_s, reporter.log):
+        seconds = trainer.time_steps(options.bench_start)
     rows = trainer.sampler.rows_per_step
     reporter.say(
         f"benchmark: {options.bench_steps - options.bench_start} steps after {options.bench_start}, "

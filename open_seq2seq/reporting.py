@@ -25,11 +25,14 @@ class Reporter:
     """The chief's voice; other workers are silent.
 
     Until `open` names a logdir, nothing is written: lines for the log wait.
+
+    Attributes:
+        is_chief: whether this process speaks.
     """
 
     def __init__(self, *, is_chief: bool) -> None:
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._is_chief = is_chief
+        self.is_chief = is_chief
         self._logdir: Path | None = None
         self._log: TextIO | None = None
         self._waiting: list[str] = []
@@ -43,7 +46,7 @@ class Reporter:
         Raises:
             UserError: it cannot be written.
         """
-        if not self._is_chief:
+        if not self.is_chief:
             return
         try:
             logdir.mkdir(parents=True, exist_ok=True)
@@ -54,21 +57,23 @@ class Reporter:
             ) from None
         self._logdir = logdir
         self._log.writelines(self._waiting)
+        self._waiting = []
 
     @property
     def shows_bar(self) -> bool:
         """Whether somebody is looking at a terminal."""
-        return self._is_chief and self._console.is_terminal
+        return self.is_chief and self._console.is_terminal
 
     def say(self, line: str) -> None:
         """Print a line, and add it to the log."""
-        if not self._is_chief:
-            return
-        self._console.print(line, markup=False)
-        self.log(line)
+        if self.is_chief:
+            self._console.print(line, markup=False)
+            self.log(line)
 
     def log(self, line: str) -> None:
         """Add a line to the log only."""
+        if not self.is_chief:
+            return
         stamped = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n"
         if self._log is None:
             self._waiting.append(stamped)
@@ -117,7 +122,7 @@ class Reporter:
         self, found: Evaluation, *, mode: str, split: str, step: int, epoch: float, version: str
     ) -> None:
         """Print an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
-        if not self._is_chief:
+        if not self.is_chief:
             return
         self.say(
             f"{split}: step {step}, {found.n_clips} clips, loss {found.loss:.4f}, "
@@ -147,6 +152,7 @@ class Reporter:
         if self._log is not None:
             self._log.close()
             self._log = None
+        self._logdir = None
 
 
 def _number(value: float) -> float | None:

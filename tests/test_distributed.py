@@ -20,7 +20,7 @@ TINY = str(ROOT / "tests" / "tiny_config.py")
 
 
 def test_one_worker_returns_what_it_is_given():
-    workers = distributed.start(None)
+    workers = distributed.start(None, timeout_s=120)
     assert workers == Workers(0, 1) and workers.is_chief
     values = [np.ones(3)]
     assert workers.average(values) is values
