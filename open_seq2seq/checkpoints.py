@@ -52,23 +52,18 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     leaves the earlier ones; only then are those deleted. One of the same step, which a run that was taken up again
     before it makes, stands beside the first until then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        _flush_folder(folder.parent)
     _sweep(folder)
     target = _free_name(folder, checkpoint.step)
     partial = folder / f".{target.name}.partial"
-    partial.mkdir()
-    digests = {}
-    for name, arrays in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
-        with open(partial / name, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            _flush(file)
-        digests[name] = _sha256(partial / name)
-    state = {"format": _FORMAT, **checkpoint.state}
-    with open(partial / "state.json", "w", encoding="utf-8") as file:
-        json.dump({**state, "sha256": {**digests, "state": _sha256_of(state)}}, file, indent=1)
-        _flush(file)
-    _flush_folder(partial)
-    _verify(partial, checkpoint)
+    try:
+        _write(partial, checkpoint)
+        _verify(partial, checkpoint)
+    except OSError:  # a full disk, most of the time: the room is given back
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     os.rename(partial, target)
     _flush_folder(folder)
     steps = list_checkpoints(folder)
@@ -80,10 +75,18 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in ``folder``, oldest first."""
-    if not folder.is_dir():
+    """Return the checkpoints in ``folder``, oldest first.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    try:
+        names = [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=_step_and_number)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
+    return sorted((folder / name for name in names), key=_step_and_number)
 
 
 def _step_and_number(path: Path) -> tuple[int, int]:
@@ -115,6 +118,22 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(arrays[0], arrays[1], state)
 
 
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a new folder and see it through to the disk."""
+    path.mkdir()
+    digests = {}
+    for name, arrays in zip(_FILES, (checkpoint.model, checkpoint.training), strict=True):
+        with open(path / name, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            _flush(file)
+        digests[name] = _sha256(path / name)
+    state = {"format": _FORMAT, **checkpoint.state}
+    with open(path / "state.json", "w", encoding="utf-8") as file:
+        json.dump({**state, "sha256": {**digests, "state": _sha256_of(state)}}, file, indent=1)
+        _flush(file)
+    _flush_folder(path)
+
+
 def _verify(path: Path, checkpoint: Checkpoint) -> None:
     """Read back what was written.
 
@@ -142,13 +161,21 @@ def _delete(path: Path) -> None:
     """Delete a checkpoint: at once out of sight, so that a crash leaves no half of it that looks like one."""
     hidden = path.with_name(f".{path.name}.deleted")
     os.rename(path, hidden)
-    shutil.rmtree(hidden)
+    _remove(hidden)
 
 
 def _sweep(folder: Path) -> None:
     """Delete what crashes left half written or half deleted."""
     for path in folder.glob(".step-*"):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Delete what bears a checkpoint's name; of damaged ones, not all are folders."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
@@ -160,7 +187,10 @@ def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
     paths = list_checkpoints(folder)
     for path in reversed(paths):
         try:
-            return load(path)
+            checkpoint = load(path)
+            if checkpoint.step != _step_and_number(path)[0]:  # by its name it was chosen
+                raise DamagedCheckpointError(f"it holds step {checkpoint.step}, its name says another")
+            return checkpoint
         except DamagedCheckpointError as error:
             warn(f"{path}: damaged, {error}; trying the one before it")
     if paths:

@@ -69,9 +69,9 @@ def launched_size() -> int:
     return int(_from_launcher("SIZE", "1"))
 
 
-def is_chief_process() -> bool:
-    """Tell whether this process is the first one of its launcher, before Horovod is up."""
-    return _from_launcher("RANK", "0") == "0"
+def launched_rank() -> int:
+    """Return the number that the launcher gave this process, before Horovod is up."""
+    return int(_from_launcher("RANK", "0"))
 
 
 def _from_launcher(name: str, default: str) -> str:

@@ -78,3 +78,17 @@ class Patience:
         """Go on from a checkpoint's state."""
         self.best = float("-inf") if state["best"] is None else state["best"]
         self.n_waited = state["n_waited"]
+
+
+def start(params: EarlyStopping | None, is_evaluated: bool, labels: tuple[str, ...]) -> Patience | None:
+    """Return what a run with these parameters begins with, None for one that does not stop early.
+
+    Raises:
+        UserError: the run never evaluates, or the data has no such label.
+    """
+    if params is None:
+        return None
+    if not is_evaluated:
+        raise UserError("early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval")
+    params.check(labels)
+    return Patience(params)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from open_seq2seq import terminal
+
 
 class UserError(Exception):
     """A mistake in what the user gave: shown as its message alone, with this exit status and no traceback.
@@ -32,10 +34,12 @@ def exit_on_user_error(main: Callable[[], int | None]) -> None:
     try:
         sys.exit(main() or 0)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.complain(f"error: {error}")
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
         sys.stderr.close()
         sys.exit(141)
+    finally:
+        terminal.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 from collections.abc import Iterator
@@ -49,13 +50,24 @@ def check_output(path: str) -> None:
 
 
 def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]) -> Iterator[Prediction]:
-    """Write predictions to a CSV file (path, label, probability, then one column per label) as they pass by."""
+    """Write predictions to a CSV file (path, label, probability, then one column per label) as they pass by.
+
+    Raises:
+        UserError: it cannot be written; there is then no file, or the one that was there before.
+    """
     partial = f"{path}.partial"
-    with open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "probability", *labels])
-        for prediction in predictions:
-            numbers = [f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)]
-            writer.writerow([prediction.path, prediction.label, *numbers])
-            yield prediction
-    os.replace(partial, path)
+    try:
+        with open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "probability", *labels])
+            for prediction in predictions:
+                numbers = [f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)]
+                writer.writerow([prediction.path, prediction.label, *numbers])
+                yield prediction
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise UserError(f"--infer_output_file: cannot write {path} ({error.strerror or error})") from None

@@ -35,7 +35,7 @@ def run_mode(config: Config, options: RunOptions) -> int:
 def _train(config: Config, options: RunOptions) -> int:
     # everything that can be wrong is found before the logdir is made
     sections = ("train",) if options.mode == "train" else ("train", "eval", *_test(config))
-    is_chief = distributed.is_chief_process()
+    is_chief = distributed.launched_rank() == 0
     logdir = session.check_logdir(config, options) if is_chief else Path(config.params.logdir)
     reporter = Reporter(is_chief=is_chief)
     datasets = session.open_datasets(config, sections, reporter.say)
@@ -76,7 +76,7 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
 
 def _evaluate(config: Config, options: RunOptions) -> int:
     sections = ("eval", *_test(config))
-    reporter = Reporter(is_chief=distributed.is_chief_process())
+    reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     datasets = session.open_datasets(config, sections, reporter.say)
     checkpoint = session.find_checkpoint(config, reporter.say)
     labels = datasets["eval"].labels
@@ -104,7 +104,7 @@ def _evaluate(config: Config, options: RunOptions) -> int:
 
 
 def _infer(config: Config, options: RunOptions) -> int:
-    if not distributed.is_chief_process():
+    if distributed.launched_rank() != 0:
         return 0
     reporter = Reporter(is_chief=True)
     checkpoint = session.find_checkpoint(config, reporter.say)
@@ -145,7 +145,7 @@ def _benchmark(config: Config, options: RunOptions) -> int:
     """Time training steps, without writing anything."""
     if options.bench_start >= options.bench_steps:
         raise UserError(f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}")
-    reporter = Reporter(is_chief=distributed.is_chief_process())
+    reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
     workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)

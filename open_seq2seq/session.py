@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,10 +84,16 @@ def check_logdir(config: Config, options: RunOptions) -> Path:
     logdir = Path(config.params.logdir)
     if logdir.exists() and not logdir.is_dir():
         raise UserError(f"logdir: {logdir} is a file; name a folder")
+    for folder in (logdir, logdir / LAST, logdir / BEST):
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise UserError(f"logdir: {folder} cannot be read and written by this user; name another with --logdir=DIR")
     run_lock.check(logdir)  # early: until the run itself takes the lock, it has read its data and built its model
     if not options.no_dir_check:
         if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
-            raise UserError(f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out")
+            raise UserError(
+                f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out, or, if a run "
+                "ended here before its first one, start it again with --no_dir_check"
+            )
         if not options.continue_learning and logdir.is_dir() and any(logdir.iterdir()):
             raise UserError(
                 f"logdir: {logdir} is not empty; continue that run with --continue_learning, "
@@ -106,6 +113,19 @@ def find_checkpoint(config: Config, report: Any) -> Checkpoint:
     if checkpoint is None:
         raise UserError(f"logdir: no checkpoint in {folder}; train first, with --mode=train_eval")
     return checkpoint
+
+
+def best_accuracy(logdir: Path, report: Any) -> float:
+    """Return the accuracy of the best model of a run that goes on, -1 if none is left that could be used.
+
+    Then the next evaluation is the best one again: without the model, its accuracy serves nobody.
+    """
+    try:
+        best = checkpoints.load_newest(logdir / BEST, report)
+    except UserError as error:
+        report(f"{error}; the run goes on, and keeps the best model from here on")
+        return -1.0
+    return -1.0 if best is None else best.state["best_top1"]
 
 
 def checkpoint_folder(config: Config) -> Path:

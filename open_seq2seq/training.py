@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from open_seq2seq import blueprint, checkpoints, session, transfer
+from open_seq2seq import blueprint, checkpoints, early_stopping, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
-from open_seq2seq.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation, Evaluator
 from open_seq2seq.progress import Progress, Speed
@@ -63,7 +62,8 @@ class Trainer:
         self.trained = trained_variables(self.model, frozen)
         optimizer.build(self.trained)
         average = WeightAverage(self.trained, p.ema_decay) if p.ema_decay is not None else None
-        self.state = RunState(self.model, optimizer, scaler, average, self._start_patience(), self.sampler)
+        patience = early_stopping.start(p.early_stopping_params, "eval" in datasets, self.data.labels)
+        self.state = RunState(self.model, optimizer, scaler, average, patience, self.sampler)
         self.train_step = TrainStep(
             self.model,
             config.loss,
@@ -111,9 +111,7 @@ class Trainer:
         state = self.state
         if checkpoint is not None:
             state.take_up(checkpoint, self.schedule, self.params.num_epochs, self.reporter.say)
-            best = checkpoints.load_newest(self.logdir / session.BEST, self.reporter.say)
-            if best is not None:
-                state.best_top1 = max(state.best_top1, best.state["best_top1"])
+            state.best_top1 = session.best_accuracy(self.logdir, self.reporter.say)
             self.reporter.say(f"continuing from step {state.step}, epoch {state.place.epoch + 1}")
         state.share(self.workers)
 
@@ -145,8 +143,6 @@ class Trainer:
             skipped = SkippedSteps(p.max_skipped_steps, paths, self.train_step.is_finite, self.workers)
             if state.is_evaluation_due and not self._evaluate_and_save(request):
                 return self._stop(request)
-            if self._is_over():
-                return 0
             for batches, rows in self._batches():
                 rate = self._rate()
                 metrics, stop = self.train_step(batches, rate, request.is_set)
@@ -163,8 +159,8 @@ class Trainer:
                 with speed.paused():
                     if not self._evaluate_and_save(request):
                         return self._stop(request)
-                if self._is_over():
-                    return 0
+        if state.patience is not None and state.patience.is_over:
+            self.reporter.say(f"stopped early after step {state.step}: {state.patience}")
         return 0
 
     def finish(self) -> None:
@@ -193,13 +189,19 @@ class Trainer:
     def _batches(self) -> Iterator[tuple[tuple[Batch, ...], np.ndarray]]:
         """Yield the batches of all steps that are left, epoch after epoch, and their rows of the dataset."""
         shuffle = self.config.data_layers["train"].shuffle
-        while self.state.step < self.schedule.total:
+        while not self._is_over:
             epoch, row = self.state.place
             plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle, first_row=row)
             for batches, rows in zip(self.data.batches(plan, epoch), plan.rows, strict=True):
                 yield batches, rows
-                if self.state.step == self.schedule.total:
+                if self._is_over:
                     return
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is left to train; also of a run that ended when its last checkpoint had just been saved."""
+        state = self.state
+        return state.step >= self.schedule.total or (state.patience is not None and state.patience.is_over)
 
     def _rate(self) -> float:
         """Return the learning rate of the next step."""
@@ -248,19 +250,10 @@ class Trainer:
             if found.top1 > state.best_top1:
                 state.best_top1 = found.top1
                 self._save(session.BEST, 1)
-        is_over = state.patience is not None and state.patience.is_over
-        if is_over or self._is_due(p.save_checkpoint_steps):
+        if self._is_over or self._is_due(p.save_checkpoint_steps):
             self._save(session.LAST, p.num_checkpoints)
         if self.commits is not None and (was_evaluated or state.step % p.elastic_commit_steps == 0):
             self.commits.take(state.to_checkpoint(self._about()))
-        return True
-
-    def _is_over(self) -> bool:
-        """Tell whether validation has not got better for long enough, and say so."""
-        patience = self.state.patience
-        if patience is None or not patience.is_over:
-            return False
-        self.reporter.say(f"stopped early after step {self.state.step}: {patience}")
         return True
 
     def _save(self, folder: str, keep: int) -> None:
@@ -268,10 +261,11 @@ class Trainer:
         if not self.workers.is_chief:
             return
         try:
+            self.reporter.check_logdir()
             path = checkpoints.save(self.logdir / folder, self.state.to_checkpoint(self._about()), keep)
         except OSError as error:
             raise UserError(
-                f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror}); "
+                f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror or error}); "
                 "earlier ones are intact"
             ) from None
         self.reporter.log(f"saved {path}")
@@ -283,15 +277,6 @@ class Trainer:
             "blueprint": blueprint.draw_up(self.config.encoder, self.config.decoder, self.config.data_layers["train"]),
             "dataset_version": self.params.dataset_version,
         }
-
-    def _start_patience(self) -> Patience | None:
-        params = self.params.early_stopping_params
-        if params is None:
-            return None
-        if "eval" not in self.datasets:
-            raise UserError("early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval")
-        params.check(self.data.labels)
-        return Patience(params)
 
     def _stop(self, request: StopRequest) -> int:
         self._save(session.LAST, self.params.num_checkpoints)

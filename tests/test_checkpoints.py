@@ -1,9 +1,13 @@
 """Checkpoints: whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from open_seq2seq.checkpoints import Checkpoint, DamagedCheckpointError
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 
+ROOT = Path(__file__).parents[1]
 savez = np.savez
 
 
@@ -134,6 +139,71 @@ def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path, name):
                 checkpoints.load(file.parent)
     file.write_bytes(whole)
     assert checkpoints.load(file.parent).step == 2
+
+
+def test_damage_of_any_kind_is_noticed_and_got_over():
+    """The short form of what CONTRIBUTING.md says how to run at length."""
+    command = [sys.executable, "benchmarks/damage_test.py", "--damages=250", "--seed=1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 not noticed or not got over" in done.stdout
+
+
+def test_one_under_the_name_of_another_step_is_not_the_newest(tmp_path):
+    for step in (1, 2):
+        checkpoints.save(tmp_path, make(step), keep=5)
+    (tmp_path / "step-00000001").rename(tmp_path / "step-00000003")
+    said = []
+    assert checkpoints.load_newest(tmp_path, said.append).step == 2
+    assert "step-00000003: damaged, it holds step 1" in said[0]
+
+
+def test_what_is_left_of_a_damaged_one_is_no_hindrance(tmp_path):
+    """A file, or a link to somewhere else, in its place: it is deleted in its turn, and nothing of what it leads to."""
+    elsewhere = checkpoints.save(tmp_path / "elsewhere", make(2), keep=1)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "step-00000001").touch()
+    (folder / ".step-00000001.partial").touch()
+    (folder / "step-00000002").symlink_to(elsewhere)
+    checkpoints.save(folder, make(3), keep=1)
+    assert [path.name for path in folder.iterdir()] == ["step-00000003"]
+    assert checkpoints.load(elsewhere).step == 2
+
+
+def test_all_that_is_written_waits_for_the_disk_before_it_is_visible(tmp_path, monkeypatch):
+    """In this order: the files and the names of the files, then the name of the checkpoint, then the folder's own."""
+    done = []
+    fsync, rename, load = os.fsync, os.rename, checkpoints.load
+
+    def note(what):
+        done.append(what.removeprefix(f"{tmp_path}/"))
+
+    monkeypatch.setattr(os, "fsync", lambda file: note(os.readlink(f"/proc/self/fd/{file}")) or fsync(file))
+    monkeypatch.setattr(os, "rename", lambda old, new: note(f"{new}: renamed") or rename(old, new))
+    monkeypatch.setattr(checkpoints, "load", lambda path: note(f"{path}: verified") or load(path))
+    for step in (1, 2):
+        checkpoints.save(tmp_path / "new" / "checkpoints", make(step), keep=1)
+
+    def saved(name):
+        partial = f"new/checkpoints/.{name}.partial"
+        files = [f"{partial}{part}" for part in ("/model.npz", "/training.npz", "/state.json", "")]
+        return [*files, f"{partial}: verified", f"new/checkpoints/{name}: renamed", "new/checkpoints"]
+
+    hidden = "new/checkpoints/.step-00000001.deleted: renamed"
+    assert done == ["new", *saved("step-00000001"), *saved("step-00000002"), hidden]
+
+
+def test_a_save_that_fails_gives_the_room_back(tmp_path, monkeypatch):
+    def full(file, **arrays):
+        file.write(b"some of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    checkpoints.save(tmp_path, make(1), keep=1)
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.save(tmp_path, make(2), keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 
 def test_a_half_written_one_does_not_count(tmp_path):

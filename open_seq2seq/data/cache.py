@@ -49,13 +49,20 @@ class ArrayCache:
 
 def _open(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     if not path.exists():
-        # sparse and zero at first; made aside, so that another process sees a whole file or none
+        # made aside, so that another process sees a whole file or none
         partial = path.with_name(f"{path.name}.{os.getpid()}")
-        open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
         try:
+            open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
+            _reserve(partial)
             os.link(partial, path)
         except FileExistsError:
             pass  # another process was first
         finally:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
     return open_memmap(path, mode="r+")
+
+
+def _reserve(path: Path) -> None:
+    """Take all the room that a file will need now: a disk that is full when a row is put would kill the process."""
+    with open(path, "rb+") as file:
+        os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)

@@ -1,0 +1,50 @@
+"""Files of lines that grow while a run goes on: each line is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from io import FileIO
+from pathlib import Path
+
+_BLOCK = 1 << 16  # bytes
+
+
+def append_line(path: Path, line: str, *, to_disk: bool) -> None:
+    """Append one line, in one write; what a crash or a full disk has cut short before it is taken away.
+
+    Args:
+        path: of the file, which is made if need be; its folder is not.
+        line: without its end.
+        to_disk: whether to wait until it would survive a power cut.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    data = (line + "\n").encode()
+    with open(path, "ab+", buffering=0) as file:
+        size, end = file.seek(0, os.SEEK_END), _end_of_last_line(file)
+        if end < size:
+            file.truncate(end)
+        try:
+            while data:  # a disk that is about to be full takes a part, and refuses the rest
+                data = data[file.write(data) :]
+            if to_disk:
+                os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(end)
+            raise
+
+
+def _end_of_last_line(file: FileIO) -> int:
+    """Return the place after the last end of a line, 0 where there is none."""
+    place = file.seek(0, os.SEEK_END)
+    while place:
+        start = max(0, place - _BLOCK)
+        file.seek(start)
+        found = file.read(place - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        place = start
+    return 0
