@@ -61,12 +61,9 @@ class Run:
         return fork(self.arguments, self.output, {"STEP_LOG": str(self.step_log)})
 
     def newest(self) -> int:
-        """Return the step of the last checkpoint that is complete, 0 without one."""
-        found = checkpoints.load_newest(self.logdir / "checkpoints", self._complain)
-        return found.step if found else 0
-
-    def _complain(self, line: str) -> None:
-        raise RuntimeError(line)  # a kill damages no checkpoint
+        """Return the step of the last checkpoint that can be seen, which is whole, or 0."""
+        names = sorted(path.name for path in self.logdir.glob("checkpoints/step-*"))
+        return checkpoints.load(self.logdir / "checkpoints" / names[-1]).step if names else 0
 
     def is_saving(self) -> bool:
         """Tell whether a checkpoint is half written or half deleted."""

@@ -16,6 +16,7 @@ def describe(place: Place, sampler: Sampler) -> dict[str, Any]:
         "place": list(place),
         "n_rows": sampler.n_rows,
         "rows_per_step": sampler.rows_per_step,
+        "n_processes": sampler.size,
     }
 
 
@@ -63,4 +64,13 @@ def take_up(
             f"a step was {state['rows_per_step']} clips and is {sampler.rows_per_step} now: the run goes on at the "
             f"same place in the data, which is step {step} now, and its sums round differently"
         )
+    elif state.get("n_processes", sampler.size) != sampler.size:
+        report(
+            f"the run had {_processes(state['n_processes'])} and has {_processes(sampler.size)} now: it goes on at the "
+            "same place in the data, and its sums round differently"
+        )
     return step, place
+
+
+def _processes(n: int) -> str:
+    return f"{n} processes" if n > 1 else "one process"

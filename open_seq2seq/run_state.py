@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from open_seq2seq import checkpoints, resuming
+from open_seq2seq import checkpoints, resuming, session
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.data.sampler import Place, Sampler
 from open_seq2seq.distributed import Workers
@@ -95,6 +95,7 @@ class RunState:
         if self.patience is not None:
             self.patience.restore(patience)
         workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
+        session.spread_seeds(self.model, workers)
         workers.broadcast([*self.scaler.variables, *(self.average.variables if self.average else ())])
 
     def averaged(self) -> contextlib.AbstractContextManager:

@@ -201,6 +201,14 @@ def check_ranks(variables: list[Any], workers: Workers, step: int) -> None:
         )
 
 
+def spread_seeds(model: Any, workers: Workers) -> None:
+    """Give each worker dropout of its own; the chief's seeds, which a checkpoint keeps, stay as they are."""
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):  # uint32: seed, number of draws
+            seed, n_draws = np.asarray(variable)
+            variable.assign(np.array([(int(seed) + workers.rank) % 2**32, n_draws], np.uint32))
+
+
 def sync_statistics(model: Any, workers: Workers) -> None:
     """Give BatchNorm's moving statistics the average over the workers: each has seen other clips."""
     statistics = [v.value for v in model.non_trainable_variables if "float" in v.dtype]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_records import CONFIG, read_lines
 
 from open_seq2seq import checkpoints, distributed, session
 from open_seq2seq.cli import main
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
+from open_seq2seq.lazy import keras
 
 ROOT = Path(__file__).parents[1]
 TINY = str(ROOT / "tests" / "tiny_config.py")
@@ -46,7 +48,7 @@ def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip("Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler")
 
-    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True):
+    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True, environment=os.environ):
         launcher = [sys.executable, "-m", "horovod.runner.launch", "-np", str(n_processes), sys.executable]
         flags = [
             f"--config_file={config}",
@@ -54,7 +56,7 @@ def horovodrun(tone_dataset):
             f"--dataset_location={tone_dataset}",
             f"--logdir={logdir}",
         ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        environment = environment | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [*launcher, "run.py", *flags, *args], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
         )
@@ -84,6 +86,23 @@ def test_ranks_with_other_weights_are_named():
     session.check_ranks(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
     with pytest.raises(UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"):
         session.check_ranks(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
+
+
+def test_each_rank_has_dropout_of_its_own():
+    inputs = keras.Input((1000,))
+    model = keras.Model(inputs, keras.layers.Dropout(0.5)(inputs))
+    (state,) = (np.asarray(variable) for variable in model.variables)
+
+    def dropped(rank):
+        model.variables[0].assign(state)  # what every rank has of the chief
+        session.spread_seeds(model, Workers(rank, 3))
+        return np.asarray(model(np.ones((1, 1000), np.float32), training=True)) == 0
+
+    ranks = [dropped(rank) for rank in range(3)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert 0.4 < np.mean(ranks[one] == ranks[other]) < 0.6
+    session.spread_seeds(model, Workers())
+    np.testing.assert_array_equal(dropped(0), ranks[0])
 
 
 DRIFTING = """
@@ -143,3 +162,48 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
     horovodrun(2, tmp_path / "two", "--batch_size_per_gpu=16", mode="eval")
     for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
         assert (line["split"], line["n_clips"], line["top1"]) == (same["split"], same["n_clips"], same["top1"])
+
+
+@pytest.mark.horovod
+@pytest.mark.slow
+def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(horovodrun, tone_dataset, tmp_path):
+    """The run counts every row of the epoch once, those before the kill on two ranks, those after it on one."""
+    config = tmp_path / "config.py"
+    config.write_text(CONFIG.read_text() + KILLED)
+    environment = os.environ | {"STEP_LOG": str(tmp_path / "steps")}
+    args = ["--num_epochs=2", "--save_checkpoint_steps=2"]
+    horovodrun(2, tmp_path / "run", *args, "--iter_size=1", config=config, environment=environment, succeeds=False)
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 4  # of 8 in the epoch
+    two = [line for line in read_lines(tmp_path / "steps") if line["step"] <= 4]
+    assert sorted(line["rank"] for line in two) == [0] * 4 + [1] * 4
+
+    flags = [f"--config_file={CONFIG}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
+    command = [sys.executable, "run.py", *flags, f"--logdir={tmp_path / 'run'}", *args, "--continue_learning"]
+    environment["STEP_LOG"] = str(tmp_path / "rest")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "had 2 processes and has one process now" in done.stdout and "sums round differently" in done.stdout
+    assert "continuing from step 4, epoch 1" in done.stdout
+    one = read_lines(tmp_path / "rest")
+    assert [line["step"] for line in one] == list(range(5, 17))
+    for epoch, lines in ((0, [*two, *one[:4]]), (1, one[4:])):
+        assert {line["epoch"] for line in lines} == {epoch}
+        assert sorted(row for line in lines for row in line["rows"]) == list(range(144))
+
+
+KILLED = """
+
+import signal
+
+if "STEP_LOG" in os.environ:
+    from open_seq2seq.run_state import RunState
+
+    count_step = RunState.count_step
+
+    def count_until_killed(self):
+        count_step(self)
+        if self.step == 6:  # before the checkpoint of this step
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    RunState.count_step = count_until_killed
+"""

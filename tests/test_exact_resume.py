@@ -13,6 +13,8 @@ from run_records import CONFIG, LAST_STEP, differences, read_lines, strange_step
 
 from open_seq2seq import checkpoints
 from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.errors import UserError
+from open_seq2seq.training import Trainer
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,21 +45,17 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(undi
     killed.wait()
     newest = checkpoints.load_newest(tmp_path / "logdir" / "checkpoints")
     assert newest.step % 8 != 0 and newest.step < LAST_STEP  # within an epoch of 8 steps
-    assert start(tone_dataset, tmp_path, "--continue_learning").wait(timeout=300) == 0, (
-        tmp_path / "output"
-    ).read_text()
+    resumed = start(tone_dataset, tmp_path, "--continue_learning")
+    assert resumed.wait(timeout=300) == 0, (tmp_path / "output").read_text()
     assert f"continuing from step {newest.step}, epoch {newest.step // 8 + 1}" in (tmp_path / "output").read_text()
 
     expected = read_lines(undisturbed / "steps")
     assert [line["step"] for line in expected] == list(range(1, LAST_STEP + 1))
     assert len({line["loss_scale"] for line in expected}) > 3  # it overflows and grows
     assert strange_steps(read_lines(tmp_path / "steps"), expected) == []
-    again = [
-        name
-        for name in differences(tmp_path / "logdir", undisturbed / "logdir")
-        if not name.startswith("checkpoints: [")
-    ]
-    assert again == []  # the checkpoints of the steps in between are others
+    names, *others = differences(tmp_path / "logdir", undisturbed / "logdir")
+    assert names.startswith("checkpoints: [")  # of the steps between, others were kept
+    assert others == []
 
 
 @pytest.mark.slow
@@ -90,6 +88,69 @@ def test_the_same_seed_is_the_same_run(run, tmp_path):
     for name in ("one", "again"):
         assert run("train_eval", tmp_path / name, "--num_epochs=1") == 0
     assert differences(tmp_path / "one", tmp_path / "again") == []
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_been(run, tmp_path):
+    args = ["--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=2", "--eval_steps=3"]
+    assert run("train_eval", tmp_path / "straight", *args, "--max_steps=9") == 0
+    assert run("train_eval", tmp_path / "run", *args, "--max_steps=6") == 0
+    _, fourth, sixth = checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")
+    flip_a_bit(sixth / "training.npz")
+    (fourth / "state.json").unlink()
+    assert run("train_eval", tmp_path / "run", *args, "--max_steps=9", "--continue_learning") == 0
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert f"{sixth}: damaged, training.npz is not what was written" in log and f"{fourth}: damaged" in log
+    assert "continuing from step 2, epoch 1" in log
+    names, *others = differences(tmp_path / "run", tmp_path / "straight")
+    assert names.startswith("checkpoints: [")  # of step 4 there are two now
+    assert others == ["evaluation (6, 'test')"]  # which was the end of the first part
+
+    for path in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints"):
+        flip_a_bit(path / "model.npz")
+    with pytest.raises(UserError, match=r"all \d checkpoints are damaged; remove the folder to start again"):
+        run("train_eval", tmp_path / "run", *args, "--max_steps=10", "--continue_learning")
+
+
+def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_path):
+    args = ["--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=3"]
+    assert run("train_eval", tmp_path / "run", *args, "--max_steps=6") == 0
+    (best,) = checkpoints.list_checkpoints(tmp_path / "run" / "best_models")
+    flip_a_bit(best / "model.npz")
+    assert run("train_eval", tmp_path / "run", *args, "--max_steps=7", "--eval_steps=1", "--continue_learning") == 0
+    assert checkpoints.load_newest(tmp_path / "run" / "best_models").step == 7
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert "all 1 checkpoints are damaged" in log and "keeps the best model from here on" in log
+
+
+def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
+    """It may be killed between its last checkpoint and its last words."""
+    stop = ["--eval_steps=1", "--early_stopping_params={'metric': 'loss', 'patience': 1, 'min_delta': 100.0}"]
+    assert run("train_eval", tmp_path / "run", *stop) == 0
+    assert run("train_eval", tmp_path / "run", *stop, "--continue_learning") == 0
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 2
+    assert (tmp_path / "run" / "run.log").read_text().count("stopped early after step 2") == 2
+
+
+def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path, monkeypatch):
+    counts: list[tuple[int, int, int]] = []  # epoch, open files, threads
+    count_step = Trainer._count_step
+
+    def count(self):
+        count_step(self)
+        counts.append((self.place.epoch, *(len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task"))))
+
+    monkeypatch.setattr(Trainer, "_count_step", count)
+    args = ["--num_epochs=8", "--eval_steps=3", "--save_checkpoint_steps=3", "--save_summaries_steps=3"]
+    assert run("train_eval", tmp_path / "run", *args) == 0
+    for what in (1, 2):
+        most = [max(count[what] for count in counts if count[0] == epoch) for epoch in range(8)]
+        assert most[7] <= most[2] + 1, most  # a leak of one for each of the 15 evaluations or saves would show
 
 
 def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(run, tmp_path, monkeypatch):

@@ -111,9 +111,11 @@ exit_on_user_error(lambda: [reporter.say("x" * 99) for _ in range(999)] and 0)
 
 def test_an_output_that_takes_nothing_does_not_end_a_run():
     """Of stdout and stderr on a full disk, nothing is left but the exit status."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
         for arguments, status in ((["-c", TALK], 0), (["run.py", "--config_file=missing.py"], 2)):
-            done = subprocess.run([sys.executable, *arguments], cwd=ROOT, stdout=full, stderr=full, check=False)
+            command = [sys.executable, *arguments]
+            done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=full, check=False, env=buffered)
             assert done.returncode == status
 
 

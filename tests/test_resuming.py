@@ -41,6 +41,16 @@ def test_other_steps_go_on_at_the_same_place_and_end_with_the_run(batch_size):
     assert take_up(state, sampler, n_epochs=None)[:2] == (17, place)
 
 
+def test_other_processes_that_share_the_same_steps_are_told_of():
+    state, place = state_after(Sampler(100, 8, size=2), 17)
+    step, found, said = take_up(state, Sampler(100, 16))
+    assert (step, found) == (17, place)
+    (line,) = said
+    assert "had 2 processes and has one process now" in line and "sums round differently" in line
+    del state["n_processes"]  # a checkpoint from before that was kept
+    assert take_up(state, Sampler(100, 16)) == (17, place, [])
+
+
 def test_other_data_is_told_of():
     state, _ = state_after(Sampler(100, 16), 5)
     step, place, said = take_up(state, Sampler(40, 16))
