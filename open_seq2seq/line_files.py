@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from io import FileIO
 from pathlib import Path
 
-_BLOCK = 1 << 16  # bytes
+_BLOCK = 1 << 12  # bytes
 
 
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
@@ -23,6 +24,8 @@ def append_line(path: Path, line: str, *, to_disk: bool) -> None:
     """
     data = (line + "\n").encode()
     with open(path, "ab+", buffering=0) as file:
+        with contextlib.suppress(OSError):  # of a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)  # an evaluation beside the run appends too: its line is not half a line
         size, end = file.seek(0, os.SEEK_END), _end_of_last_line(file)
         if end < size:
             file.truncate(end)

@@ -89,16 +89,17 @@ def check_logdir(config: Config, options: RunOptions) -> Path:
             raise UserError(f"logdir: {folder} cannot be read and written by this user; name another with --logdir=DIR")
     run_lock.check(logdir)  # early: until the run itself takes the lock, it has read its data and built its model
     if not options.no_dir_check:
-        if options.continue_learning and not checkpoints.list_checkpoints(logdir / LAST):
+        has_checkpoint = bool(checkpoints.list_checkpoints(logdir / LAST))
+        if options.continue_learning and not has_checkpoint:
             raise UserError(
                 f"logdir: {logdir} has no checkpoint to continue from; leave --continue_learning out, or, if a run "
                 "ended here before its first one, start it again with --no_dir_check"
             )
         if not options.continue_learning and logdir.is_dir() and any(logdir.iterdir()):
-            raise UserError(
-                f"logdir: {logdir} is not empty; continue that run with --continue_learning, "
-                "or start another with --logdir=DIR"
+            way = (
+                "continue that run with --continue_learning" if has_checkpoint else "use it anyway with --no_dir_check"
             )
+            raise UserError(f"logdir: {logdir} is not empty; {way}, or start another with --logdir=DIR")
     return logdir
 
 

@@ -28,8 +28,8 @@ def differences(logdir: Path, expected: Path) -> list[str]:
     """Name whatever of a finished run is not bit by bit what it is in another one."""
     found = []
     for folder in ("checkpoints", "best_models"):
-        names = [[path.name for path in checkpoints.list_checkpoints(run / folder)] for run in (logdir, expected)]
-        if names[0] != names[1]:
+        names = [[path.stem for path in checkpoints.list_checkpoints(run / folder)] for run in (logdir, expected)]
+        if names[0][-len(names[1]) :] != names[1]:  # a kill may leave an older one, just before it is deleted
             found.append(f"{folder}: {names[0]}, not {names[1]}")
         one, other = (checkpoints.load_newest(run / folder) for run in (logdir, expected))
         if one is None or other is None:

@@ -212,6 +212,15 @@ def test_a_half_written_one_does_not_count(tmp_path):
     assert checkpoints.load_newest(tmp_path).step == 1
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(UserError, match=rf"{tmp_path}: cannot be read \(Permission denied\)"):
+        checkpoints.load_newest(tmp_path)
+
+
 def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
     assert checkpoints.load_newest(tmp_path / "nothing") is None
     (checkpoints.save(tmp_path, make(1), keep=5) / "model.npz").unlink()

@@ -171,13 +171,14 @@ def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(horovodrun
     config = tmp_path / "config.py"
     config.write_text(CONFIG.read_text() + KILLED)
     environment = os.environ | {"STEP_LOG": str(tmp_path / "steps")}
-    args = ["--num_epochs=2", "--save_checkpoint_steps=2"]
-    horovodrun(2, tmp_path / "run", *args, "--iter_size=1", config=config, environment=environment, succeeds=False)
+    args = ["--num_epochs=2", "--early_stopping_params=None"]
+    two_ranks = {"mode": "train", "config": config, "environment": environment}
+    horovodrun(2, tmp_path / "run", *args, "--iter_size=1", succeeds=False, **two_ranks)
     assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 4  # of 8 in the epoch
     two = [line for line in read_lines(tmp_path / "steps") if line["step"] <= 4]
     assert sorted(line["rank"] for line in two) == [0] * 4 + [1] * 4
 
-    flags = [f"--config_file={CONFIG}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
+    flags = [f"--config_file={CONFIG}", "--mode=train", f"--dataset_location={tone_dataset}"]
     command = [sys.executable, "run.py", *flags, f"--logdir={tmp_path / 'run'}", *args, "--continue_learning"]
     environment["STEP_LOG"] = str(tmp_path / "rest")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)

@@ -135,6 +135,30 @@ def test_a_line_is_whole_or_absent(tmp_path, limit_files):
         assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2]
 
 
+def test_lines_of_several_processes_are_all_there(tmp_path):
+    """An evaluation may be run beside the training."""
+    path = tmp_path / "metrics.jsonl"
+    command = [sys.executable, "-c", APPEND, path]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
+    assert all(process.stdout.read(1) for process in processes)  # they are there
+    for process in processes:
+        process.stdin.close()
+    assert [process.wait(timeout=60) for process in processes] == [0] * 4
+    assert path.read_text().splitlines() == ["x" * 900] * 8000
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from open_seq2seq.line_files import append_line
+
+print("!", flush=True)
+sys.stdin.read()
+for _ in range(2000):
+    append_line(Path(sys.argv[1]), "x" * 900, to_disk=False)
+"""
+
+
 def test_a_line_has_reached_the_disk_when_it_should(tmp_path, monkeypatch):
     flushed = []
     monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.pread(file, 100, 0)))

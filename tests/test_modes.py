@@ -169,6 +169,8 @@ def test_the_logdir_is_checked_before_anything_happens(run, trained, tmp_path):
 
 def test_no_dir_check_starts_or_goes_on(run, tmp_path):
     (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match="is not empty; use it anyway with --no_dir_check, or start another"):
+        run("train", tmp_path)
     args = ["--no_dir_check", "--num_epochs=None", "--save_checkpoint_steps=1"]
     assert run("train", tmp_path, *args, "--max_steps=2") == 0
     assert run("train", tmp_path, *args, "--max_steps=3") == 0
