@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import socket
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +111,31 @@ def test_a_process_that_was_stopped_itself_does_not_blame_the_others(monkeypatch
     with closing(watches):
         time.sleep(1.5)
         assert watches[0]._cause == ""
+
+
+def test_a_silent_process_of_this_machine_is_killed_where_the_others_can_go_on(monkeypatch):
+    watches = start_watches(2, timeout_s=1.0)
+    silent = subprocess.Popen(["sleep", "600"])
+    try:
+        members = [member._replace(pid=silent.pid) if member.rank else member for member in watches[0]._members]
+        monkeypatch.setattr(watches[0], "_members", members)
+        monkeypatch.setattr(watches[1], "_send", lambda line: None)
+        with closing(watches):
+            assert silent.wait(PATIENCE_S) == -signal.SIGKILL
+    finally:
+        silent.kill()
+
+
+def test_a_process_whose_main_thread_waits_for_ever_is_ended(monkeypatch, capsys):
+    ended, log = threading.Event(), []
+    monkeypatch.setattr(watch, "_GRACE_S", 0.1)
+    monkeypatch.setattr(os, "_exit", lambda status: log.append(status) or ended.set())
+    first, second = all_at_once(2, lambda workers: Watch(workers, 60.0, log.append, kills_silent=False))
+    second.close()
+    with closing([first]):
+        assert ended.wait(PATIENCE_S)
+    assert log[1] == LostWorkerError.exit_status != 0
+    assert "rank 1 " in log[0] and f"error: {log[0]}; this process stops too" in capsys.readouterr().err
 
 
 def test_a_failed_collective_becomes_the_name_of_the_lost(capsys):
