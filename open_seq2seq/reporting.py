@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -132,9 +133,10 @@ class Reporter:
             self.check_logdir()  # TensorFlow would make it anew, for its own files
             if section not in self._writers:
                 self._writers[section] = tf.summary.create_file_writer(str(self._logdir / "tensorboard" / section))
-            with self._writers[section].as_default(step=step):
+            # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
+            with self._writers[section].as_default(step=np.int64(step)):
                 for name, value in scalars.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(name, np.float32(value))
                 for name, values in (histograms or {}).items():
                     tf.summary.histogram(name, values)
             self._writers[section].flush()

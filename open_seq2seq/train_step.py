@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
@@ -65,7 +67,8 @@ class TrainStep:
         Returns:
             the metrics, and whether ``stop`` was set on any worker: so that all of them stop at the same step.
         """
-        return self._step(batches, tf.constant(learning_rate, tf.float32), tf.constant(float(stop)))
+        # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
+        return self._step(batches, tf.constant(np.float32(learning_rate)), tf.constant(np.float32(stop)))
 
     def is_finite(self, batch: Batch) -> bool:
         """Tell whether a batch by itself gives a loss and gradients that are finite; nothing is applied."""
