@@ -16,17 +16,27 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut
+from open_seq2seq.files import check_plain
 
 _FORMAT = 2  # 1 had no digest of the state
+_KINDS = "biufcV"  # NumPy's kinds of number; V is what it calls bfloat16
 _NAME = re.compile(r"step-\d{8,}(\.\d+)?")
 _FILES = ("model.npz", "training.npz")
+# what every mode needs of the state
+_STATE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "epoch": (int, float),
+    "best_top1": (int, float),
+    "labels": list,
+}
 
 
 class Checkpoint(NamedTuple):
@@ -99,6 +109,8 @@ def load(path: Path) -> Checkpoint:
         DamagedCheckpointError: a file is missing or is not what was written.
     """
     try:
+        for name in ("state.json", *_FILES):
+            check_plain(path / name)
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
         digests = state.pop("sha256")
         if state["format"] not in (1, _FORMAT):
@@ -109,10 +121,33 @@ def load(path: Path) -> Checkpoint:
             if _sha256(path / name) != digests[name]:
                 raise DamagedCheckpointError(f"{name} is not what was written")
         del state["format"]
-        arrays = [dict(np.load(path / name, allow_pickle=False)) for name in _FILES]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DamagedCheckpointError(f"it cannot be read ({error})") from None
+        _check_state(state)
+        arrays = [_read_arrays(path / name) for name in _FILES]
+    except DamagedCheckpointError:
+        raise
+    except Exception as error:  # digests can be made to fit, and what a zip or JSON made by hand can raise has no end
+        raise DamagedCheckpointError(f"it cannot be read ({cut(str(error)) or type(error).__name__})") from None
     return Checkpoint(arrays[0], arrays[1], state)
+
+
+def _check_state(state: dict[str, Any]) -> None:
+    for name, kind in _STATE_TYPES.items():
+        if not isinstance(state.get(name), kind):
+            raise DamagedCheckpointError(f"its state.json does not say its {name}")
+    if state["step"] < 0 or not all(isinstance(label, str) for label in state["labels"]):
+        raise DamagedCheckpointError("its state.json has a step below 0 or a label that is no word")
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read numbers by name: no objects, which would be code, and nothing compressed, which could be of any size."""
+    with np.load(path, allow_pickle=False) as file:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.zip.infolist()):
+            raise DamagedCheckpointError(f"{path.name} has compressed parts, which are never written")
+        arrays = dict(file)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
+            raise DamagedCheckpointError(f"{path.name}: {cut(name)} is no array of numbers")
+    return arrays
 
 
 def _verify(path: Path, checkpoint: Checkpoint) -> None:
