@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Literal, NamedTuple
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut, listed, shown
 
 LabelOrder = Literal["sorted", "config"]
 
@@ -27,6 +27,7 @@ _LAYER_IGNORED = {
 }
 _PREPROCESSOR_CONSTANTS = {"window": "hann", "dct_type": 2, "norm": "ortho", "log": True}
 _MOST = 10_000  # of anything in a layer
+_MOST_CONVOLUTIONS = 1000  # in all layers; the largest MatchboxNet that was published has 40
 # SpecAugment's keys, there and here
 _MASKS = {
     "time_masks": "time_masks",
@@ -75,7 +76,7 @@ def describe(config: dict[str, Any], name: str, label_order: LabelOrder = "sorte
     if reader.problems:
         raise UserError(
             f"{name}: model_config.yaml: {len(reader.problems)} things that cannot be imported, expected a MatchboxNet:"
-            + "".join(f"\n  {problem}" for problem in reader.problems)
+            + listed(reader.problems)
         )
     return model
 
@@ -92,7 +93,7 @@ class _Reader:
         """Return a part of the configuration, empty where it is missing or null."""
         section = self.config.get(name) or {}
         if not isinstance(section, dict):
-            self.problems.append(f"{name}: expected keys and values, got {section!r}")
+            self.problems.append(f"{name}: expected keys and values, got {shown(section)}")
             return {}
         params = section.get("params")  # NeMo before 1.0 kept the settings apart from the class
         return {**section, **params} if isinstance(params, dict) else section
@@ -103,14 +104,14 @@ class _Reader:
         """Note a problem where a part is not of a known class."""
         found = next((section[key] for key in _CLASS_KEYS if isinstance(section.get(key), str)), None)
         if (found or is_required) and str(found).rpartition(".")[2] not in known:
-            self.problems.append(f"{name or 'model'}: its class is {found}, expected {' or '.join(known)}")
+            self.problems.append(f"{name or 'model'}: its class is {cut(str(found))}, expected {' or '.join(known)}")
 
     def expect_constants(self, place: str, section: dict[str, Any], constants: dict[str, Any]) -> None:
         """Note a problem for each key that has another value than the one that works here."""
         for key, expected in constants.items():
             value = self._resolve(section.get(key, expected))
             if value != expected:
-                self.problems.append(f"{place}{key}: {value!r}, only {expected!r} can be imported")
+                self.problems.append(f"{place}{key}: {shown(value)}, only {expected!r} can be imported")
 
     def value(self, place: str, section: dict[str, Any], key: str, kind: Any, default: Any = None) -> Any:
         """Return a number, bool or word; without a default the key must be there."""
@@ -122,7 +123,7 @@ class _Reader:
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            self.problems.append(f"{place}{key}: expected {_KINDS[kind]}, got {value!r}")
+            self.problems.append(f"{place}{key}: expected {_KINDS[kind]}, got {shown(value)}")
             return _STAND_INS[kind]
         return value
 
@@ -130,7 +131,7 @@ class _Reader:
         """Return a list of words, empty where it is missing or null."""
         value = self._resolve(section.get(key)) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problems.append(f"{place}{key}: expected a list of words, each in quotes, got {value!r}")
+            self.problems.append(f"{place}{key}: expected a list of words, each in quotes, got {shown(value)}")
             return []
         return value
 
@@ -160,9 +161,9 @@ def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
     if not listed:
         reader.problems.append("labels: none are given")
     if len(set(listed)) < len(listed) or any(not label.isprintable() or label != label.strip() for label in listed):
-        reader.problems.append(f"labels: expected words, each once, got {listed!r}")
+        reader.problems.append(f"labels: expected words, each once, got {shown(listed)}")
     if trained_on and sorted(trained_on) != sorted(listed):
-        reader.problems.append(f"train_ds/labels: {trained_on!r} are not the labels, {listed!r}")
+        reader.problems.append(f"train_ds/labels: {shown(trained_on)} are not the labels, {shown(listed)}")
     by_name = sorted(listed)
     used = by_name if order == "sorted" else listed
     if listed != by_name:
@@ -181,13 +182,19 @@ def _encoder(reader: _Reader) -> dict[str, Any]:
     reader.expect_constants("encoder/", section, _ENCODER_CONSTANTS)
     activation = reader.value("encoder/", section, "activation", str)
     if activation not in _ACTIVATIONS:
-        reader.problems.append(f"encoder/activation: {activation!r}, expected one of {', '.join(_ACTIVATIONS)}")
+        reader.problems.append(f"encoder/activation: {shown(activation)}, expected one of {', '.join(_ACTIVATIONS)}")
     layers = section.get("jasper")
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
-        reader.problems.append(f"encoder/jasper: expected a list of layers, got {layers!r}")
+        reader.problems.append(f"encoder/jasper: expected a list of layers, got {shown(layers)}")
         layers = []
+    convnet_layers = [_layer(reader, f"encoder/jasper/{i}/", layer) for i, layer in enumerate(layers)]
+    n_convolutions = sum(layer.get("repeat", 1) for layer in convnet_layers)
+    if n_convolutions > _MOST_CONVOLUTIONS:
+        reader.problems.append(
+            f"encoder/jasper: {n_convolutions:,} convolutions, expected {_MOST_CONVOLUTIONS:,} at most"
+        )
     return {
-        "convnet_layers": [_layer(reader, f"encoder/jasper/{i}/", layer) for i, layer in enumerate(layers)],
+        "convnet_layers": convnet_layers,
         "activation_fn": _ACTIVATIONS.get(activation, "relu"),
         "bn_momentum": 0.9,  # PyTorch's momentum of 0.1 is the share of the new value
         "bn_epsilon": 0.001,
@@ -199,7 +206,7 @@ def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]
     """Return an entry of ``convnet_layers``; what is its default is left out."""
     known = {"filters", "repeat", "kernel", "stride", "dilation", "dropout", "residual", "separable"}
     known |= {"kernel_size_factor", "future_context", *_LAYER_CONSTANTS, *_LAYER_IGNORED}
-    reader.problems += [f"{place}{key}: not known, set to {layer[key]!r}" for key in layer if key not in known]
+    reader.problems += [f"{place}{key}: not known, set to {shown(layer[key])}" for key in layer if key not in known]
     reader.expect_constants(place, layer, _LAYER_CONSTANTS)
     if reader.value(place, layer, "future_context", int, -1) >= 0:
         reader.problems.append(f"{place}future_context: only convolutions that pad equally can be imported")
@@ -216,7 +223,7 @@ def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]
     dropout = reader.value(place, layer, "dropout", float, 0.0)
     for key, value in (("filters", filters), ("repeat", repeat), ("dilation", dilation)):
         if not 1 <= value <= _MOST:
-            reader.problems.append(f"{place}{key}: expected 1 to {_MOST}, got {value}")
+            reader.problems.append(f"{place}{key}: expected 1 to {_MOST}, got {shown(value)}")
     if not 0 <= dropout < 1:
         reader.problems.append(f"{place}dropout: expected 0 or more and less than 1, got {dropout}")
     entry: dict[str, Any] = {"kernel_size": [kernel + 1 - kernel % 2], "num_channels": filters}
@@ -238,7 +245,7 @@ def _decoder(reader: _Reader) -> dict[str, Any]:
     reader.expect_class("decoder", section, (_DECODER,))
     pooling = reader.value("decoder/", section, "pooling_type", str, "avg")
     if pooling not in _POOLINGS:
-        reader.problems.append(f"decoder/pooling_type: {pooling!r}, expected one of {', '.join(_POOLINGS)}")
+        reader.problems.append(f"decoder/pooling_type: {shown(pooling)}, expected one of {', '.join(_POOLINGS)}")
     return {"pooling": _POOLINGS.get(pooling, "mean")}
 
 
@@ -256,7 +263,7 @@ def _front_end(reader: _Reader) -> dict[str, Any]:
         if samples is None:
             samples = int(reader.value(place, section, key, float, seconds) * sample_rate)  # cut off, as NeMo does
         if not isinstance(samples, int) or samples < 1:
-            reader.problems.append(f"{place}{key}: expected a sample or more, got {samples!r}")
+            reader.problems.append(f"{place}{key}: expected a sample or more, got {shown(samples)}")
             samples = 2
         lengths.append(samples)
     win_length, hop_length = lengths

@@ -79,9 +79,9 @@ def test_a_link_that_leads_to_itself_does_not_hide_the_other_files_of_its_folder
 
 def test_manifests_and_labels_are_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match="not a readable CSV manifest .It is a pipe, expected a file"):
+    with pytest.raises(UserError, match=r"not a readable CSV manifest .It is a pipe, expected a file"):
         read_manifests([tmp_path / "pipe"], LABELS)
-    with pytest.raises(UserError, match="cannot read the labels file .It is a pipe, expected a file"):
+    with pytest.raises(UserError, match=r"cannot read the labels file .It is a pipe, expected a file"):
         read_labels(tmp_path / "pipe")
 
 
