@@ -44,7 +44,7 @@ def watch_chunk(kind: str, seed: int, indices: range) -> harness.Report:
         note, before = folder / "note", None
         while process.is_alive() and results.empty():
             process.join(PATIENCE_S if before else 1.0)
-            now = note.read_text() if note.exists() else None
+            now = (note.read_text() if note.exists() else "") or None  # empty: caught while it is written
             if process.is_alive() and before is not None and now == before and results.empty():
                 process.kill()
             before = now

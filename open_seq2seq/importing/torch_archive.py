@@ -123,11 +123,11 @@ def _unpickle(content: bytes, name: str) -> Any:
     n_tuples = 0
     for opcode, argument, _ in pickletools.genops(content):
         n_tuples += opcode.name.startswith("TUPLE")
+        if n_tuples > _MAX_TUPLES:
+            raise UserError(f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a MatchboxNet")
         # the unpickler makes room for as many memos as the largest number says
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise UserError(f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write")
-    if n_tuples > _MAX_TUPLES:
-        raise UserError(f"{name}: its pickle has {n_tuples:,} tuples, expected {_MAX_TUPLES:,} at most")
     return _Unpickler(content, name).load()
 
 

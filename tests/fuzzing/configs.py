@@ -251,7 +251,7 @@ def _edit_numbers(rng: np.random.Generator, source: str) -> tuple[str, str]:
     place = int(pick(rng, places))
     number = tokens[place][1]
     other = str(
-        pick(rng, ("1", "2", "3", "17", "100000") if number.isdigit() else ("0.25", "0.5", "0.999", "1e-9", "3.0"))
+        pick(rng, ("1", "2", "3", "17", "1000") if number.isdigit() else ("0.25", "0.5", "0.999", "1e-9", "3.0"))
     )
     tokens[place] = (tokenize.NUMBER, other)
     return begin + tokenize.untokenize(tokens), f"{number} -> {other}"

@@ -71,6 +71,7 @@ def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = N
         try:
             with _limit(LIMIT_S), warnings.catch_warnings():
                 warnings.simplefilter("error")
+                warnings.simplefilter("ignore", SyntaxWarning)  # Python's own word on a config, with file and line
                 fuzzer.run(np.random.default_rng([seed, index]))
             accepted = 1
         except Refused:

@@ -68,8 +68,8 @@ _YAMLS = (
     "a: &a [x, x]\n" + "\n".join(f"{b}: &{b} [{', '.join(['*' + a] * 20)}]" for a, b in pairwise("abcdefghijklm")),
     "a: &a {x: 1}\n"
     + "\n".join(f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 9)}]}}" for a, b in pairwise("abcdefghijklm")),
-    "[" * 30_000,
-    "{a: " * 20_000,
+    "[" * 5000,
+    "{a: " * 5000,
     "labels: !!int ''",
     "labels: !!float ''",
     "labels: !!bool x",
@@ -87,9 +87,9 @@ _YAMLS = (
     "",
     "- 1",
     "<<: 1",
-    "- " * 20_000,
-    "encoder: {jasper: [" + "{filters: 1, kernel: 1, repeat: 9999}," * 3000 + "]}",
-    "encoder: {jasper: [" + "{zzz: 1}," * 3000 + "]}",
+    "- " * 5000,
+    "encoder: {jasper: [" + "{filters: 1, kernel: 1, repeat: 9999}," * 1500 + "]}",
+    "encoder: {jasper: [" + "{zzz: 1}," * 1500 + "]}",
 )
 
 

@@ -141,7 +141,7 @@ def tuples(n, opcode=b"\x85"):
 
 def test_tuples_within_tuples_do_not_end_the_process():
     """Hashing a million of them overflows the stack of CPython itself."""
-    with pytest.raises(UserError, match="has 1,000,000 tuples, expected 20,000 at most"):
+    with pytest.raises(UserError, match="more than 20,000 tuples"):
         read(torch_files.zip_of(tuples(1_000_000)))
     with pytest.raises(UserError, match="expected a state dict"):
         read(torch_files.zip_of(tuples(20_000)))
