@@ -183,7 +183,7 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
             problems += find_problems(cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None)
     for part, classes in (("optimizer", OPTIMIZERS), ("loss_scaling", LOSS_SCALINGS)):
         params = values.get(f"{part}_params", {})
-        name = values.get(part, "")
+        name = values.get(part, RunParams.model_fields[part].default)
         if isinstance(name, str) and name in classes and isinstance(params, dict):
             problems += find_problems(classes[name], params, f"{part}_params")
     for part, functions, supplied in (
@@ -191,7 +191,8 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
         ("regularizer", REGULARIZERS, ()),
         ("initializer", INITIALIZERS, ()),
     ):
-        function, params = values.get(part), values.get(f"{part}_params", {})
+        function = values.get(part, RunParams.model_fields[part].default)
+        params = values.get(f"{part}_params", {})
         if isinstance(function, str) and function not in functions:
             problems.append(f"{part}: expected one of {', '.join(map(repr, functions))}, got {shown(function)}")
         elif function is not None and isinstance(params, dict):

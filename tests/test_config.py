@@ -159,6 +159,14 @@ def test_a_value_of_any_kind_is_refused_in_a_message_that_can_be_read(tmp_path, 
     assert path in message and expected in message and len(message) < 4000
 
 
+def test_parameters_are_those_of_the_default_where_the_config_names_none(tmp_path):
+    text = f"{Path(RESNET50).read_text()}\ndel base_params['optimizer'], base_params['lr_policy']\n"
+    text += "base_params['optimizer_params'] = {'beta1': 0.9}\n"
+    message = problems({}, write_config(tmp_path, text))
+    assert "optimizer_params: unknown parameter 'beta1'" in message  # Momentum has none
+    assert "lr_policy_params: unknown parameter 'power'" in message  # neither has fixed_lr
+
+
 def test_a_mistake_in_a_config_that_is_built_upon_is_found_there(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_base.py").write_text("x = 1\ny = (\n")

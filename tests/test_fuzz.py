@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY, save_manifest, save_wav
+import soundfile
 from fuzzing import harness
 
 from open_seq2seq.data.dataset_versions import LABELS
@@ -44,9 +44,12 @@ def _put_loop(folder: Path) -> None:
     (folder / "clip.wav").symlink_to("clip.wav")
 
 
-CONFIG = TINY.read_bytes()
+CONFIG = Path(__file__).with_name("tiny_config.py").read_bytes()
 WORST = {
-    "a clip with NaN": (lambda folder: save_wav(folder / "clip.wav", np.array([np.nan]), subtype="FLOAT"), "NaN"),
+    "a clip with NaN": (
+        lambda folder: soundfile.write(folder / "clip.wav", [np.nan], 16000, "FLOAT"),
+        "clip.wav: it holds samples",
+    ),
     "a clip that is text": (_write("clip.wav", b"RIFF, or not"), "clip.wav: Format not recognised"),
     "a clip that is a loop": (_put_loop, "no such file"),
     "a manifest that is a pipe": (_put_pipe, "v2-12-train.csv: not a readable CSV manifest (It is a pipe"),
@@ -60,9 +63,9 @@ WORST = {
 @pytest.mark.parametrize(("spoil", "expected"), WORST.values(), ids=WORST)
 def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(tmp_path, spoil, expected):
     (tmp_path / "v2-12-labels.txt").write_text("\n".join(LABELS["v2-12"]))
-    clip = save_wav(tmp_path / "clip.wav", np.zeros(16000))
+    soundfile.write(tmp_path / "clip.wav", np.zeros(16000), 16000)
     for split in ("train", "val", "test"):
-        save_manifest(tmp_path / f"v2-12-{split}.csv", [0], [clip])
+        (tmp_path / f"v2-12-{split}.csv").write_text("label,path\n0,clip.wav\n")
     (tmp_path / "config.py").write_bytes(CONFIG)
     spoil(tmp_path)
     flags = [

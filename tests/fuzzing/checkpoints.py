@@ -60,7 +60,7 @@ class Fuzzer:
         if kind == "no file":
             what = self._put_no_file(rng)
         try:
-            with refusal_of(what, str(self._path)):
+            with refusal_of(what, str(self._path), is_sound=kind == "sound"):
                 found = checkpoints.load_run(self._path)
         finally:
             shutil.rmtree(self._path)

@@ -84,12 +84,16 @@ def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = N
 
 
 @contextlib.contextmanager
-def refusal_of(what: str, *names: str) -> Iterator[None]:
-    """Turn a `UserError` into `Refused`, provided that its message is fit to be read and has one of ``names`` in it."""
+def refusal_of(what: str, *names: str, is_sound: bool = False) -> Iterator[None]:
+    """Turn a `UserError` into `Refused`, provided that its message is fit to be read and has one of ``names`` in it.
+
+    An input that ``is_sound`` may not be refused.
+    """
     try:
         yield
     except UserError as error:
         message = str(error)
+        assert not is_sound, f"{what}: refused, {message[:500]}"
         assert any(name in message for name in names), f"{what}: none of {names} in {message[:500]!r}"
         assert len(message) <= _MAX_MESSAGE, f"{what}: a message of {len(message):,} characters: {message[:500]!r}"
         raise Refused(what) from None

@@ -127,7 +127,7 @@ class Fuzzer:
         content, what = make(rng)
         self._path.write_bytes(content)
         try:
-            with refusal_of(what, str(self._path)):
+            with refusal_of(what, str(self._path), is_sound=make == self._sound):
                 archive = read_archive(self._path)
                 model = describe(archive.config, str(self._path))
                 layers = model.encoder_params["convnet_layers"]

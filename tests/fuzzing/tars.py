@@ -68,6 +68,9 @@ _PAX = (
 )
 
 
+_SOUND = ("empty members", "folders")  # many, but a dataset may have as many
+
+
 class Fuzzer:
     """Each archive is there already under its checksum, so that it is unpacked as if it had just been fetched."""
 
@@ -81,7 +84,7 @@ class Fuzzer:
         target = self._folder / "data"
         archive = Archive("https://example.org/files.tar.gz", hashlib.sha256(content).hexdigest(), _MAX_BYTES)
         try:
-            with refusal_of(what, str(self._file), str(self._folder)):
+            with refusal_of(what, str(self._file), str(self._folder), is_sound=what in _SOUND):
                 archives.fetch_and_unpack(archive, self._file, target, _WANTED, keep_file=True)
             _check(target, what)
         finally:
