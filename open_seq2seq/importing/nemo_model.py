@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, Literal, NamedTuple
 
-from open_seq2seq.errors import UserError, cut, listed, shown
+from open_seq2seq.errors import UserError, listed, shown
+from open_seq2seq.importing.nemo_reader import Reader
 
 LabelOrder = Literal["sorted", "config"]
 
@@ -16,8 +16,6 @@ _PREPROCESSOR = "AudioToMFCCPreprocessor"
 _MODEL = "EncDecClassificationModel"
 _ACTIVATIONS = {"relu": "relu", "selu": "selu", "swish": "silu"}  # NeMo's name -> Keras's
 _POOLINGS = {"avg": "mean", "max": "max"}
-# what says which class it is, not how it is set
-_CLASS_KEYS = ("_target_", "cls", "target")
 # keys whose other values mean a network that there is none of here
 _ENCODER_CONSTANTS = {"normalization_mode": "batch", "residual_mode": "add", "frame_splicing": 1, "quantize": False}
 _LAYER_CONSTANTS = {"groups": 1, "heads": -1, "se": False, "residual_mode": "add", "residual_dense": False}
@@ -63,7 +61,7 @@ def describe(config: dict[str, Any], name: str, label_order: LabelOrder = "sorte
         UserError: it is no MatchboxNet, or it has layers or settings that there is nothing like here; all of them
             are named.
     """
-    reader = _Reader(config)
+    reader = Reader(config)
     reader.expect_class("", config, (_MODEL,), is_required=False)
     model = NemoModel(
         labels=_labels(reader, label_order),
@@ -81,76 +79,7 @@ def describe(config: dict[str, Any], name: str, label_order: LabelOrder = "sorte
     return model
 
 
-class _Reader:
-    """Values of the configuration by type; what is wrong with them, or worth knowing, is collected."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-        self.problems: list[str] = []
-        self.notes: list[str] = []
-
-    def section(self, name: str) -> dict[str, Any]:
-        """Return a part of the configuration, empty where it is missing or null."""
-        section = self.config.get(name) or {}
-        if not isinstance(section, dict):
-            self.problems.append(f"{name}: expected keys and values, got {shown(section)}")
-            return {}
-        params = section.get("params")  # NeMo before 1.0 kept the settings apart from the class
-        return {**section, **params} if isinstance(params, dict) else section
-
-    def expect_class(
-        self, name: str, section: dict[str, Any], known: tuple[str, ...], is_required: bool = True
-    ) -> None:
-        """Note a problem where a part is not of a known class."""
-        found = next((section[key] for key in _CLASS_KEYS if isinstance(section.get(key), str)), None)
-        if (found or is_required) and str(found).rpartition(".")[2] not in known:
-            self.problems.append(f"{name or 'model'}: its class is {cut(str(found))}, expected {' or '.join(known)}")
-
-    def expect_constants(self, place: str, section: dict[str, Any], constants: dict[str, Any]) -> None:
-        """Note a problem for each key that has another value than the one that works here."""
-        for key, expected in constants.items():
-            value = self._resolve(section.get(key, expected))
-            if value != expected:
-                self.problems.append(f"{place}{key}: {shown(value)}, only {expected!r} can be imported")
-
-    def value(self, place: str, section: dict[str, Any], key: str, kind: Any, default: Any = None) -> Any:
-        """Return a number, bool or word; without a default the key must be there."""
-        value = self._resolve(section.get(key))
-        if value is None:
-            value = default
-        if kind is int and isinstance(value, list) and len(value) == 1:  # NeMo writes kernel: [11]
-            value = value[0]
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            self.problems.append(f"{place}{key}: expected {_KINDS[kind]}, got {shown(value)}")
-            return _STAND_INS[kind]
-        return value
-
-    def words(self, place: str, section: dict[str, Any], key: str) -> list[str]:
-        """Return a list of words, empty where it is missing or null."""
-        value = self._resolve(section.get(key)) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problems.append(f"{place}{key}: expected a list of words, each in quotes, got {shown(value)}")
-            return []
-        return value
-
-    def _resolve(self, value: Any, depth: int = 0) -> Any:
-        """Look up a reference such as ``${model.dropout}``, which older archives hold."""
-        found = re.fullmatch(r"\$\{(?:model\.)?([\w.]+)\}", value) if isinstance(value, str) else None
-        if found is None or depth > 8:
-            return [self._resolve(item, depth + 1) for item in value] if isinstance(value, list) else value
-        target: Any = self.config
-        for key in found[1].split("."):
-            target = target.get(key) if isinstance(target, dict) else None
-        return self._resolve(target, depth + 1)
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-_STAND_INS = {int: 1, float: 0.0, bool: False, str: ""}  # what is read on with after a problem
-
-
-def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
+def _labels(reader: Reader, order: LabelOrder) -> tuple[str, ...]:
     """Return the labels in the order of the network's outputs.
 
     NeMo's classification models number the labels of the training manifest in the order of their names, whatever the
@@ -176,7 +105,7 @@ def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
     return tuple(used)
 
 
-def _encoder(reader: _Reader) -> dict[str, Any]:
+def _encoder(reader: Reader) -> dict[str, Any]:
     section = reader.section("encoder")
     reader.expect_class("encoder", section, _ENCODERS)
     reader.expect_constants("encoder/", section, _ENCODER_CONSTANTS)
@@ -202,7 +131,7 @@ def _encoder(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]:
+def _layer(reader: Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]:
     """Return an entry of ``convnet_layers``; what is its default is left out."""
     known = {"filters", "repeat", "kernel", "stride", "dilation", "dropout", "residual", "separable"}
     known |= {"kernel_size_factor", "future_context", *_LAYER_CONSTANTS, *_LAYER_IGNORED}
@@ -240,7 +169,7 @@ def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]
     return entry
 
 
-def _decoder(reader: _Reader) -> dict[str, Any]:
+def _decoder(reader: Reader) -> dict[str, Any]:
     section = reader.section("decoder")
     reader.expect_class("decoder", section, (_DECODER,))
     pooling = reader.value("decoder/", section, "pooling_type", str, "avg")
@@ -249,7 +178,7 @@ def _decoder(reader: _Reader) -> dict[str, Any]:
     return {"pooling": _POOLINGS.get(pooling, "mean")}
 
 
-def _front_end(reader: _Reader) -> dict[str, Any]:
+def _front_end(reader: Reader) -> dict[str, Any]:
     section = reader.section("preprocessor")
     reader.expect_class("preprocessor", section, (_PREPROCESSOR,))
     reader.expect_constants("preprocessor/", section, _PREPROCESSOR_CONSTANTS)
@@ -291,7 +220,7 @@ def _front_end(reader: _Reader) -> dict[str, Any]:
     return params
 
 
-def _augmentation(reader: _Reader) -> dict[str, Any]:
+def _augmentation(reader: Reader) -> dict[str, Any]:
     """Return how clips were changed in training, as far as the archive says it and there is the same here."""
     place = "train_ds/augmentor/"
     shift, noise = (_part(reader.section("train_ds").get("augmentor"), key) for key in ("shift", "white_noise"))

@@ -70,6 +70,7 @@ _YAMLS = (
     + "\n".join(f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 9)}]}}" for a, b in pairwise("abcdefghijklm")),
     "[" * 5000,
     "{a: " * 5000,
+    "labels: [" + "'${labels}', " * 300 + "]",
     "labels: !!int ''",
     "labels: !!float ''",
     "labels: !!bool x",

@@ -442,6 +442,12 @@ def test_yaml_that_is_endless_or_no_value_is_refused(tmp_path, weights, text, me
     assert len(str(error.value)) < 1000
 
 
+def test_a_list_that_refers_to_itself_in_each_item_is_refused_at_once(tmp_path, weights):
+    config = small_config() | {"labels": ["${labels}"] * 300}
+    with pytest.raises(UserError, match="labels: expected a list of words"):
+        import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+
+
 def test_a_network_of_too_many_layers_is_refused_before_it_is_built(tmp_path, weights):
     config = small_config()
     config["encoder"]["jasper"] = [layer(8, 5, repeat=9000)] * 100
