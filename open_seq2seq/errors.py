@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from open_seq2seq import terminal
+_MOST_LINES = 30
+_LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
 
 
 class UserError(Exception):
@@ -27,6 +30,37 @@ class LostWorkerError(UserError):
             f"{cause}; this process stops too. The last checkpoint is intact: train on with --continue_learning"
         )
         self.cause = cause
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: as Python writes it, cut where it is long or deep."""
+    return cut(_BRIEF.repr(value))
+
+
+def cut(text: str) -> str:
+    """Return ``text`` as long as a message can bear."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Return the lines that follow a message, each on its own; of very many the first ones, and how many there are."""
+    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
+    return "".join(f"\n  {line}" for line in [*lines[:_MOST_LINES], *more])
+
+
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 20
+        self.maxstring = self.maxother = self.maxlong = _LONGEST
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write numbers of more than some thousand digits
+        return repr(x) if x.bit_length() < 1000 else f"a number of {x.bit_length():,} bits"
+
+
+_BRIEF = _Brief()
 
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from open_seq2seq import __version__, checkpoints, distributed, inference, run_lock, session
+from open_seq2seq import __version__, distributed, inference, named_variables, run_lock, session
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
@@ -85,7 +85,7 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     with contextlib.closing(reporter), watched(workers, config.params.worker_timeout_s, reporter.log):
         reporter.open(Path(config.params.logdir))
         model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
-        checkpoints.assign(model.variables, checkpoint.model, "model")
+        named_variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:
             found = evaluator.evaluate(
@@ -115,7 +115,7 @@ def _infer(config: Config, options: RunOptions) -> int:
     if output:
         inference.check_output(output)
     model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter)
-    checkpoints.assign(model.variables, checkpoint.model, "model")
+    named_variables.assign(model.variables, checkpoint.model, "model")
     predictions = inference.predict(
         model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
     )

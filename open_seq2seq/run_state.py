@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from open_seq2seq import checkpoints, resuming, session
+from open_seq2seq import named_variables, resuming, session
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.data.sampler import Place, Sampler
 from open_seq2seq.distributed import Workers
@@ -54,8 +54,8 @@ class RunState:
     def to_checkpoint(self, about: dict[str, Any]) -> Checkpoint:
         """Return a copy of it all; ``about`` is what else a checkpoint says of its run."""
         with self.averaged():
-            model = checkpoints.named_values(self.model.variables)
-            training = checkpoints.named_values(self._training_variables())
+            model = named_variables.values_of(self.model.variables)
+            training = named_variables.values_of(self._training_variables())
         progress = {
             "step": self.step,
             **resuming.describe(self.place, self._sampler),
@@ -75,8 +75,8 @@ class RunState:
             UserError: it does not fit the model or the optimizer.
         """
         state = checkpoint.state
-        checkpoints.assign(self.model.variables, checkpoint.model, "model")
-        checkpoints.assign(self._training_variables(), checkpoint.training, "optimizer")
+        named_variables.assign(self.model.variables, checkpoint.model, "model")
+        named_variables.assign(self._training_variables(), checkpoint.training, "optimizer")
         if self.average is not None:
             self.average.swap()  # it was written with the averages in the model's place
         if self.patience is not None and state.get("patience"):

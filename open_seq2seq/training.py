@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from open_seq2seq import blueprint, checkpoints, early_stopping, session, transfer
+from open_seq2seq import blueprint, checkpoints, early_stopping, named_variables, session, transfer
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
@@ -173,7 +173,7 @@ class Trainer:
             self.reporter.say(f"best checkpoint: validation accuracy {state.best_top1:.2%}")
             if self.workers.is_chief:
                 checkpoint = session.find_checkpoint(self.config, self.reporter.say)
-                checkpoints.assign(self.model.variables, checkpoint.model, "model")
+                named_variables.assign(self.model.variables, checkpoint.model, "model")
                 state.step, state.place = checkpoint.step, place_of(checkpoint.state, self.sampler)
             state.step, state.place = self.workers.broadcast_object((state.step, state.place))
             self.workers.broadcast([v.value for v in self.model.variables])
