@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from open_seq2seq import terminal
+
 _MOST_LINES = 30
 _LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
 
