@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import logging
@@ -10,19 +11,22 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, shown
+from open_seq2seq.tar_headers import LONGEST_NAME, READ_ERRORS, TarHeader
 
 log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
+_MOST_MEMBERS = 1 << 19  # the larger release of Speech Commands has 105,000
+# what the names in an archive bring about, not the disk
+_ERRORS_OF_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 # Patch releases of Python 3.10 and 3.11 before mid-2023 lack it; `_refuse_unsafe` stands on its own.
 _FILTER: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
@@ -215,19 +219,26 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
     try:
         partial.mkdir()
         n_bytes = 0
-        with tarfile.open(file, "r|gz") as members:
-            for member in members:
+        with tarfile.open(file, "r|gz", tarinfo=TarHeader) as members:
+            for i, member in enumerate(members):
                 _refuse_unsafe(member, source, wanted.noun)
                 n_bytes += member.size
-                if n_bytes > archive.max_bytes:
+                for n, most, what in ((n_bytes, archive.max_bytes, "bytes"), (i, _MOST_MEMBERS, "files")):
+                    if n > most:
+                        raise UserError(f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does")
+                try:
+                    members.extract(member, partial, set_attrs=False, **_FILTER)
+                except OSError as error:
+                    if error.errno not in _ERRORS_OF_NAMES:
+                        raise
                     raise UserError(
-                        f"{source}: holds more than {archive.max_bytes:,} bytes, which no {wanted.noun} does"
-                    )
-                members.extract(member, partial, set_attrs=False, **_FILTER)
+                        f"{source}: member {shown(member.name)} cannot be written ({error.strerror}); "
+                        "do not use this archive"
+                    ) from None
         if not wanted.is_in(partial):
             raise UserError(f"{source}: {wanted.lacking}")
         os.replace(partial, folder)  # an empty folder of that name gives way
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except READ_ERRORS as error:
         raise UserError(f"{source}: cannot be unpacked ({error}); expected a .tar.gz that is whole") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -236,7 +247,10 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
 def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:
     """Raise a `UserError` for a member that is no plain file or folder, or lies outside the archive's own folder."""
     path = member.name.replace("\\", "/")
+    name = shown(member.name)
     if path.startswith("/") or ":" in path or ".." in path.split("/"):
-        raise UserError(f"{source}: member {member.name!r} points outside the {noun}'s folder; do not use this archive")
-    if not (member.isreg() or member.isdir()):
-        raise UserError(f"{source}: member {member.name!r} is a link or a device; do not use this archive")
+        raise UserError(f"{source}: member {name} points outside the {noun}'s folder; do not use this archive")
+    if len(path) > LONGEST_NAME:
+        raise UserError(f"{source}: member {name} has a name of {len(path):,} characters; do not use this archive")
+    if not (member.isreg() or member.isdir()) or member.issparse():
+        raise UserError(f"{source}: member {name} is a link or a device, or has holes; do not use this archive")

@@ -16,17 +16,26 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut
+from open_seq2seq.files import check_plain
 
 _FORMAT = 2  # 1 had no digest of the state
+_KINDS = "biufcV"  # NumPy's kinds of number; V is what it calls bfloat16
 _NAME = re.compile(r"step-\d{8,}(\.\d+)?")
 _FILES = ("model.npz", "training.npz")
+# what every mode needs of the state
+_STATE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "epoch": (int, float),
+    "best_top1": (int, float),
+    "labels": list,
+}
 
 
 class Checkpoint(NamedTuple):
@@ -102,6 +111,8 @@ def load(path: Path) -> Checkpoint:
         DamagedCheckpointError: a file is missing or is not what was written.
     """
     try:
+        for name in ("state.json", *_FILES):
+            check_plain(path / name)
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
         digests = state.pop("sha256")
         if state["format"] not in (1, _FORMAT):
@@ -112,9 +123,12 @@ def load(path: Path) -> Checkpoint:
             if _sha256(path / name) != digests[name]:
                 raise DamagedCheckpointError(f"{name} is not what was written")
         del state["format"]
-        arrays = [dict(np.load(path / name, allow_pickle=False)) for name in _FILES]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DamagedCheckpointError(f"it cannot be read ({error})") from None
+        _check_state(state)
+        arrays = [_read_arrays(path / name) for name in _FILES]
+    except DamagedCheckpointError:
+        raise
+    except Exception as error:  # digests can be made to fit, and what a zip or JSON made by hand can raise has no end
+        raise DamagedCheckpointError(f"it cannot be read ({cut(str(error)) or type(error).__name__})") from None
     return Checkpoint(arrays[0], arrays[1], state)
 
 
@@ -132,6 +146,26 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         json.dump({**state, "sha256": {**digests, "state": _sha256_of(state)}}, file, indent=1)
         _flush(file)
     _flush_folder(path)
+
+
+def _check_state(state: dict[str, Any]) -> None:
+    for name, kind in _STATE_TYPES.items():
+        if not isinstance(state.get(name), kind):
+            raise DamagedCheckpointError(f"its state.json does not say its {name}")
+    if state["step"] < 0 or not all(isinstance(label, str) for label in state["labels"]):
+        raise DamagedCheckpointError("its state.json has a step below 0 or a label that is no word")
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read numbers by name: no objects, which would be code, and nothing compressed, which could be of any size."""
+    with np.load(path, allow_pickle=False) as file:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.zip.infolist()):
+            raise DamagedCheckpointError(f"{path.name} has compressed parts, which are never written")
+        arrays = dict(file)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
+            raise DamagedCheckpointError(f"{path.name}: {cut(name)} is no array of numbers")
+    return arrays
 
 
 def _verify(path: Path, checkpoint: Checkpoint) -> None:
@@ -227,46 +261,6 @@ def has_checkpoint(source: Path) -> bool:
 
 def _folders(source: Path) -> tuple[Path, ...]:
     return source / "best_models", source / "checkpoints", source
-
-
-def named_values(variables: Iterable[Any]) -> dict[str, np.ndarray]:
-    """Return the values of Keras or TensorFlow variables by path."""
-    return {name: np.asarray(variable) for name, variable in _by_name(variables).items()}
-
-
-def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -> None:
-    """Set variables to a checkpoint's values.
-
-    Raises:
-        UserError: a variable is missing in the checkpoint, is not in the model, or has another shape.
-    """
-    variables = _by_name(variables)
-    problems = [f"{name}: not in the {what}" for name in values.keys() - variables.keys()]
-    for name, variable in variables.items():
-        if name not in values:
-            problems.append(f"{name}: not in the checkpoint")
-        elif tuple(variable.shape) != values[name].shape:
-            problems.append(f"{name}: {values[name].shape} in the checkpoint, {tuple(variable.shape)} in the {what}")
-    if problems:
-        shown = "".join(f"\n  {line}" for line in sorted(problems)[:5])
-        raise UserError(
-            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):{shown}\n"
-            "Use the config that the run was started with"
-        )
-    for name, variable in variables.items():
-        variable.assign(values[name])
-
-
-def _by_name(variables: Iterable[Any]) -> dict[str, Any]:
-    """Return variables by path; the seeds of dropout by their order, as Keras counts them through the whole process."""
-    named: dict[str, Any] = {}
-    n_seeds = 0
-    for variable in variables:
-        name = getattr(variable, "path", None) or variable.name
-        if name.endswith("seed_generator_state"):
-            name, n_seeds = f"seed_generator_state/{n_seeds}", n_seeds + 1
-        named[name] = variable
-    return named
 
 
 def _sha256(path: Path) -> str:

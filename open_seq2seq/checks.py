@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pydantic
 
 from open_seq2seq.components import Params
+from open_seq2seq.errors import cut, shown
 
 _TYPE_NAMES = {
     "int_type": "int",
@@ -27,7 +28,7 @@ def find_problems(
 ) -> list[str]:
     """Return what is wrong with ``values`` as parameters of ``cls``, one line each, with its path."""
     try:
-        cls(**values)
+        cls.model_validate(values)
     except pydantic.ValidationError as error:
         lines = [_line(cls, problem, prefix, retired or {}) for problem in error.errors()]
         return list(dict.fromkeys(lines))
@@ -36,7 +37,10 @@ def find_problems(
 
 def find_call_problems(function: Callable, values: dict[str, Any], supplied: Iterable[str], prefix: str) -> list[str]:
     """Return what is wrong with ``values`` as arguments of a function whose ``supplied`` arguments come elsewhere."""
-    accepted = inspect.signature(function).parameters
+    try:
+        accepted = inspect.signature(function).parameters
+    except ValueError:  # a built-in such as max
+        return [f"{prefix.removesuffix('_params')}: expected a function that says what it takes, got {shown(function)}"]
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
         return []
     known = [name for name in accepted if name not in supplied]
@@ -50,7 +54,7 @@ def find_call_problems(function: Callable, values: dict[str, Any], supplied: Ite
         if is_required and name not in values and name not in supplied:
             problems.append(f"{prefix}: missing required parameter {name!r}")
         elif name in values and name in types and not _fits(values[name], types[name]):
-            problems.append(f"{prefix}/{name}: expected {type_name(types[name])}, got {values[name]!r}")
+            problems.append(f"{prefix}/{name}: expected {type_name(types[name])}, got {shown(values[name])}")
     return problems
 
 
@@ -63,9 +67,9 @@ def _type_hints(function: Callable) -> dict[str, Any]:
 
 def _fits(value: Any, annotation: Any) -> bool:
     try:
-        pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True)).validate_python(
-            value, strict=True
-        )
+        pydantic.TypeAdapter(
+            annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+        ).validate_python(value, strict=True)
     except pydantic.ValidationError:
         return False
     except pydantic.PydanticUserError:  # a class that takes no config is checked by its own rules
@@ -87,8 +91,8 @@ def path_of(location: Iterable[str | int]) -> str:
     return text
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"unknown parameter {name!r}{suggestion(name, known)}"
+def _unknown(name: Any, known: Iterable[str]) -> str:
+    return f"unknown parameter {shown(name)}{suggestion(name, known) if isinstance(name, str) else ''}"
 
 
 def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str]) -> str:
@@ -96,10 +100,12 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str])
     # a union adds its member's name behind the field's; the member is not part of the path
     fields = [part for part in location[:1]] + [p for p in location[1:] if isinstance(p, int)]
     if kind == "extra_forbidden":
-        name = str(location[-1])
+        name = location[-1]
         if name in retired:
             return f"{prefix}: {name!r} is not supported: {retired[name]}"
         return f"{prefix}: {_unknown(name, cls.model_fields)}"
+    if kind == "invalid_key":  # the location says it in another spelling
+        return f"{prefix}: expected names of parameters, got the key {location[-1]}"
     if kind == "missing":
         return f"{prefix}: missing required parameter {location[-1]!r}"
     path = path_of([*(p for p in [prefix] if p), *fields])
@@ -108,17 +114,17 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str])
 
 def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
     if kind == "value_error":
-        return str(problem["ctx"]["error"])
+        return cut(str(problem["ctx"]["error"]))
     if len(location) > 1 and isinstance(location[1], str):  # a union: say what the field takes as a whole
-        return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {value!r}"
+        return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {shown(value)}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
-        return f"expected one of {expected}, got {value!r}"
+        return f"expected one of {expected}, got {shown(value)}"
     if kind in _TYPE_NAMES:
-        return f"expected {_TYPE_NAMES[kind]}, got {value!r}"
+        return f"expected {_TYPE_NAMES[kind]}, got {shown(value)}"
     if kind.startswith("is_subclass_of"):
-        return f"expected a subclass of {problem['ctx']['class']}, got {value!r}"
-    return f"{problem['msg'].replace('Input should be', 'expected a value')}, got {value!r}"
+        return f"expected a subclass of {problem['ctx']['class']}, got {shown(value)}"
+    return f"{problem['msg'].replace('Input should be', 'expected a value')}, got {shown(value)}"
 
 
 def type_name(annotation: Any) -> str:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from open_seq2seq.checks import find_call_problems, find_problems, suggestion
 from open_seq2seq.components import Decoder, Encoder, Loss, Params
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut, listed, shown
 from open_seq2seq.models.image2label import Image2Label
 from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale, LossScaling
 from open_seq2seq.optimizers.lr_policies import LR_POLICIES
@@ -74,11 +74,14 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
     names = _run(path)
     section = {"train_eval": "train"}.get(mode, mode)
     wanted = ["train", "eval", section, *(name for name in SECTIONS if _has_overlay(names, overrides, name))]
-    merged = {name: _merge(names, name, overrides) for name in dict.fromkeys(wanted)}
-    problems = dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values))
+    try:
+        merged = {name: _merge(names, name, overrides) for name in dict.fromkeys(wanted)}
+    except RecursionError:
+        raise UserError(f"{path}: base_params or an overlay is a part of itself; write it as plain values") from None
+    problems = list(dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values)))
     if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in the config"
-        raise UserError(f"{path}: {count}:" + "".join(f"\n  {problem}" for problem in problems))
+        raise UserError(f"{path}: {count}:{listed(problems)}")
     return _build(names["base_model"], merged, section)
 
 
@@ -103,42 +106,42 @@ def _run(path: str) -> dict[str, Any]:
     sys.path.insert(0, root)
     try:
         names = runpy.run_path(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path}{_where(error, path)}: {_what(error)}") from None
     finally:
         sys.path.remove(root)
     for name, kind, word in (("base_params", dict, "dict"), ("base_model", type, "class")):
         if not isinstance(names.get(name), kind):
-            raise UserError(f"{path}: expected a {word} named {name}, got {names.get(name)!r}")
+            raise UserError(f"{path}: expected a {word} named {name}, got {shown(names.get(name))}")
+    for name in _OVERLAYS:
+        if not isinstance(names.get(name, {}), dict):
+            raise UserError(f"{path}: {name}: expected a dict, got {shown(names[name])}")
     if names["base_model"] is not Image2Label:
-        raise UserError(f"{path}: base_model: expected Image2Label, got {names['base_model']!r}")
+        raise UserError(f"{path}: base_model: expected Image2Label, got {shown(names['base_model'])}")
     for name in names:
         if name.endswith("_params") and name not in (*_OVERLAYS, "base_params") and suggestion(name, _OVERLAYS):
             raise UserError(f"{path}: unknown overlay {name!r}{suggestion(name, _OVERLAYS)}")
     return names
 
 
-def _where(error: Exception, path: str) -> str:
-    if isinstance(error, SyntaxError):
-        return f", line {error.lineno}"
+def _where(error: BaseException, path: str) -> str:
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f", line {error.lineno}" + (f" of {error.filename}" if error.filename != path else "")
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     return f", line {lines[-1]}" if lines else ""
 
 
-def _what(error: Exception) -> str:
+def _what(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
-        return f"{error.msg}: {(error.text or '').strip()}"
+        return cut(f"{error.msg}: {(error.text or '').strip()}")
     if isinstance(error, AttributeError) and error.name in _TF1_NAMES:
         return f"TensorFlow 2 has no tf.{error.name}; say {_TF1_NAMES[error.name]}"
-    return f"{type(error).__name__}: {error}"
+    return cut(traceback.format_exception_only(error)[-1].strip())  # also where str(error) fails
 
 
 def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[str, Any]:
     """Lay one section's overlay and the command line over the base, and fill in the {placeholders}."""
-    overlay = names.get(f"{section}_params", {})
-    if not isinstance(overlay, dict):
-        raise UserError(f"{section}_params: expected a dict, got {overlay!r}")
-    merged = nested_update(names["base_params"], overlay)
+    merged = nested_update(names["base_params"], names.get(f"{section}_params", {}))
     version_before = merged.get("dataset_version")
     for key, value in overrides.items():
         first, _, rest = key.partition("/")
@@ -180,7 +183,7 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
             problems += find_problems(cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None)
     for part, classes in (("optimizer", OPTIMIZERS), ("loss_scaling", LOSS_SCALINGS)):
         params = values.get(f"{part}_params", {})
-        name = values.get(part, "")
+        name = values.get(part, RunParams.model_fields[part].default)
         if isinstance(name, str) and name in classes and isinstance(params, dict):
             problems += find_problems(classes[name], params, f"{part}_params")
     for part, functions, supplied in (
@@ -188,9 +191,10 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
         ("regularizer", REGULARIZERS, ()),
         ("initializer", INITIALIZERS, ()),
     ):
-        function, params = values.get(part), values.get(f"{part}_params", {})
+        function = values.get(part, RunParams.model_fields[part].default)
+        params = values.get(f"{part}_params", {})
         if isinstance(function, str) and function not in functions:
-            problems.append(f"{part}: expected one of {', '.join(map(repr, functions))}, got {function!r}")
+            problems.append(f"{part}: expected one of {', '.join(map(repr, functions))}, got {shown(function)}")
         elif function is not None and isinstance(params, dict):
             function = functions[function] if isinstance(function, str) else function
             if callable(function):
@@ -234,5 +238,11 @@ def parse_value(text: str) -> Any:
     """Read a value of the command line: a Python literal, or else the text itself."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (
+        ValueError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+    ):  # what literal_eval is documented to raise
         return text

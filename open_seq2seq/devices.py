@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from open_seq2seq.components import LayerOptions
@@ -22,8 +23,9 @@ def set_up(workers: Workers, seed: int) -> bool:
     elif workers.size > 1:
         # ranks of one machine that each take all cores fight for them
         n_threads = max(1, n_cores() // workers.local_size)
-        tf.config.threading.set_intra_op_parallelism_threads(n_threads)
-        tf.config.threading.set_inter_op_parallelism_threads(n_threads)
+        with contextlib.suppress(RuntimeError):  # computes already: processes have come or gone
+            tf.config.threading.set_intra_op_parallelism_threads(n_threads)
+            tf.config.threading.set_inter_op_parallelism_threads(n_threads)
     keras.utils.set_random_seed(seed)
     return bool(gpus)
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from open_seq2seq.errors import UserError
 
-_STALL_SHUTDOWN_S = "120"  # Horovod's own default is to wait for a dead worker for ever
 _INSTALL = "scripts/install_horovod.sh"
 
 
@@ -24,6 +23,11 @@ class Workers(NamedTuple):
     local_rank: int = 0
     local_size: int = 1
     hvd: Any = None
+
+    @classmethod
+    def of(cls, hvd: Any) -> Workers:
+        """Return the processes that Horovod joins at the moment."""
+        return cls(hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size(), hvd)
 
     @property
     def is_chief(self) -> bool:
@@ -41,6 +45,10 @@ class Workers(NamedTuple):
         if self.hvd is None:
             return values
         return self.hvd.allreduce(values, op=self.hvd.Sum).numpy()
+
+    def any(self, value: bool) -> bool:
+        """Tell whether ``value`` holds for any worker."""
+        return bool(value) if self.hvd is None else bool(self.total(np.array([float(value)]))[0])
 
     def broadcast(self, variables: list) -> None:
         """Give each TensorFlow variable the chief's value."""
@@ -61,9 +69,9 @@ def launched_size() -> int:
     return int(_from_launcher("SIZE", "1"))
 
 
-def is_chief_process() -> bool:
-    """Tell whether this process is the first one of its launcher, before Horovod is up."""
-    return _from_launcher("RANK", "0") == "0"
+def launched_rank() -> int:
+    """Return the number that the launcher gave this process, before Horovod is up."""
+    return int(_from_launcher("RANK", "0"))
 
 
 def _from_launcher(name: str, default: str) -> str:
@@ -91,15 +99,29 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
         raise UserError(f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False")
 
 
-def start(use_horovod: bool | None) -> Workers:
-    """Join the other processes; ``use_horovod=None`` does so where a launcher started this one."""
+def is_elastic() -> bool:
+    """Tell whether the launcher lets processes come and go."""
+    return os.environ.get("HOROVOD_ELASTIC") == "1"
+
+
+def start(use_horovod: bool | None, timeout_s: float) -> Workers:
+    """Join the other processes; ``use_horovod=None`` does so where a launcher started this one.
+
+    Args:
+        use_horovod: whether there are others.
+        timeout_s: for which one that does not take part is waited for.
+    """
     if not (use_horovod or (use_horovod is None and launched_size() > 1)):
         return Workers()
-    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", _STALL_SHUTDOWN_S)
+    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but takes no part
+    timeout = str(max(1, round(timeout_s)))
+    os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", timeout)
+    os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", str(max(1, round(timeout_s / 2))))
+    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", timeout)
     import horovod.tensorflow as hvd
 
     hvd.init()
-    return Workers(hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size(), hvd)
+    return Workers.of(hvd)
 
 
 def _is_installed() -> bool:

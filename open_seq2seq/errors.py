@@ -1,27 +1,77 @@
-"""The one exception that means "the user can mend this"."""
+"""The exceptions that mean "the user can mend this"."""
 
 from __future__ import annotations
 
+import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from open_seq2seq import terminal
 
+_MOST_LINES = 30
+_LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
+
 
 class UserError(Exception):
-    """A mistake in what the user gave: shown as its message alone, exit status 2, no traceback.
+    """A mistake in what the user gave: shown as its message alone, with this exit status and no traceback.
 
     The message names the thing, its value, what was expected and what to do.
     """
 
+    exit_status = 2
+
+
+class LostWorkerError(UserError):
+    """Another process of the run is lost; ``cause`` names it."""
+
+    exit_status = 3
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"{cause}; this process stops too. The last checkpoint is intact: train on with --continue_learning"
+        )
+        self.cause = cause
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: as Python writes it, cut where it is long or deep."""
+    return cut(_BRIEF.repr(value))
+
+
+def cut(text: str) -> str:
+    """Return ``text`` as long as a message can bear."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Return the lines that follow a message, each on its own; of very many the first ones, and how many there are."""
+    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
+    return "".join(f"\n  {line}" for line in [*lines[:_MOST_LINES], *more])
+
+
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 20
+        self.maxstring = self.maxother = self.maxlong = _LONGEST
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write numbers of more than some thousand digits
+        return repr(x) if x.bit_length() < 1000 else f"a number of {x.bit_length():,} bits"
+
+
+_BRIEF = _Brief()
+
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:
-    """Run ``main`` and exit with its status, or with 2 and the message of a `UserError`."""
+    """Run ``main`` and exit with its status, or with the message of a `UserError` and its status."""
     try:
         sys.exit(main() or 0)
     except UserError as error:
         terminal.complain(f"error: {error}")
-        sys.exit(2)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,12 +36,18 @@ class Evaluator:
         self._workers = workers
         self._step = tf.function(self._run, autograph=False)
 
-    def evaluate(self, dataset: Dataset, batch_size: int) -> Evaluation:
+    def evaluate(
+        self, dataset: Dataset, batch_size: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> Evaluation | None:
         """Evaluate on all of ``dataset``, which the workers share.
 
         Args:
             dataset: what to evaluate on.
             batch_size: clips at a time, for each worker.
+            should_stop: is asked before each batch.
+
+        Returns:
+            None where any worker should stop.
         """
         started = time.monotonic()
         n_labels = len(dataset.labels)
@@ -48,6 +55,8 @@ class Evaluator:
         confusion = np.zeros((n_labels, n_labels))  # [label, prediction]
         sampler = Sampler(len(dataset), batch_size, rank=self._workers.rank, size=self._workers.size)
         for (batch,) in dataset.batches(sampler.in_order()):
+            if self._workers.any(should_stop()):
+                return None
             losses, predictions, in_top5 = (output.numpy() for output in self._step(batch))
             weights = batch.weights.numpy()
             sums += (losses @ weights, in_top5 @ weights)

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq import blueprint, checkpoints, inference, registry
+from open_seq2seq import blueprint, checkpoints, inference, named_variables, registry
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
@@ -84,5 +84,5 @@ def from_pretrained(
     labels = tuple(checkpoint.state["labels"])
     shape = data_layer.audio_length, data_layer.num_audio_features
     network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())
-    checkpoints.assign(network.variables, checkpoint.model, "model")
+    named_variables.assign(network.variables, checkpoint.model, "model")
     return PretrainedModel(network, data_layer, labels)

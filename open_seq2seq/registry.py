@@ -15,7 +15,7 @@ from open_seq2seq import archives, checkpoints
 from open_seq2seq.archives import Archive, Wanted
 from open_seq2seq.checks import find_problems
 from open_seq2seq.components import Params
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, shown
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
@@ -106,6 +106,8 @@ def _read(registry: Path) -> dict[str, Entry]:
 
 
 def _problems(name: str, entry: dict) -> list[str]:
+    if not isinstance(entry, dict):
+        raise TypeError(f"{shown(name)} is no object")
     problems = find_problems(Entry, entry, name)
     if not _NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES:  # it becomes part of a folder's name
         problems.append(

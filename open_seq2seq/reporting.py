@@ -31,11 +31,14 @@ class Reporter:
 
     Until `open` names a logdir, nothing is written: lines for the log wait. A line that cannot be written is lost, not
     the run: each place that takes none is named once.
+
+    Attributes:
+        is_chief: whether this process speaks.
     """
 
     def __init__(self, *, is_chief: bool) -> None:
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._is_chief = is_chief
+        self.is_chief = is_chief
         self._logdir: Path | None = None
         self._identity: tuple[int, int] | None = None
         self._waiting: list[str] = []
@@ -50,7 +53,7 @@ class Reporter:
         Raises:
             UserError: it cannot be written.
         """
-        if not self._is_chief:
+        if not self.is_chief:
             return
         try:
             logdir.mkdir(parents=True, exist_ok=True)
@@ -80,17 +83,18 @@ class Reporter:
     @property
     def shows_bar(self) -> bool:
         """Whether somebody is looking at a terminal."""
-        return self._is_chief and self._console.is_terminal
+        return self.is_chief and self._console.is_terminal
 
     def say(self, line: str) -> None:
         """Print a line, and add it to the log."""
-        if not self._is_chief:
-            return
-        self._print(line)
-        self.log(line)
+        if self.is_chief:
+            self._print(line)
+            self.log(line)
 
     def log(self, line: str) -> None:
         """Add a line to the log only."""
+        if not self.is_chief:
+            return
         stamped = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}"
         if self._logdir is None:
             self._waiting.append(stamped)
@@ -141,7 +145,7 @@ class Reporter:
         self, found: Evaluation, *, mode: str, split: str, step: int, epoch: float, version: str
     ) -> None:
         """Print an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
-        if not self._is_chief:
+        if not self.is_chief:
             return
         self.say(
             f"{split}: step {step}, {found.n_clips} clips, loss {found.loss:.4f}, "

@@ -100,6 +100,18 @@ class RunParams(Params):
         gt=0,
         description="Every so many steps, several processes check that their weights are the same; None: never.",
     )
+    worker_timeout_s: float = Field(
+        default=120.0, ge=5, description="Seconds without a sign of life after which another process counts as lost."
+    )
+    elastic_commit_steps: int = Field(
+        default=50,
+        gt=0,
+        description="Where processes come and go: steps between the points that the run goes back to when one is lost.",
+    )
+    scale_learning_rate: bool = Field(
+        default=False,
+        description="Multiply the learning rate by the clips of a step over those of the run's first step.",
+    )
 
     # what is written and printed, and when
     save_checkpoint_steps: int | None = Field(

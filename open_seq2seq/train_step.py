@@ -70,6 +70,11 @@ class TrainStep:
         # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
         return self._step(batches, tf.constant(np.float32(learning_rate)), tf.constant(np.float32(stop)))
 
+    def is_finite(self, batch: Batch) -> bool:
+        """Tell whether a batch by itself gives a loss and gradients that are finite; nothing is applied."""
+        loss, gradients = self._backward(batch)
+        return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in (loss, *gradients)]))
+
     def _gradients(self, batch: Batch) -> tuple[Any, list[Any]]:
         """Return the loss and the gradients of the scaled, penalized loss."""
         with tf.GradientTape() as tape:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from open_seq2seq import distributed
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.lazy import keras, normalization
 from open_seq2seq.line_files import append_line
@@ -79,10 +80,10 @@ infer_params = tiny_config.infer_params
 
 def _record_steps(path: str) -> None:
     from open_seq2seq.data.dataset import Dataset
+    from open_seq2seq.run_state import RunState
     from open_seq2seq.train_step import TrainStep
-    from open_seq2seq.training import Trainer
 
-    batches_of, take_step, count_step = Dataset.batches, TrainStep.__call__, Trainer._count_step
+    batches_of, take_step, count_step = Dataset.batches, TrainStep.__call__, RunState.count_step
     line: dict[str, Any] = {}
 
     def batches(self: Any, plan: Any, epoch: int = 0) -> Any:
@@ -100,9 +101,10 @@ def _record_steps(path: str) -> None:
 
     def count(self: Any) -> None:
         count_step(self)
-        append_line(Path(path), json.dumps({"step": self.step, "rank": self.workers.rank, **line}), to_disk=False)
+        rank = distributed.launched_rank()
+        append_line(Path(path), json.dumps({"step": self.step, "rank": rank, **line}), to_disk=False)
 
-    Dataset.batches, TrainStep.__call__, Trainer._count_step = batches, call, count  # type: ignore[method-assign]
+    Dataset.batches, TrainStep.__call__, RunState.count_step = batches, call, count  # type: ignore[method-assign]
 
 
 if "STEP_LOG" in os.environ:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 from pathlib import Path
 
@@ -170,6 +171,57 @@ def test_unsafe_members_are_refused(server, tmp_path, monkeypatch, odd, reason, 
     assert [path.name for path in tmp_path.iterdir()] == ["plans.tar.gz"]
 
 
+def _extended(name: str) -> tarfile.TarInfo:
+    """A member whose name stands in a header of its own, where it may be anything."""
+    info = member("plans/x")
+    info.pax_headers = {"path": name}
+    return info
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        (_extended("a\0b"), "cannot be unpacked .*null"),
+        (_extended("n" * 300), r"member 'n+\.\.\.n+' cannot be written \(File name too long\); do not use"),
+        (_extended("a/" * 2000 + "x"), r"member 'a/a/.*\.\.\..*a/x' has a name of 4,001 characters"),
+        (_extended("list.txt/x"), "member 'list.txt/x' cannot be written"),
+        (member("plans/holes", tarfile.GNUTYPE_SPARSE), "has holes"),
+    ],
+    ids=["null byte", "long name", "deep folder", "a file as folder", "sparse"],
+)
+def test_names_that_no_file_can_have_are_refused(server, tmp_path, odd, reason):
+    server.content = _content(odd)
+    with pytest.raises(UserError, match=reason) as error:
+        _fetch(tmp_path / "here", server.archive())
+    assert len(str(error.value)) < 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["plans.tar.gz"]
+
+
+def test_headers_that_would_fill_the_memory_are_refused(server, tmp_path):
+    header = member("././@LongLink", tarfile.GNUTYPE_LONGNAME)
+    header.size = 1 << 40
+    for content in (header.tobuf(tarfile.GNU_FORMAT), _long_names(3000)):
+        server.content = gzip.compress(content, 1)
+        with pytest.raises(
+            UserError, match=r"cannot be unpacked \((a header of 1,099,511,627,776 bytes|maximum recurs)"
+        ):
+            _fetch(tmp_path / "here", server.archive())
+        (tmp_path / "plans.tar.gz").unlink()
+
+
+def _long_names(n: int) -> bytes:
+    header = member("././@LongLink", tarfile.GNUTYPE_LONGNAME)
+    header.size = 1
+    return (header.tobuf(tarfile.GNU_FORMAT) + bytes(512)) * n
+
+
+def test_more_files_than_a_dataset_has_are_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MOST_MEMBERS", 2)
+    with pytest.raises(UserError, match="holds more than 2 files, which no plan does"):
+        server.content = _content(member("plans/a"))
+        _fetch(tmp_path / "here", server.archive())
+
+
 def test_an_archive_that_swells_is_refused(server, tmp_path):
     with pytest.raises(UserError, match="holds more than 100,000 bytes, which no plan does"):
         _fetch(tmp_path / "here", server.archive(max_bytes=100_000))
@@ -183,7 +235,7 @@ def test_a_refused_archive_is_not_kept_unless_it_should_be(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"not an archive", _content()[:100_000]])
+@pytest.mark.parametrize("content", [b"not an archive", _content()[:100_000], _content()[:3]])
 def test_a_damaged_archive_is_refused(server, tmp_path, content):
     server.content = content
     with pytest.raises(UserError, match=r"plans.tar.gz: cannot be unpacked"):

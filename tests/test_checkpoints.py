@@ -2,8 +2,11 @@
 
 import contextlib
 import errno
+import hashlib
+import io
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from open_seq2seq import checkpoints
+from open_seq2seq import checkpoints, named_variables
 from open_seq2seq.checkpoints import Checkpoint, DamagedCheckpointError
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
@@ -228,22 +231,95 @@ def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
         checkpoints.load_newest(tmp_path, lambda line: None)
 
 
-def test_pickled_objects_are_never_loaded(tmp_path):
-    path = checkpoints.save(tmp_path, make(1), keep=1)
-    np.savez(path / "model.npz", x=np.array([object()], dtype=object))
+class Harm:
+    """What would make a folder if it were unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+def forge(path, content=None, **changes):
+    """Change a checkpoint as somebody would who makes its digests fit."""
     state = json.loads((path / "state.json").read_text())
-    state["sha256"]["model.npz"] = checkpoints._sha256(path / "model.npz")
-    (path / "state.json").write_text(json.dumps(state))
-    with pytest.raises(DamagedCheckpointError):
+    del state["sha256"]
+    state |= changes
+    if content is not None:
+        (path / "model.npz").write_bytes(content)
+    digests = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in ("model.npz", "training.npz")}
+    digests["state"] = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+    (path / "state.json").write_text(json.dumps({**state, "sha256": digests}))
+
+
+def npz(save=np.savez, **arrays):
+    file = io.BytesIO()
+    save(file, **arrays)
+    return file.getvalue()
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    for content in (npz(x=np.array([Harm(tmp_path / "trace")], dtype=object)), pickle.dumps(Harm(tmp_path / "trace"))):
+        path = checkpoints.save(tmp_path / "checkpoints", make(1), keep=1)
+        forge(path, content)
+        with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
+            checkpoints.load(path)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04", "not a zip file"),
+        (npz()[:-5], "not a zip file"),
+        (npz(np.savez_compressed, x=np.zeros(10**6)), "model.npz has compressed parts"),
+        (npz(x=np.array(["a"])), "model.npz: x is no array of numbers"),
+        (npz(x=np.array(["2001-01-01"], "M8[D]")), "model.npz: x is no array of numbers"),
+    ],
+)
+def test_arrays_that_are_never_written_are_refused(tmp_path, content, message):
+    path = checkpoints.save(tmp_path, make(1), keep=1)
+    forge(path, content)
+    with pytest.raises(DamagedCheckpointError, match=message):
+        checkpoints.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": None}, "does not say its labels"),
+        ({"labels": ["a", 3]}, "a label that is no word"),
+        ({"step": "7"}, "does not say its step"),
+        ({"step": -1}, "a step below 0"),
+        ({"epoch": []}, "does not say its epoch"),
+    ],
+)
+def test_a_state_that_no_run_writes_is_refused(tmp_path, changes, message):
+    path = checkpoints.save(tmp_path, make(1), keep=1)
+    forge(path, **changes)
+    with pytest.raises(DamagedCheckpointError, match=message):
+        checkpoints.load(path)
+
+
+def test_a_state_without_end_and_a_pipe_are_refused(tmp_path):
+    path = checkpoints.save(tmp_path, make(1), keep=1)
+    (path / "model.npz").unlink()
+    os.mkfifo(path / "model.npz")
+    with pytest.raises(DamagedCheckpointError, match="It is a pipe, expected a file"):
+        checkpoints.load(path)
+    path = checkpoints.save(tmp_path, make(2), keep=1)
+    (path / "state.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedCheckpointError, match=r"cannot be read .*recursion"):
         checkpoints.load(path)
 
 
 def test_values_find_their_variables_by_name_and_shape():
     dense = keras.layers.Dense(3, name="dense")
     dense.build((None, 2))
-    checkpoints.assign(dense.variables, {"dense/kernel": np.ones((2, 3)), "dense/bias": np.ones(3)}, "model")
+    named_variables.assign(dense.variables, {"dense/kernel": np.ones((2, 3)), "dense/bias": np.ones(3)}, "model")
     np.testing.assert_array_equal(dense.kernel, np.ones((2, 3)))
     with pytest.raises(UserError) as caught:
-        checkpoints.assign(dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model")
+        named_variables.assign(dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model")
     for line in ("dense/bias: not in the checkpoint", "other: not in the model", "(3, 3) in the checkpoint, (2, 3)"):
         assert line in str(caught.value)

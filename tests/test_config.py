@@ -62,6 +62,11 @@ def test_values_of_the_command_line_are_python_literals_or_text(text, value):
     assert parse_value(text) == value
 
 
+@pytest.mark.parametrize("text", ["{[]: 1}", "[" * 100_000, "-" * 9999 + "1", "1" + "0" * 5000, "\0"])
+def test_what_python_cannot_read_is_text(text):
+    assert parse_value(text) == text
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -121,12 +126,52 @@ def test_overlays_of_other_modes_are_checked_too():
         ("base_model = int\nbase_params = {}\n", "base_model: expected Image2Label"),
         ("base_params = 3\n", "expected a dict named base_params, got 3"),
         ("import missing_module\n", "No module named 'missing_module'"),
+        ("x = 1\nexit(3)\n", "line 2: SystemExit: 3"),
+        ("class E(Exception):\n    def __str__(self): return 1 / 0\nraise E", "E: <exception str() failed>"),
+        ("raise ValueError('x' * 9999)\n", "line 1: ValueError: xxx"),
+        ("def f(): f()\nf()\n", "line 1: RecursionError"),
     ],
 )
 def test_a_file_that_cannot_be_run_is_named_with_its_line(tmp_path, text, expected):
     path = write_config(tmp_path, text)
     message = problems({}, path)
-    assert path in message and expected in message
+    assert path in message and expected in message and len(message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train_params = None", "train_params: expected a dict, got None"),
+        ("base_params = {**base_params, 1: 2}", "base_params: expected names of parameters, got the key 1"),
+        ("base_params['encoder_params'] = {1: 2}", "encoder_params: expected names of parameters, got the key 1"),
+        ("base_params['lr_policy_params'] = {1: 2}", "lr_policy_params: unknown parameter 1"),
+        ("base_params['lr_policy'] = max", "lr_policy: expected a function that says what it takes, got <built-in"),
+        ("base_params['dtype'] = 2**20000", "'mixed_bfloat16', got a number of 20,001 bits"),
+        ("base_params['logdir'] = ['x' * 9999] * 9999", "logdir: expected str, got ['xxx"),
+        ("base_params['lr_policy_params'] = {'learning_rate': float('nan')}", "learning_rate: expected float, got nan"),
+        ("base_params['encoder_params'] = base_params", "base_params or an overlay is a part of itself"),
+        ("base_params.update({f'x{i}': 1 for i in range(999)})", "999 problems in the config"),
+    ],
+)
+def test_a_value_of_any_kind_is_refused_in_a_message_that_can_be_read(tmp_path, line, expected):
+    path = write_config(tmp_path, f"{Path(TINY).read_text()}\n{line}\n")
+    message = problems({}, path)
+    assert path in message and expected in message and len(message) < 4000
+
+
+def test_parameters_are_those_of_the_default_where_the_config_names_none(tmp_path):
+    text = f"{Path(RESNET50).read_text()}\ndel base_params['optimizer'], base_params['lr_policy']\n"
+    text += "base_params['optimizer_params'] = {'beta1': 0.9}\n"
+    message = problems({}, write_config(tmp_path, text))
+    assert "optimizer_params: unknown parameter 'beta1'" in message  # Momentum has none
+    assert "lr_policy_params: unknown parameter 'power'" in message  # neither has fixed_lr
+
+
+def test_a_mistake_in_a_config_that_is_built_upon_is_found_there(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_base.py").write_text("x = 1\ny = (\n")
+    message = problems({}, write_config(tmp_path, "import broken_base\n"))
+    assert f"line 2 of {tmp_path / 'broken_base.py'}: '(' was never closed" in message
 
 
 def test_tensorflow_1_names_are_answered_with_what_to_say_instead(tmp_path):

@@ -22,7 +22,7 @@ TINY = str(ROOT / "tests" / "tiny_config.py")
 
 
 def test_one_worker_returns_what_it_is_given():
-    workers = distributed.start(None)
+    workers = distributed.start(None, timeout_s=120)
     assert workers == Workers(0, 1) and workers.is_chief
     values = [np.ones(3)]
     assert workers.average(values) is values
@@ -197,14 +197,14 @@ KILLED = """
 import signal
 
 if "STEP_LOG" in os.environ:
-    from open_seq2seq.training import Trainer
+    from open_seq2seq.run_state import RunState
 
-    count_step = Trainer._count_step
+    count_step = RunState.count_step
 
     def count_until_killed(self):
         count_step(self)
         if self.step == 6:  # before the checkpoint of this step
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Trainer._count_step = count_until_killed
+    RunState.count_step = count_until_killed
 """

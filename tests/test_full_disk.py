@@ -15,7 +15,7 @@ from open_seq2seq import checkpoints
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError
 from open_seq2seq.line_files import append_line
-from open_seq2seq.training import Trainer
+from open_seq2seq.run_state import RunState
 
 ROOT = Path(__file__).parents[1]
 STEPS = ("--num_epochs=None", "--save_checkpoint_steps=2", "--lr_policy_params/decay_steps=100")
@@ -37,8 +37,8 @@ def after_step(monkeypatch):
     """Return a function that has something done after a step of training."""
 
     def arrange(step, action):
-        count = Trainer._count_step
-        monkeypatch.setattr(Trainer, "_count_step", lambda self: count(self) or (self.step == step and action()))
+        count = RunState.count_step
+        monkeypatch.setattr(RunState, "count_step", lambda self: count(self) or (self.step == step and action()))
 
     return arrange
 

@@ -1,6 +1,7 @@
 """Options of training that are off by default, from the command line's words to what a run leaves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,16 @@ def test_smoothing_and_mixup_change_the_training_and_not_the_evaluation(run, bas
     plain = lines(base)[-1]["loss"]
     assert run("eval", base, "--loss_params/label_smoothing=0.1") == 0
     assert lines(base)[-1]["loss"] == plain
+
+
+@pytest.mark.parametrize(("scales", "rate"), [(False, "0.02"), (True, "0.005")])
+def test_the_learning_rate_follows_the_size_of_a_step_only_if_the_config_says_so(run, base, tmp_path, scales, rate):
+    logdir = tmp_path / "run"
+    shutil.copytree(base, logdir)  # of steps of 16 clips
+    args = [f"--scale_learning_rate={scales}", "--batch_size_per_gpu=4", "--lr_policy=fixed_lr", "--print_loss_steps=1"]
+    config = tmp_path / "config.py"
+    config.write_text(TINY.read_text().replace('"lr_policy": "cosine_decay"', '"lr_policy": "fixed_lr"'))
+    flags = ["--num_epochs=None", "--max_steps=5", "--continue_learning"]
+    assert run("train", logdir, *args, *flags, config=config) == 0
+    assert "step 5 of 5, epoch 1, loss" in (log := (logdir / "run.log").read_text())
+    assert f"lr {rate}," in log

@@ -8,9 +8,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from open_seq2seq.files import check_plain
+
 _FULL_SCALE = 32768.0
-_LOWEST_RATE = 1000  # Hz; below it a header is wrong, and resampling would make gigabytes of it
+# Hz; beyond them a header is wrong, and resampling would make gigabytes of it or take a filter as long
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 _MOST_FRAMES = 1 << 40
+_MOST_SAMPLES = 1 << 28  # of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
 _BLOCK = 1 << 20  # frames
 _READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)  # TypeError: headerless formats
 
@@ -47,6 +51,7 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
         BadAudioError: no audio, no samples, or samples that are not finite.
     """
     try:
+        check_plain(path)
         with soundfile.SoundFile(path) as audio:
             converted_from = _conversion(audio, sample_rate)
             is_int16 = audio.subtype == "PCM_16"
@@ -67,7 +72,8 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
             raise BadAudioError(f"it is too short to resample: {len(samples)} samples at {rate} Hz")
         if not np.isfinite(mono).all():
             raise BadAudioError("it holds samples that are NaN or infinite once resampled")
-    waveform = np.clip(np.rint(mono * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    # clipped first: the largest floats would overflow
+    waveform = np.rint(np.clip(mono, -1.0, 1.0 - 1.0 / _FULL_SCALE) * _FULL_SCALE).astype(np.int16)
     return Waveform(waveform, converted_from)
 
 
@@ -78,6 +84,7 @@ def check_header(path: str, sample_rate: int) -> Header:
         BadAudioError: the header promises no audio.
     """
     try:
+        check_plain(path)
         with soundfile.SoundFile(path) as audio:
             if not audio.frames:
                 raise BadAudioError("it holds no samples")
@@ -98,13 +105,25 @@ def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
 def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
     if audio.frames > _MOST_FRAMES:  # also what libsndfile says of a FLAC stream, which it cannot read to its end
         raise BadAudioError("its header does not say how long it is; write it again as a file")
-    if audio.samplerate < _LOWEST_RATE:
-        raise BadAudioError(f"its sample rate is {audio.samplerate} Hz, expected {_LOWEST_RATE} Hz or more")
+    if not _LOWEST_RATE <= audio.samplerate <= _HIGHEST_RATE:
+        raise BadAudioError(
+            f"its sample rate is {audio.samplerate} Hz, expected {_LOWEST_RATE} to {_HIGHEST_RATE:,} Hz"
+        )
+    n_samples = audio.frames * max(audio.channels, sample_rate / audio.samplerate)
+    if n_samples > _MOST_SAMPLES:
+        length_s = audio.frames / audio.samplerate
+        longest_s = length_s * _MOST_SAMPLES / n_samples
+        raise BadAudioError(f"it is {length_s:,.0f} s long, expected {longest_s:,.0f} s at most; cut it into clips")
     if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
         return ""
     return f"{audio.samplerate} Hz, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.subtype}"
 
 
 def _reason(error: Exception) -> str:
-    text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
-    return text.strip(" :.")
+    if isinstance(error, soundfile.LibsndfileError):
+        return error.error_string.strip(" :.")
+    if isinstance(error, TypeError):
+        return (
+            "its name ends as that of a file without a header, which does not say its sample rate; expected WAV or FLAC"
+        )
+    return (isinstance(error, OSError) and error.strerror) or str(error).strip(" :.")

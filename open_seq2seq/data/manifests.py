@@ -1,8 +1,8 @@
 """Manifests: CSV files with one row per clip.
 
 Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path`` (relative to the
-manifest's folder, or absolute). ``path`` is the last column so that a line cut short always shows: it either
-lacks columns or names a file that is not there. Only ``label`` and ``path`` are required.
+manifest's folder and within it, or absolute). ``path`` is the last column so that a line cut short always shows: it
+either lacks columns or names a file that is not there. Only ``label`` and ``path`` are required.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, shown
+from open_seq2seq.files import check_plain
 
 COLUMNS = ["label", "word", "speaker", "path"]
 _SHOWN = 5  # how many bad rows a message lists before it counts the rest
@@ -34,7 +35,9 @@ def write_labels(path: Path, labels: tuple[str, ...]) -> None:
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read a labels file: one label per line, in index order."""
     try:
-        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        check_plain(path)
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # not at what else splitlines() takes for an end
+        labels = tuple(line.strip() for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: cannot read the labels file ({_reason(error)}); scripts/speech_commands_preprocessing.py "
@@ -44,7 +47,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path}: the labels file is empty, expected one label per line")
     if len(set(labels)) < len(labels):
         repeated = sorted({label for label in labels if labels.count(label) > 1})
-        raise UserError(f"{path}: label {repeated[0]!r} stands there more than once")
+        raise UserError(f"{path}: label {shown(repeated[0])} stands there more than once")
     return labels
 
 
@@ -66,22 +69,12 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
-            "--dataset_location at the folder that holds it"
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise UserError(f"{path}: the manifest is empty, expected a header and a row per clip") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
-    table = table.fillna("")
-    table = table[(table != "").any(axis=1)]  # without blank lines, whose numbers the index keeps
-    missing = {"label", "path"} - set(table.columns)
-    if missing:
-        raise UserError(f"{path}: column {min(missing)!r} is missing, found {', '.join(map(str, table.columns))}")
+    table = _read_table(path)
+    for name in ("label", "path"):
+        n_found = list(table.columns).count(name)
+        if n_found != 1:
+            what = "is missing" if n_found == 0 else "stands there more than once"
+            raise UserError(f"{path}: column {name!r} {what}, found {shown(', '.join(table.columns))[1:-1]}")
     if table.empty:
         raise UserError(f"{path}: the manifest has a header but no rows")
 
@@ -94,9 +87,37 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
     if "word" in table:
         _check_words(path, table["word"], index, labels)
 
-    clips, is_there = _find_clips(str(path.resolve().parent), table["path"])
+    root = str(path.resolve().parent)
+    clips, is_there = _find_clips(root, table["path"])
+    leaves = ~table["path"].str.startswith("/") & ~pd.Series(clips, table.index).str.startswith(os.path.join(root, ""))
+    _refuse(path, leaves, "a relative path must not leave the manifest's folder; write an absolute one", table["path"])
     _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
     return pd.DataFrame({"label": index.to_numpy(), "path": clips})
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file as text, without its blank lines; the index is the number of the line, from 0 on."""
+    try:
+        check_plain(path)
+        # with a header pandas would take a column too many for the rows' names, and rename one that is there twice
+        table = pd.read_csv(
+            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
+        )
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
+            "--dataset_location at the folder that holds it"
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise UserError(
+            f"{path}: the manifest is empty, or its first line is; expected a header and a row per clip"
+        ) from None
+    except (OSError, ValueError) as error:  # of pandas and of a wrong encoding
+        raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
+    table = table.fillna("")
+    table.columns = pd.Index(table.iloc[0])
+    table = table.iloc[1:]
+    return table[(table != "").any(axis=1)]
 
 
 def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[str, ...]) -> None:
@@ -127,18 +148,25 @@ def _find_clips(root: str, clips: pd.Series) -> tuple[list[str], np.ndarray]:
 def _files_in(folder: str) -> set[str]:
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
-    except OSError:
+            return {entry.name for entry in entries if _is_file(entry)}
+    except (OSError, ValueError):  # ValueError: no folder can have this name
         return set()
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _refuse(path: Path, bad: pd.Series, expected: str, values: pd.Series) -> None:
     if not bad.any():
         return
     rows = bad.index[bad]
-    shown = "".join(f"\n  line {row + 2}: {values.loc[row]!r}" for row in rows[:_SHOWN])  # the header is line 1
+    lines = "".join(f"\n  line {row + 1}: {shown(values.loc[row])}" for row in rows[:_SHOWN])
     more = f"\n  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    raise UserError(f"{path}: {expected}:{shown}{more}")
+    raise UserError(f"{path}: {expected}:{lines}{more}")
 
 
 def _reason(error: Exception) -> str:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import yaml
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut, shown
+from open_seq2seq.files import check_plain
 from open_seq2seq.importing.torch_archive import read_state_dict
+from open_seq2seq.tar_headers import READ_ERRORS, TarHeader
 
 _CONFIG = "model_config.yaml"
 _WEIGHTS = "model_weights.ckpt"
 # MatchboxNet's have 10 KB and 0.5 MB
-_MAX_BYTES = {_CONFIG: 1 << 20, _WEIGHTS: 256 << 20}
+_MAX_BYTES = {_CONFIG: 256 << 10, _WEIGHTS: 256 << 20}
 _MAX_TOTAL_BYTES = 512 << 20
 _MAX_MEMBERS = 1000
+_MAX_VALUES = 20_000  # of the configuration; MatchboxNet's has 1,000
 
 
 class NemoArchive(NamedTuple):
@@ -37,14 +39,16 @@ def read_archive(path: Path) -> NemoArchive:
             imported, or it holds links, devices or paths out of it.
     """
     try:
+        check_plain(path)
         with open(path, "rb") as file:
             is_gzip = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             content: Any = gzip.GzipFile(fileobj=file) if is_gzip else file
             # a stream: what is inside is seen in one pass, and counted while it is
-            with tarfile.open(fileobj=_Bounded(content, path), mode="r|") as tar:  # type: ignore[call-overload]
+            bounded: Any = _Bounded(content, path)
+            with tarfile.open(fileobj=bounded, mode="r|", tarinfo=TarHeader) as tar:
                 files = _read_members(tar, path)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except (OSError, *READ_ERRORS) as error:
         raise UserError(f"{path}: cannot read it as a .nemo archive, which is a tar ({error})") from None
     for name in _MAX_BYTES:
         if name not in files:
@@ -74,12 +78,14 @@ def _read_members(tar: tarfile.TarFile, path: Path) -> dict[str, bytes]:
     for i, member in enumerate(tar):
         place = PurePosixPath(member.name)
         if place.is_absolute() or ".." in place.parts:
-            raise UserError(f"{path}: it holds {member.name!r}, a path out of the archive; it is no model of NeMo's")
+            raise UserError(
+                f"{path}: it holds {shown(member.name)}, a path out of the archive; it is no model of NeMo's"
+            )
         if not (member.isreg() or member.isdir()) or member.issparse():
-            raise UserError(f"{path}: {member.name!r} in it is no plain file; it is no model of NeMo's")
+            raise UserError(f"{path}: {shown(member.name)} in it is no plain file; it is no model of NeMo's")
         name = str(place)
         if member.size > _MAX_BYTES.get(name, _MAX_TOTAL_BYTES):
-            raise UserError(f"{path}: {name!r} in it has {member.size:,} bytes, too large for a MatchboxNet")
+            raise UserError(f"{path}: {shown(name)} in it has {member.size:,} bytes, too large for a MatchboxNet")
         if i >= _MAX_MEMBERS:
             raise UserError(f"{path}: more than {_MAX_MEMBERS} files in it; it is no model of NeMo's")
         if name in _MAX_BYTES and member.isreg():
@@ -91,11 +97,37 @@ def _read_members(tar: tarfile.TarFile, path: Path) -> dict[str, bytes]:
     return files
 
 
+class _Loader(yaml.SafeLoader):
+    """Without merge keys, ``<<``, which NeMo does not write: a few lines of them grow to any size while being read."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a merge key", node.start_mark)
+        super().flatten_mapping(node)
+
+
 def _parse(content: bytes, name: str) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date of day 99
-        raise UserError(f"{name}: not a YAML file ({error})") from None
+        config = yaml.load(content, _Loader)
+    except Exception as error:  # its tags for numbers and dates let out errors of every kind
+        raise UserError(
+            f"{name}: not a YAML file that can be read ({cut(str(error)) or type(error).__name__})"
+        ) from None
+    if _is_larger(config, _MAX_VALUES):
+        raise UserError(f"{name}: more than {_MAX_VALUES:,} values in it, too large for a MatchboxNet")
     if not isinstance(config, dict):
         raise UserError(f"{name}: expected keys and values, got a {type(config).__name__}")
     return config
+
+
+def _is_larger(value: Any, most: int) -> bool:
+    """Tell whether a value has more than ``most`` parts, each counted as often as an alias stands for it."""
+    left, waiting = most, [value]
+    while waiting:
+        part = waiting.pop()
+        inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+        left -= len(inner)
+        if left < 0:
+            return True
+        waiting += inner
+    return False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, Literal, NamedTuple
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, listed, shown
+from open_seq2seq.importing.nemo_reader import Reader
 
 LabelOrder = Literal["sorted", "config"]
 
@@ -16,8 +16,6 @@ _PREPROCESSOR = "AudioToMFCCPreprocessor"
 _MODEL = "EncDecClassificationModel"
 _ACTIVATIONS = {"relu": "relu", "selu": "selu", "swish": "silu"}  # NeMo's name -> Keras's
 _POOLINGS = {"avg": "mean", "max": "max"}
-# what says which class it is, not how it is set
-_CLASS_KEYS = ("_target_", "cls", "target")
 # keys whose other values mean a network that there is none of here
 _ENCODER_CONSTANTS = {"normalization_mode": "batch", "residual_mode": "add", "frame_splicing": 1, "quantize": False}
 _LAYER_CONSTANTS = {"groups": 1, "heads": -1, "se": False, "residual_mode": "add", "residual_dense": False}
@@ -27,6 +25,7 @@ _LAYER_IGNORED = {
 }
 _PREPROCESSOR_CONSTANTS = {"window": "hann", "dct_type": 2, "norm": "ortho", "log": True}
 _MOST = 10_000  # of anything in a layer
+_MOST_CONVOLUTIONS = 1000  # in all layers; the largest MatchboxNet that was published has 40
 # SpecAugment's keys, there and here
 _MASKS = {
     "time_masks": "time_masks",
@@ -62,7 +61,7 @@ def describe(config: dict[str, Any], name: str, label_order: LabelOrder = "sorte
         UserError: it is no MatchboxNet, or it has layers or settings that there is nothing like here; all of them
             are named.
     """
-    reader = _Reader(config)
+    reader = Reader(config)
     reader.expect_class("", config, (_MODEL,), is_required=False)
     model = NemoModel(
         labels=_labels(reader, label_order),
@@ -75,81 +74,12 @@ def describe(config: dict[str, Any], name: str, label_order: LabelOrder = "sorte
     if reader.problems:
         raise UserError(
             f"{name}: model_config.yaml: {len(reader.problems)} things that cannot be imported, expected a MatchboxNet:"
-            + "".join(f"\n  {problem}" for problem in reader.problems)
+            + listed(reader.problems)
         )
     return model
 
 
-class _Reader:
-    """Values of the configuration by type; what is wrong with them, or worth knowing, is collected."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-        self.problems: list[str] = []
-        self.notes: list[str] = []
-
-    def section(self, name: str) -> dict[str, Any]:
-        """Return a part of the configuration, empty where it is missing or null."""
-        section = self.config.get(name) or {}
-        if not isinstance(section, dict):
-            self.problems.append(f"{name}: expected keys and values, got {section!r}")
-            return {}
-        params = section.get("params")  # NeMo before 1.0 kept the settings apart from the class
-        return {**section, **params} if isinstance(params, dict) else section
-
-    def expect_class(
-        self, name: str, section: dict[str, Any], known: tuple[str, ...], is_required: bool = True
-    ) -> None:
-        """Note a problem where a part is not of a known class."""
-        found = next((section[key] for key in _CLASS_KEYS if isinstance(section.get(key), str)), None)
-        if (found or is_required) and str(found).rpartition(".")[2] not in known:
-            self.problems.append(f"{name or 'model'}: its class is {found}, expected {' or '.join(known)}")
-
-    def expect_constants(self, place: str, section: dict[str, Any], constants: dict[str, Any]) -> None:
-        """Note a problem for each key that has another value than the one that works here."""
-        for key, expected in constants.items():
-            value = self._resolve(section.get(key, expected))
-            if value != expected:
-                self.problems.append(f"{place}{key}: {value!r}, only {expected!r} can be imported")
-
-    def value(self, place: str, section: dict[str, Any], key: str, kind: Any, default: Any = None) -> Any:
-        """Return a number, bool or word; without a default the key must be there."""
-        value = self._resolve(section.get(key))
-        if value is None:
-            value = default
-        if kind is int and isinstance(value, list) and len(value) == 1:  # NeMo writes kernel: [11]
-            value = value[0]
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind or (kind is float and not math.isfinite(value)):
-            self.problems.append(f"{place}{key}: expected {_KINDS[kind]}, got {value!r}")
-            return _STAND_INS[kind]
-        return value
-
-    def words(self, place: str, section: dict[str, Any], key: str) -> list[str]:
-        """Return a list of words, empty where it is missing or null."""
-        value = self._resolve(section.get(key)) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problems.append(f"{place}{key}: expected a list of words, each in quotes, got {value!r}")
-            return []
-        return value
-
-    def _resolve(self, value: Any, depth: int = 0) -> Any:
-        """Look up a reference such as ``${model.dropout}``, which older archives hold."""
-        found = re.fullmatch(r"\$\{(?:model\.)?([\w.]+)\}", value) if isinstance(value, str) else None
-        if found is None or depth > 8:
-            return [self._resolve(item, depth + 1) for item in value] if isinstance(value, list) else value
-        target: Any = self.config
-        for key in found[1].split("."):
-            target = target.get(key) if isinstance(target, dict) else None
-        return self._resolve(target, depth + 1)
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-_STAND_INS = {int: 1, float: 0.0, bool: False, str: ""}  # what is read on with after a problem
-
-
-def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
+def _labels(reader: Reader, order: LabelOrder) -> tuple[str, ...]:
     """Return the labels in the order of the network's outputs.
 
     NeMo's classification models number the labels of the training manifest in the order of their names, whatever the
@@ -160,9 +90,9 @@ def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
     if not listed:
         reader.problems.append("labels: none are given")
     if len(set(listed)) < len(listed) or any(not label.isprintable() or label != label.strip() for label in listed):
-        reader.problems.append(f"labels: expected words, each once, got {listed!r}")
+        reader.problems.append(f"labels: expected words, each once, got {shown(listed)}")
     if trained_on and sorted(trained_on) != sorted(listed):
-        reader.problems.append(f"train_ds/labels: {trained_on!r} are not the labels, {listed!r}")
+        reader.problems.append(f"train_ds/labels: {shown(trained_on)} are not the labels, {shown(listed)}")
     by_name = sorted(listed)
     used = by_name if order == "sorted" else listed
     if listed != by_name:
@@ -175,19 +105,25 @@ def _labels(reader: _Reader, order: LabelOrder) -> tuple[str, ...]:
     return tuple(used)
 
 
-def _encoder(reader: _Reader) -> dict[str, Any]:
+def _encoder(reader: Reader) -> dict[str, Any]:
     section = reader.section("encoder")
     reader.expect_class("encoder", section, _ENCODERS)
     reader.expect_constants("encoder/", section, _ENCODER_CONSTANTS)
     activation = reader.value("encoder/", section, "activation", str)
     if activation not in _ACTIVATIONS:
-        reader.problems.append(f"encoder/activation: {activation!r}, expected one of {', '.join(_ACTIVATIONS)}")
+        reader.problems.append(f"encoder/activation: {shown(activation)}, expected one of {', '.join(_ACTIVATIONS)}")
     layers = section.get("jasper")
     if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
-        reader.problems.append(f"encoder/jasper: expected a list of layers, got {layers!r}")
+        reader.problems.append(f"encoder/jasper: expected a list of layers, got {shown(layers)}")
         layers = []
+    convnet_layers = [_layer(reader, f"encoder/jasper/{i}/", layer) for i, layer in enumerate(layers)]
+    n_convolutions = sum(layer.get("repeat", 1) for layer in convnet_layers)
+    if n_convolutions > _MOST_CONVOLUTIONS:
+        reader.problems.append(
+            f"encoder/jasper: {n_convolutions:,} convolutions, expected {_MOST_CONVOLUTIONS:,} at most"
+        )
     return {
-        "convnet_layers": [_layer(reader, f"encoder/jasper/{i}/", layer) for i, layer in enumerate(layers)],
+        "convnet_layers": convnet_layers,
         "activation_fn": _ACTIVATIONS.get(activation, "relu"),
         "bn_momentum": 0.9,  # PyTorch's momentum of 0.1 is the share of the new value
         "bn_epsilon": 0.001,
@@ -195,11 +131,11 @@ def _encoder(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]:
+def _layer(reader: Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]:
     """Return an entry of ``convnet_layers``; what is its default is left out."""
     known = {"filters", "repeat", "kernel", "stride", "dilation", "dropout", "residual", "separable"}
     known |= {"kernel_size_factor", "future_context", *_LAYER_CONSTANTS, *_LAYER_IGNORED}
-    reader.problems += [f"{place}{key}: not known, set to {layer[key]!r}" for key in layer if key not in known]
+    reader.problems += [f"{place}{key}: not known, set to {shown(layer[key])}" for key in layer if key not in known]
     reader.expect_constants(place, layer, _LAYER_CONSTANTS)
     if reader.value(place, layer, "future_context", int, -1) >= 0:
         reader.problems.append(f"{place}future_context: only convolutions that pad equally can be imported")
@@ -216,7 +152,7 @@ def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]
     dropout = reader.value(place, layer, "dropout", float, 0.0)
     for key, value in (("filters", filters), ("repeat", repeat), ("dilation", dilation)):
         if not 1 <= value <= _MOST:
-            reader.problems.append(f"{place}{key}: expected 1 to {_MOST}, got {value}")
+            reader.problems.append(f"{place}{key}: expected 1 to {_MOST}, got {shown(value)}")
     if not 0 <= dropout < 1:
         reader.problems.append(f"{place}dropout: expected 0 or more and less than 1, got {dropout}")
     entry: dict[str, Any] = {"kernel_size": [kernel + 1 - kernel % 2], "num_channels": filters}
@@ -233,16 +169,16 @@ def _layer(reader: _Reader, place: str, layer: dict[str, Any]) -> dict[str, Any]
     return entry
 
 
-def _decoder(reader: _Reader) -> dict[str, Any]:
+def _decoder(reader: Reader) -> dict[str, Any]:
     section = reader.section("decoder")
     reader.expect_class("decoder", section, (_DECODER,))
     pooling = reader.value("decoder/", section, "pooling_type", str, "avg")
     if pooling not in _POOLINGS:
-        reader.problems.append(f"decoder/pooling_type: {pooling!r}, expected one of {', '.join(_POOLINGS)}")
+        reader.problems.append(f"decoder/pooling_type: {shown(pooling)}, expected one of {', '.join(_POOLINGS)}")
     return {"pooling": _POOLINGS.get(pooling, "mean")}
 
 
-def _front_end(reader: _Reader) -> dict[str, Any]:
+def _front_end(reader: Reader) -> dict[str, Any]:
     section = reader.section("preprocessor")
     reader.expect_class("preprocessor", section, (_PREPROCESSOR,))
     reader.expect_constants("preprocessor/", section, _PREPROCESSOR_CONSTANTS)
@@ -256,7 +192,7 @@ def _front_end(reader: _Reader) -> dict[str, Any]:
         if samples is None:
             samples = int(reader.value(place, section, key, float, seconds) * sample_rate)  # cut off, as NeMo does
         if not isinstance(samples, int) or samples < 1:
-            reader.problems.append(f"{place}{key}: expected a sample or more, got {samples!r}")
+            reader.problems.append(f"{place}{key}: expected a sample or more, got {shown(samples)}")
             samples = 2
         lengths.append(samples)
     win_length, hop_length = lengths
@@ -284,7 +220,7 @@ def _front_end(reader: _Reader) -> dict[str, Any]:
     return params
 
 
-def _augmentation(reader: _Reader) -> dict[str, Any]:
+def _augmentation(reader: Reader) -> dict[str, Any]:
     """Return how clips were changed in training, as far as the archive says it and there is the same here."""
     place = "train_ds/augmentor/"
     shift, noise = (_part(reader.section("train_ds").get("augmentor"), key) for key in ("shift", "white_noise"))

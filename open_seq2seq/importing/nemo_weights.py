@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut, listed
 
 # PyTorch's and Keras's names of a BatchNorm's variables
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
@@ -56,11 +56,11 @@ def convert_weights(
             problems.append(f"{key}: some of its values are not finite")
         else:
             found[weight.ours] = _lay_out(np.asarray(weights[key], np.float32), weight)
-    problems += [f"{key}: of no layer that model_config.yaml describes" for key in sorted(left)]
+    problems += [f"{cut(key)}: of no layer that model_config.yaml describes" for key in sorted(left)]
     if problems:
         raise UserError(
             f"{name}: model_weights.ckpt does not fit model_config.yaml ({len(problems)} differences):"
-            + "".join(f"\n  {problem}" for problem in problems)
+            + listed(problems)
         )
     return found
 

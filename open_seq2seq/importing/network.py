@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from open_seq2seq import blueprint, checkpoints, session
+from open_seq2seq import blueprint, checkpoints, named_variables, session
 from open_seq2seq.checkpoints import Checkpoint
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import Config
@@ -52,7 +52,7 @@ def save(logdir: Path, network: Any, labels: tuple[str, ...], config: Config, *,
         UserError: the folder cannot be written.
     """
     checkpoint = Checkpoint(
-        model=checkpoints.named_values(network.variables),
+        model=named_variables.values_of(network.variables),
         training={},
         state={
             "step": step,

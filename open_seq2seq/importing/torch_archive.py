@@ -15,9 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, cut, shown
 
 _MAX_PICKLE_BYTES = 4 << 20  # a network of a hundred tensors has some 20 KB
+_MAX_TUPLES = 20_000  # six for each tensor; to hash some 50,000 within each other ends the process
 _DTYPES = {
     "FloatStorage": "f4",
     "HalfStorage": "f2",
@@ -74,17 +75,21 @@ def read_state_dict(content: bytes, name: str) -> dict[str, np.ndarray]:
         )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
-            return _read(file, name)
+            return _read(file, len(content), name)
     except UserError:
         raise
     except Exception as error:  # what a pickle made by hand can raise has no end
-        raise UserError(f"{name}: not a state dict that can be read ({type(error).__name__}: {error})") from None
+        raise UserError(
+            f"{name}: not a state dict that can be read ({type(error).__name__}: {cut(str(error))})"
+        ) from None
 
 
-def _read(file: zipfile.ZipFile, name: str) -> dict[str, np.ndarray]:
-    # with nothing compressed, what comes out is no larger than the file
+def _read(file: zipfile.ZipFile, n_bytes: int, name: str) -> dict[str, np.ndarray]:
+    # with nothing compressed and nothing there twice, what comes out is no larger than the file
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
         raise UserError(f"{name}: it has compressed parts, which torch.save does not write")
+    if sum(entry.file_size for entry in file.infolist()) > n_bytes:
+        raise UserError(f"{name}: its parts overlap, as torch.save does not write them")
     pickles = [entry for entry in file.infolist() if entry.filename.split("/")[1:] == ["data.pkl"]]
     if len(pickles) != 1:
         raise UserError(f"{name}: expected one data.pkl, as torch.save writes it, found {len(pickles)}")
@@ -97,13 +102,16 @@ def _read(file: zipfile.ZipFile, name: str) -> dict[str, np.ndarray]:
     if not isinstance(found, dict) or not all(_is_entry(key, value) for key, value in found.items()):
         raise UserError(f"{name}: expected a state dict, tensors by name, found something else")
     is_big = f"{prefix}byteorder" in file.namelist() and file.read(f"{prefix}byteorder") == b"big"
-    storages: dict[_Storage, np.ndarray] = {}
+    # by name and type: storages of one name may differ in length, and a file is to be read once
+    numbers: dict[tuple[str, _StorageType], np.ndarray] = {}
     arrays = {}
     for key, tensor in found.items():
-        if tensor.storage not in storages:
-            content = file.read(f"{prefix}data/{tensor.storage.key}")
-            storages[tensor.storage] = _numbers(content, tensor.storage, ">" if is_big else "<")
-        arrays[key] = _view(storages[tensor.storage], tensor)
+        part, kind, n_items = tensor.storage.key, tensor.storage.type, tensor.storage.n_items
+        if (part, kind) not in numbers:
+            numbers[part, kind] = _numbers(file.read(f"{prefix}data/{part}"), kind, ">" if is_big else "<")
+        if len(numbers[part, kind]) < n_items:
+            raise ValueError(f"data/{part} has {len(numbers[part, kind]):,} numbers instead of {n_items:,}")
+        arrays[key] = _view(numbers[part, kind], tensor)
     return arrays
 
 
@@ -112,7 +120,11 @@ def _is_entry(key: Any, value: Any) -> bool:
 
 
 def _unpickle(content: bytes, name: str) -> Any:
+    n_tuples = 0
     for opcode, argument, _ in pickletools.genops(content):
+        n_tuples += opcode.name.startswith("TUPLE")
+        if n_tuples > _MAX_TUPLES:
+            raise UserError(f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a MatchboxNet")
         # the unpickler makes room for as many memos as the largest number says
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise UserError(f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write")
@@ -132,14 +144,14 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in _DTYPES:
             return _StorageType(name)
         raise UserError(
-            f"{self._name}: it asks for {f'{module}.{name}'!r}, which weights do not need; nothing of it was run. "
+            f"{self._name}: it asks for {shown(f'{module}.{name}')}, which weights do not need; nothing of it was run. "
             "Import archives only from where you trust"
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, storage_type, key, _location, n_items = pid
         if kind != "storage" or not isinstance(storage_type, _StorageType) or not isinstance(key, str):
-            raise ValueError(f"unknown persistent id {pid!r}")
+            raise ValueError(f"unknown persistent id {shown(pid)}")
         return _Storage(storage_type, key, _count(n_items))
 
 
@@ -157,15 +169,13 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"expected a number of 0 or more, got {value!r}")
+        raise ValueError(f"expected a number of 0 or more, got {shown(value)}")
     return value
 
 
-def _numbers(content: bytes, storage: _Storage, byte_order: Literal["<", ">"]) -> np.ndarray:
-    numbers = np.frombuffer(content, np.dtype(_DTYPES[storage.type.name]).newbyteorder(byte_order))
-    if len(numbers) < storage.n_items:
-        raise ValueError(f"data/{storage.key} has {len(numbers):,} numbers instead of {storage.n_items:,}")
-    if storage.type.name == "BFloat16Storage":
+def _numbers(content: bytes, kind: _StorageType, byte_order: Literal["<", ">"]) -> np.ndarray:
+    numbers = np.frombuffer(content, np.dtype(_DTYPES[kind.name]).newbyteorder(byte_order))
+    if kind.name == "BFloat16Storage":
         return (numbers.astype(np.uint32) << 16).view(np.float32)
     return numbers
 

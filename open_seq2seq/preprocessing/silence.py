@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from open_seq2seq.data.audio import BadAudioError, check_header
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
 from open_seq2seq.preprocessing.splits import SPLITS
@@ -134,8 +135,9 @@ def write_noise(files: list[NoiseFile], folder: Path) -> None:
 
 def _open(path: Path) -> NoiseFile | None:
     try:
+        check_header(str(path), SAMPLE_RATE)  # no pipe, and of a rate and a length that can be
         header = soundfile.info(path)
-    except soundfile.SoundFileError as error:
+    except (BadAudioError, soundfile.SoundFileError) as error:
         log.warning("%s: passed over, it cannot be read as audio (%s)", path, error)
         return None
     return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)

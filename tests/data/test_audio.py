@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -108,6 +109,41 @@ def test_folders_and_missing_files(tmp_path, read):
     for path in (tmp_path, tmp_path / "absent.wav", tmp_path / "zero\0byte.wav"):
         with pytest.raises(BadAudioError, match=r"\w"):
             read(str(path), 16000)
+
+
+@pytest.mark.parametrize("read", [read_wav, check_header])
+def test_what_is_no_plain_file_is_refused_without_waiting_for_it(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("pipe.wav")
+    (tmp_path / "device.wav").symlink_to("/dev/zero")
+    for name, kind in (("pipe.wav", "a pipe"), ("link.wav", "a pipe"), ("device.wav", "a device")):
+        with pytest.raises(BadAudioError, match=f"It is {kind}, expected a file"):
+            read(str(tmp_path / name), 16000)
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    with pytest.raises(BadAudioError, match="levels of symbolic links"):
+        read(str(tmp_path / "loop.wav"), 16000)
+
+
+@pytest.mark.parametrize("rate", [999, 1_000_001, 2**31 - 1])
+def test_rates_that_no_recording_has_are_refused(tmp_path, rate):
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav_bytes()[:24] + struct.pack("<I", rate) + wav_bytes()[28:])
+    with pytest.raises(BadAudioError, match=f"its sample rate is {rate} Hz, expected 1000 to 1,000,000 Hz"):
+        read_wav(str(path), 16000)
+
+
+def test_a_file_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
+    path = tmp_path / "a.flac"
+    path.write_bytes(flac_with_length(2**30))  # 18.6 hours at 16 kHz; 2^28 samples are 4.66 hours
+    for read in (read_wav, check_header):
+        with pytest.raises(BadAudioError, match="it is 67,109 s long, expected 16,777 s at most"):
+            read(str(path), 16000)
+
+
+def test_floats_that_16_bits_cannot_hold_are_clipped_without_a_warning(write_wav, recwarn):
+    path = str(write_wav("a.wav", np.array([3e38, -3e38, 0.5]), subtype="FLOAT"))
+    assert read_wav(path, 16000).samples.tolist() == [32767, -32768, 16384]
+    assert not recwarn.list
 
 
 def test_too_short_to_resample(write_wav):

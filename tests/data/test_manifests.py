@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,21 @@ def test_what_is_written_is_read(folder):
     assert not list(folder.glob("*.partial"))
 
 
+def test_a_link_that_leads_to_itself_does_not_hide_the_other_files_of_its_folder(folder):
+    (folder / "yes" / "loop.wav").symlink_to("loop.wav")
+    assert read(folder, "label,path\n0,yes/1.wav\n") == [(0, "yes/1.wav")]
+    with pytest.raises(UserError, match=r"no such file:\n  line 2: 'yes/loop.wav'"):
+        read(folder, "label,path\n0,yes/loop.wav\n")
+
+
+def test_manifests_and_labels_are_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"not a readable CSV manifest .It is a pipe, expected a file"):
+        read_manifests([tmp_path / "pipe"], LABELS)
+    with pytest.raises(UserError, match=r"cannot read the labels file .It is a pipe, expected a file"):
+        read_labels(tmp_path / "pipe")
+
+
 def test_several_manifests_follow_each_other(folder):
     (folder / "a.csv").write_text("label,path\n1,no/2.wav\n")
     (folder / "yes" / "b.csv").write_text("label,word,path\n0,yes,1.wav\n")
@@ -85,6 +101,12 @@ MISTAKES = {
     "binary": (b"label,path\n0,\xff\xfe.wav\n", "not a readable CSV manifest .*utf-8"),
     "no label": ("word,path\nyes,yes/1.wav\n", "column 'label' is missing, found word, path"),
     "no path": ("label,wav\n0,yes/1.wav\n", "column 'path' is missing, found label, wav"),
+    "label twice": ("label,label,path\n1,0,yes/1.wav\n", "column 'label' stands there more than once"),
+    "path twice": ("label,path,path\n1,yes/1.wav,no/2.wav\n", "column 'path' stands there more than once"),
+    "a column too many in every row": ("label,path\n1,0,yes/1.wav\n", "not a readable CSV manifest .*line 2"),
+    "a comma too many in every row": ("label,path\n0,yes/1.wav,\n", "not a readable CSV manifest .*line 2"),
+    "an empty line before the header": ("\n" + "label,path\n0,yes/1.wav\n", "its first line is"),
+    "UTF-16": ("label,path\n0,yes/1.wav\n".encode("utf-16"), "not a readable CSV manifest .*utf-8"),
     "no header": ("0,yes/1.wav\n", "column 'label' is missing"),
     "tabs": ("label\tpath\n0\tyes/1.wav\n", "column 'label' is missing"),
     "a column too many": (GOOD + "1,no,no/2.wav,x\n", "not a readable CSV manifest .*line 3"),
@@ -100,6 +122,11 @@ MISTAKES = {
     "no path in a row": (GOOD + "1,no\n", "cut short, its path is missing:\n  line 3: '1'"),
     "no such clip": (GOOD + "1,no,no/7.wav\n", "no such file:\n  line 3: 'no/7.wav'"),
     "a folder": (GOOD + "1,no,no\n", "no such file:\n  line 3: 'no'"),
+    "a zero byte": (GOOD + "1,no,no/2.wav\0\n", r"no such file:\n  line 3: 'no/2.wav\\x00'"),
+    "a zero byte in a folder": (GOOD + "1,no,n\0o/2.wav\n", r"no such file:\n  line 3: 'n\\x00o/2.wav'"),
+    "out of the folder": (GOOD + "1,no,../2.wav\n", "must not leave the manifest's folder.*:\n  line 3: '../2.wav'"),
+    "in and out": (GOOD + "1,no,no/../../2.wav\n", "must not leave the manifest's folder"),
+    "a very long name": (GOOD + f"1,no,{'x' * 100_000}\n", "no such file:\n  line 3: 'x{100,300}\\.\\.\\.x+'$"),
     "no such folder": (GOOD + "1,no,nowhere/2.wav\n", "no such file:\n  line 3: 'nowhere/2.wav'"),
 }
 
@@ -150,6 +177,8 @@ def test_labels_are_read_in_order(tmp_path):
     path = tmp_path / "labels.txt"
     write_labels(path, LABELS)
     assert read_labels(path) == LABELS
+    path.write_bytes("turn\u2028off\nno\n".encode())  # which for str.splitlines would be three
+    assert read_labels(path) == ("turn\u2028off", "no")
     path.write_bytes("\ufeff yes\r\nno \r\n\r\nstraße\r\n".encode())
     assert read_labels(path) == ("yes", "no", "straße")
 

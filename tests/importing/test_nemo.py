@@ -1,6 +1,7 @@
 """NeMo archives: the original's logits, a reference in NumPy, what is written, and what is refused."""
 
 import copy
+import os
 import runpy
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch_files
 import yaml
 from torch_files import layer, matchboxnet_layers, nemo_config, nemo_file
 
-from open_seq2seq import checkpoints, cli
+from open_seq2seq import checkpoints, cli, named_variables
 from open_seq2seq.config import load_config
 from open_seq2seq.data.augment import no_draws
 from open_seq2seq.data.samples import reflect_after_end
@@ -150,7 +151,7 @@ def loaded(folder):
     assert config.params.logdir == str(folder)
     checkpoint = checkpoints.load_newest(folder / "checkpoints")
     model = network.build_network(config, len(checkpoint.state["labels"]))
-    checkpoints.assign(model.variables, checkpoint.model, "model")
+    named_variables.assign(model.variables, checkpoint.model, "model")
     return config, checkpoint, model
 
 
@@ -416,6 +417,58 @@ def test_yaml_that_names_python_is_refused(tmp_path, weights):
     assert not (tmp_path / "trace").exists()
     with pytest.raises(UserError, match="expected keys and values"):
         import_archive(nemo_file(tmp_path / "a.nemo", "- 1\n", weights), tmp_path / "out")
+
+
+LAUGHS = "a0: &a0 [x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40))
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("labels: &a [*a]\n", "more than 20,000 values"),
+        (LAUGHS + "labels: *a39\n", "more than 20,000 values"),
+        (MERGES, "a merge key"),
+        ("[" * 50_000, "recursion"),
+        ("labels: 2001-01-01 00:00:00 +99:00\n", "offset must be"),
+        ("labels: !!int ''\n", "index out of range"),
+        ("labels: !!timestamp x\n", "NoneType"),
+    ],
+    ids=["cycle", "laughs", "merges", "deep", "date", "int", "timestamp"],
+)
+def test_yaml_that_is_endless_or_no_value_is_refused(tmp_path, weights, text, message):
+    with pytest.raises(UserError, match=message) as error:
+        import_archive(nemo_file(tmp_path / "a.nemo", text, weights), tmp_path / "out")
+    assert len(str(error.value)) < 1000
+
+
+def test_a_list_that_refers_to_itself_in_each_item_is_refused_at_once(tmp_path, weights):
+    config = small_config() | {"labels": ["${labels}"] * 300}
+    with pytest.raises(UserError, match="labels: expected a list of words"):
+        import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+
+
+def test_a_network_of_too_many_layers_is_refused_before_it_is_built(tmp_path, weights):
+    config = small_config()
+    config["encoder"]["jasper"] = [layer(8, 5, repeat=9000)] * 100
+    text = yaml.dump(config, Dumper=NoAliases)
+    with pytest.raises(UserError, match="encoder/jasper: 900,000 convolutions, expected 1,000 at most"):
+        import_archive(nemo_file(tmp_path / "a.nemo", text, weights), tmp_path / "out")
+    config["encoder"]["jasper"] = [{f"x{i}": i} for i in range(1000)]
+    with pytest.raises(UserError, match=r"and [\d,]+ more$") as error:
+        import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    assert len(str(error.value)) < 4000
+
+
+class NoAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data):
+        return True
+
+
+def test_a_pipe_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / "a.nemo")
+    with pytest.raises(UserError, match="It is a pipe, expected a file"):
+        import_archive(tmp_path / "a.nemo", tmp_path / "out")
 
 
 def member(name, kind=tarfile.REGTYPE, size=0, target=""):

@@ -9,7 +9,7 @@ import parity
 import pytest
 import refused
 
-from open_seq2seq import checkpoints, cli
+from open_seq2seq import checkpoints, cli, named_variables
 from open_seq2seq.config import load_config
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing import names, network, openseq2seq
@@ -125,7 +125,7 @@ def logits_of(config_file, logdir, features, overrides=None):
     config = load_config(str(config_file), "infer", overrides or {})
     checkpoint = checkpoints.load_newest(logdir / "checkpoints")
     model = network.build_network(config, len(checkpoint.state["labels"]))
-    checkpoints.assign(model.variables, checkpoint.model, "model")
+    named_variables.assign(model.variables, checkpoint.model, "model")
     lengths = np.full(len(features), features.shape[1], np.int32)
     return model({"features": features, "lengths": lengths}, training=False).numpy()
 

@@ -134,6 +134,48 @@ def test_numbers_that_are_missing_or_cut_off_are_noticed():
         read(bytes(damaged))
 
 
+def tuples(n, opcode=b"\x85"):
+    """A pickle of {(((...))): 1}, with as many tuples as said."""
+    return b"\x80\x02})" + opcode * n + b"K\x01s."
+
+
+def test_tuples_within_tuples_do_not_end_the_process():
+    """Hashing a million of them overflows the stack of CPython itself."""
+    with pytest.raises(UserError, match="more than 20,000 tuples"):
+        read(torch_files.zip_of(tuples(1_000_000)))
+    with pytest.raises(UserError, match="expected a state dict"):
+        read(torch_files.zip_of(tuples(20_000)))
+
+
+def test_a_value_that_is_endless_when_written_out_is_refused_at_once():
+    doubled = b"\x80\x02)" + b"2\x86" * 60  # a tuple of twice the tuple before, 60 times
+    for pickled in (doubled + b"Q.", b"\x80\x02}X\x01\0\0\0a" + doubled[2:] + b"s."):
+        with pytest.raises(UserError) as error:
+            read(torch_files.zip_of(pickled))
+        assert len(str(error.value)) < 1000
+
+
+def test_a_file_is_read_once_however_many_storages_name_it(monkeypatch):
+    tensors = {f"{n}": Tensor(Storage("0", NUMBERS[:n], "float32"), (n,), (1,)) for n in range(1, 25)}
+    seen = []
+    read_part = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name, *a: seen.append(name) or read_part(self, name, *a))
+    found = read(torch_file(tensors))
+    np.testing.assert_array_equal(found["24"], NUMBERS)
+    assert seen.count("model/data/0") == 1
+
+
+def test_parts_that_lie_upon_each_other_are_refused():
+    content = torch_file({"a": NUMBERS, "b": NUMBERS + 1})
+    # the central directory's entry of data/1 says that it is as long as the whole file
+    place = content.rindex(b"model/data/1") - 46
+    for field in (20, 24):
+        size = struct.pack("<I", len(content))
+        content = content[: place + field] + size + content[place + field + 4 :]
+    with pytest.raises(UserError, match="its parts overlap"):
+        read(content)
+
+
 def test_what_is_not_in_the_zip_format_is_refused_with_what_to_do():
     legacy = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) + pickle.dumps(1001, protocol=2)
     with pytest.raises(UserError, match=r"PyTorch 1.6.*save it again"):

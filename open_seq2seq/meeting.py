@@ -1,0 +1,100 @@
+"""How the processes of a run get to know each other: who they are, and a connection of each with rank 0."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from open_seq2seq.distributed import Workers
+
+_CONNECT_S = 10.0
+_TURN_S = 0.1
+_WELCOME = b"welcome\n"
+
+
+class Member(NamedTuple):
+    """One process of the run."""
+
+    rank: int
+    pid: int
+    host: str
+    machine: str  # processes of the same one can signal each other
+
+    @classmethod
+    def here(cls, rank: int) -> Member:
+        """Return this process."""
+        boot = Path("/proc/sys/kernel/random/boot_id")
+        machine = boot.read_text().strip() if boot.exists() else socket.gethostname()
+        with contextlib.suppress(OSError):
+            machine += f" {os.stat('/proc/self/ns/pid').st_ino}"  # containers number their processes anew
+        return cls(rank, os.getpid(), socket.gethostname(), machine)
+
+    def __str__(self) -> str:
+        return f"rank {self.rank} (process {self.pid} on {self.host})"
+
+
+def meet(workers: Workers) -> tuple[list[Member], dict[int, socket.socket]]:
+    """Connect every process with rank 0; each of them calls this.
+
+    Returns:
+        all processes in the order of their ranks, and this one's connections by the rank at the other end: to rank 0,
+        or rank 0's to all others. Of one that cannot reach rank 0, a firewall's matter, both ends have none.
+    """
+    if workers.is_chief:
+        with socket.create_server(("", 0), backlog=workers.size) as server:
+            peers = _welcome(server, workers)
+    else:
+        addresses, token = workers.broadcast_object(None)
+        peer = _connect(addresses, f"{token} {workers.rank}\n")
+        peers = {} if peer is None else {0: peer}
+        workers.gather(None)
+    return [Member(*values) for values in workers.gather(tuple(Member.here(workers.rank)))], peers
+
+
+def _welcome(server: socket.socket, workers: Workers) -> dict[int, socket.socket]:
+    """Let in whoever knows the token, until all have tried."""
+    token = secrets.token_hex()
+    names = (os.environ.get("HOROVOD_HOSTNAME", ""), socket.gethostname(), "127.0.0.1")
+    port = server.getsockname()[1]
+    peers: dict[int, socket.socket] = {}
+    have_tried = threading.Event()
+    door = threading.Thread(target=_open_door, args=(server, token, peers, have_tried), daemon=True)
+    door.start()
+    workers.broadcast_object(([(name, port) for name in names if name], token))
+    workers.gather(None)  # everybody else is through with trying
+    have_tried.set()
+    door.join()
+    return peers
+
+
+def _open_door(server: socket.socket, token: str, peers: dict[int, socket.socket], have_tried: threading.Event) -> None:
+    server.settimeout(_TURN_S)
+    while not have_tried.is_set():
+        with contextlib.suppress(OSError):  # nobody there, or somebody who leaves again
+            peer, _ = server.accept()
+            peer.settimeout(_CONNECT_S)
+            word, _, rank = peer.recv(1024).decode(errors="replace").strip().partition(" ")
+            if secrets.compare_digest(word.encode(), token.encode()) and rank.isdecimal():
+                peer.sendall(_WELCOME)
+                peers[int(rank)] = peer
+            else:
+                peer.close()
+
+
+def _connect(addresses: list[tuple[str, int]], greeting: str) -> socket.socket | None:
+    """Return a connection to the first address that bids welcome, None if none does."""
+    for address in addresses:
+        with contextlib.suppress(OSError):
+            peer = socket.create_connection(address, timeout=_CONNECT_S)
+            with contextlib.suppress(OSError):
+                peer.sendall(greeting.encode())
+                if peer.recv(len(_WELCOME)) == _WELCOME:  # on another machine's 127.0.0.1 may be somebody else
+                    return peer
+            peer.close()
+    return None
