@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,26 @@ from open_seq2seq.errors import UserError
 
 
 class ArrayCache:
-    """``values`` [n_rows, *shape] and ``filled`` bool [n_rows].
+    """``values`` [n_rows, *shape], of which `has` tells the rows that are there.
 
     In a folder, the files stand under the hash of ``key``: everything that shapes the values must be in it, so that a
-    change of any of it makes a new cache. Several processes of one machine may fill the same files.
+    change of any of it makes a new cache. Several processes of one machine may fill the same files. A row's mark there
+    is its checksum: after a power cut the disk may have the mark and not the row, which then counts as not there.
     """
 
     def __init__(self, n_rows: int, shape: tuple[int, ...], dtype: Any, folder: str | None, key: Any) -> None:
+        self._is_known = np.zeros(n_rows, bool)
+        self._marks: np.ndarray | None = None  # uint32, 0 where nothing is; in files only
         if folder is None:
             # empty, not zeros: the system hands out the memory row by row as it is filled
             self.values: np.ndarray = np.empty((n_rows, *shape), dtype)
-            self.filled: np.ndarray = np.zeros(n_rows, bool)
             return
         text = json.dumps([key, n_rows, shape, np.dtype(dtype).str], sort_keys=True)
         place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:20]
         try:
             place.mkdir(parents=True, exist_ok=True)
             self.values = _open(place / "values.npy", (n_rows, *shape), dtype)
-            self.filled = _open(place / "filled.npy", (n_rows,), bool)
+            self._marks = _open(place / "marks.npy", (n_rows,), np.uint32)
         except ValueError as error:
             raise UserError(f"cache_dir: {place} is damaged ({error}); remove that folder") from None
         except OSError as error:
@@ -41,10 +44,23 @@ class ArrayCache:
                 f"{n_rows * int(np.prod(shape)) * np.dtype(dtype).itemsize / 1e9:.1f} GB free"
             ) from None
 
+    def has(self, rows: np.ndarray) -> np.ndarray:
+        """Tell which of ``rows`` are there, bool [len(rows)]; each is checked once in a process."""
+        if self._marks is not None:
+            for row in rows[~self._is_known[rows] & (self._marks[rows] != 0)]:
+                self._is_known[row] = _mark(self.values[row]) == self._marks[row]
+        return self._is_known[rows]
+
     def put(self, rows: np.ndarray, values: np.ndarray) -> None:
-        """Fill ``rows``: the values first, then the mark that they are there."""
+        """Fill ``rows``: the values first, then the marks that they are there."""
         self.values[rows] = values
-        self.filled[rows] = True
+        if self._marks is not None:
+            self._marks[rows] = [_mark(self.values[row]) for row in rows]
+        self._is_known[rows] = True
+
+
+def _mark(values: np.ndarray) -> int:
+    return zlib.crc32(values.tobytes()) or 1
 
 
 def _open(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -152,7 +152,7 @@ class Dataset:
 
     def _read(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> _Part:
         """The host's share of the work for one batch."""
-        if self._kept is not None and self._kept.images.filled[rows].all():
+        if self._kept is not None and self._kept.has(rows):
             return _Part(rows, weights, self._kept.lengths.values[rows], images=self._kept.images.values[rows])
         front_end, drawn = self._front_end, draws.take(rows)
         waveforms, lengths = self._store.take(self._files[rows], drawn.crop, front_end.n_samples)
@@ -180,7 +180,7 @@ class Dataset:
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
             images = self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
-        if self._kept is not None and not self._kept.images.filled[part.rows].all():
+        if self._kept is not None and not self._kept.has(part.rows):
             self._kept.lengths.put(part.rows, part.lengths)
             self._kept.images.put(part.rows, np.asarray(images))
         images = tf.convert_to_tensor(images)
@@ -211,6 +211,9 @@ class _KeptImages(NamedTuple):
 
     images: ArrayCache
     lengths: ArrayCache
+
+    def has(self, rows: np.ndarray) -> bool:
+        return bool((self.images.has(rows) & self.lengths.has(rows)).all())
 
 
 class _Part(NamedTuple):

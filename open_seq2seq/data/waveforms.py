@@ -95,8 +95,9 @@ class WaveformStore:
             key = [options.sample_rate, *((path, file_stamp(path)) for path in self.paths)]
         self._kept = ArrayCache(n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key])
         self._lengths = ArrayCache(n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples])
-        self._for_each(np.flatnonzero(~self._kept.filled), self._decode)
-        self.longest = int(self._lengths.values[self._lengths.filled].max(initial=0))
+        files = np.arange(n_files)
+        self._for_each(files[~(self._kept.has(files) & self._lengths.has(files))], self._decode)
+        self.longest = int(self._lengths.values[self._lengths.has(files)].max(initial=0))
 
     def _decode(self, file: int) -> Header:
         waveform = read_wav(self.paths[file], self.options.sample_rate)
