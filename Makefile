@@ -46,7 +46,7 @@ demo: $(VENV)/ready-$(BUILD) data/demo/v1-12-labels.txt
 	@echo "The voices of the test clips are none of those trained on. Curves: $(VENV)/bin/tensorboard --logdir=result/demo"
 
 test: $(VENV)/ready-test lint
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .

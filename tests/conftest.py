@@ -22,6 +22,12 @@ WriteWav = Callable[..., Path]
 WriteManifest = Callable[..., Path]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that start jobs and runs: two workers that share the files end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def tone() -> MakeTone:
     """Return the function that makes a sine, float64 in [-amplitude, amplitude]."""

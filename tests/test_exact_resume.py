@@ -14,7 +14,7 @@ from run_records import CONFIG, LAST_STEP, differences, read_lines, strange_step
 from open_seq2seq import checkpoints
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
-from open_seq2seq.training import Trainer
+from open_seq2seq.run_state import RunState
 
 ROOT = Path(__file__).parents[1]
 
@@ -145,13 +145,13 @@ def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
 
 def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path, monkeypatch):
     counts: list[tuple[int, int, int]] = []  # epoch, open files, threads
-    count_step = Trainer._count_step
+    count_step = RunState.count_step
 
     def count(self):
         count_step(self)
         counts.append((self.place.epoch, *(len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task"))))
 
-    monkeypatch.setattr(Trainer, "_count_step", count)
+    monkeypatch.setattr(RunState, "count_step", count)
     args = ["--num_epochs=8", "--eval_steps=3", "--save_checkpoint_steps=3", "--save_summaries_steps=3"]
     assert run("train_eval", tmp_path / "run", *args) == 0
     for what in (1, 2):
