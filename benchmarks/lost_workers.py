@@ -4,7 +4,7 @@
     python benchmarks/lost_workers.py --processes 2 --elastic
 
 Prints a line for each job: the seconds from the loss to the line that names the process, and to the end of the job; or,
-elastic, to the first step without it. Exit status 1 where something is not as it should be.
+elastic, to the time when the other one trains again. Exit status 1 where something is not as it should be.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main() -> int:
     args = parser.parse_args()
     n_failed = 0
     found: dict[str, list[list[float]]] = {signal: [] for signal in SIGNALS}
-    second = "next step" if args.elastic else "job's end"
+    second = "training again" if args.elastic else "job's end"
     print(f"processes  phase       rank  signal   named after  {second} after")
     with tempfile.TemporaryDirectory() as name:
         data = Path(name, "tones")
