@@ -71,6 +71,8 @@ class RunState:
     ) -> None:
         """Go on from a checkpoint; `resuming.take_up` says how where the steps are of another size.
 
+        The best accuracy is not taken from it: the best model may be newer, or gone.
+
         Raises:
             UserError: it does not fit the model or the optimizer.
         """
@@ -81,7 +83,6 @@ class RunState:
             self.average.swap()  # it was written with the averages in the model's place
         if self.patience is not None and state.get("patience"):
             self.patience.restore(state["patience"])
-        self.best_top1 = state["best_top1"]
         self.is_evaluation_due = state.get("is_evaluation_due", False)
         self.first_rows_per_step = state.get("first_rows_per_step", self._sampler.rows_per_step)
         self.step, self.place = resuming.take_up(state, self._sampler, schedule, n_epochs, report)
