@@ -66,10 +66,12 @@ def _welcome(server: socket.socket, workers: Workers) -> dict[int, socket.socket
     have_tried = threading.Event()
     door = threading.Thread(target=_open_door, args=(server, token, peers, have_tried), daemon=True)
     door.start()
-    workers.broadcast_object(([(name, port) for name in names if name], token))
-    workers.gather(None)  # everybody else is through with trying
-    have_tried.set()
-    door.join()
+    try:
+        workers.broadcast_object(([(name, port) for name in names if name], token))
+        workers.gather(None)  # everybody else is through with trying
+    finally:
+        have_tried.set()
+        door.join()
     return peers
 
 

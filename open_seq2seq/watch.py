@@ -50,18 +50,20 @@ def watched(
     if workers.size == 1:
         yield
         return
-    watch = Watch(workers, timeout_s, report, kills_silent=kills_silent)
+    watch = None
     try:
+        watch = Watch(workers, timeout_s, report, kills_silent=kills_silent)
         yield
         watch.say_farewell()
     except Exception as error:
         if not _is_of_horovod(error):
             raise
-        cause = watch.find_cause()
+        cause = watch.find_cause() if watch is not None else "a process was lost before they all knew each other"
         report(cause)
         raise LostWorkerError(cause) from None
     finally:
-        watch.close()
+        if watch is not None:
+            watch.close()
 
 
 def _is_of_horovod(error: Exception) -> bool:

@@ -158,6 +158,19 @@ def test_a_failed_collective_becomes_the_name_of_the_lost(capsys):
     assert "has ended" in all_at_once(2, act)[0][0]
 
 
+def test_a_loss_while_the_processes_meet_is_one_too():
+    class Broken(Horovod):
+        def allgather_object(self, value):
+            raise tf.errors.UnknownError(None, None, "Horovod has been shut down.")
+
+    workers = Workers(0, 2, 0, 2, Broken(Room(1), 0))
+    log, n_threads = [], threading.active_count()
+    with pytest.raises(LostWorkerError, match="before they all knew each other"), watched(workers, 60.0, log.append):
+        raise AssertionError("the run began without the others")
+    assert len(log) == 1
+    assert threading.active_count() == n_threads
+
+
 def test_other_errors_stay_what_they_are():
     def act(workers):
         with pytest.raises(tf.errors.ResourceExhaustedError), watched(workers, 60.0, print):
