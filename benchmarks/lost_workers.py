@@ -45,22 +45,20 @@ def lose(lost: str, size: int, folder: Path, data: Path, *, is_elastic: bool, ti
     ]
     launcher = elastic(size, folder) if is_elastic else fixed(size)
     job = run_job(arguments, launcher, {"LOSE": lost, "LOST_AT": str(folder / "lost_at")})
-    rank = lost.split()[1]
-    named = job.time_of(rf"rank {rank} \(process \d+ on .*\) has (ended|given no sign of life)")
-    assert named, f"rank {rank} was not named:\n{job.output}"
+    named_s = job.seconds_until_named(lost.split()[1], folder / "lost_at")
     assert "open_seq2seq/" not in job.output, f"a traceback:\n{job.output}"
+    assert named_s < timeout_s + _SLACK_S, f"named after {named_s:.1f} s"
     lost_at = float((folder / "lost_at").read_text())
-    assert named - lost_at < timeout_s + _SLACK_S, f"named after {named - lost_at:.1f} s"
     if is_elastic:
         assert job.status == 0, job.output
         went_on = max(moment for moment, line in job.lines if "training: steps" in line)
         _check_end(folder)
-        return [named - lost_at, went_on - lost_at]
+        return [named_s, went_on - lost_at]
     assert job.status != 0, "the job ended as if nothing had been"
     again = run_job([*arguments, "--no_dir_check"], launcher)
     assert again.status == 0, again.output
     _check_end(folder)
-    return [named - lost_at, job.ended - lost_at]
+    return [named_s, job.ended - lost_at]
 
 
 def _check_end(folder: Path) -> None:

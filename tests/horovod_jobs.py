@@ -34,6 +34,12 @@ class Job(NamedTuple):
         """Return when the first line came that matches."""
         return next((moment for moment, line in self.lines if re.search(pattern, line)), None)
 
+    def seconds_until_named(self, rank: int | str, lost_at: Path) -> float:
+        """Return how long after the time in a file, the one of its loss, the process of a rank was named."""
+        named = self.time_of(rf"rank {rank} \(process \d+ on .*\) has (ended|given no sign of life)")
+        assert named, f"rank {rank} was not named:\n{self.output}"
+        return named - float(lost_at.read_text())
+
 
 def run_job(
     arguments: Sequence[str],

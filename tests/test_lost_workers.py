@@ -30,18 +30,12 @@ def losing(tmp_path):
     return lambda what: {"LOSE": what, "LOST_AT": str(tmp_path / "lost_at")}
 
 
-def seconds_until_named(job, rank, tmp_path):
-    named = job.time_of(rf"rank {rank} \(process \d+ on .*\) has (ended|given no sign of life)")
-    assert named, job.output
-    return named - float((tmp_path / "lost_at").read_text())
-
-
 @pytest.mark.parametrize("lost", ["saving 0 SIGKILL", "allreduce 1 SIGSTOP"])
 def test_a_lost_process_ends_the_job_and_is_named_in_time(lost, arguments, losing, tmp_path):
     job = run_job(arguments, fixed(2), losing(lost))
     assert job.status != 0
     assert "open_seq2seq/" not in job.output  # no traceback of ours; the launcher has its own
-    assert seconds_until_named(job, lost.split()[1], tmp_path) < TIMEOUT_S + 15
+    assert job.seconds_until_named(lost.split()[1], tmp_path / "lost_at") < TIMEOUT_S + 15
     if "SIGSTOP" in lost:
         return
     again = run_job([*arguments, "--no_dir_check"], fixed(2))

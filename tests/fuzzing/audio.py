@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from fuzzing import wav_files
-from fuzzing.edits import damage, pick
+from fuzzing.edits import damage, pick, put_no_file
 from fuzzing.harness import Refused, refusal_of
 from fuzzing.wav_files import Encoding, chunk
 from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
@@ -227,15 +227,8 @@ def _no_audio(rng: np.random.Generator) -> Clip:
 
 def _put_no_file(rng: np.random.Generator, path: Path) -> str:
     what = pick(rng, ("absent", "folder", "pipe", "device", "loop", "dangling link", "link to a pipe"))
-    if what == "folder":
-        path.mkdir()
-    elif what == "pipe":
-        os.mkfifo(path)
-    elif what == "device":
-        path.symlink_to("/dev/zero")
-    elif what == "loop":
-        path.symlink_to(path.name)
-    elif what == "dangling link":
+    put_no_file(path, what)
+    if what == "dangling link":
         path.symlink_to("nowhere.wav")
     elif what == "link to a pipe":
         pipe = path.with_name("pipe")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzzing.edits import damage, pick
+from fuzzing.edits import damage, pick, put_no_file
 from fuzzing.harness import refusal_of
 from open_seq2seq import checkpoints
 from open_seq2seq.checkpoints import Checkpoint
@@ -136,12 +136,5 @@ class Fuzzer:
         path = self._path / pick(rng, _FILES)
         path.unlink()
         what = pick(rng, ("absent", "folder", "pipe", "device", "loop"))
-        if what == "folder":
-            path.mkdir()
-        elif what == "pipe":
-            os.mkfifo(path)
-        elif what == "device":
-            path.symlink_to("/dev/zero")
-        elif what == "loop":
-            path.symlink_to(path.name)
+        put_no_file(path, what)
         return f"{path.name} {what}"

@@ -1,6 +1,9 @@
-"""Random damage to bytes."""
+"""Random damage to bytes, and what is no file in the place of one."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import numpy as np
 
@@ -54,3 +57,15 @@ def repeat(rng: np.random.Generator, content: bytes, end: int) -> bytes:
     """Put some bytes in twice."""
     place, length = int(rng.integers(end)), int(rng.integers(1, 65))
     return content[:place] + content[place : place + length] + content[place:]
+
+
+def put_no_file(path: Path, what: str) -> None:
+    """Put a folder, pipe, device or loop where a file is expected; nothing for any other word."""
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "loop":
+        path.symlink_to(path.name)
