@@ -59,4 +59,4 @@ format: $(VENV)/ready-test
 
 # the reference is made from the parameter classes; a test compares the two
 docs: $(VENV)/ready-$(BUILD)
-	$(RUN) -m open_seq2seq.config_reference docs/config_reference.md
+	$(RUN) -m open_seq2seq.config.reference docs/config_reference.md

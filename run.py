@@ -4,7 +4,7 @@
 import sys
 
 from open_seq2seq.cli import main
-from open_seq2seq.errors import exit_on_user_error
+from open_seq2seq.system.terminal import exit_on_user_error
 
 if __name__ == "__main__":
     exit_on_user_error(lambda: main(sys.argv[1:]))

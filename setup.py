@@ -20,7 +20,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["open_seq2seq", "open_seq2seq.*", "example_configs", "example_configs.*"]),
-    package_data={"open_seq2seq": ["pretrained_models.json"]},
+    package_data={"open_seq2seq.pretrained": ["pretrained_models.json"]},
     install_requires=[
         "espeakng-loader>=0.2.4,<0.3",
         "keras>=3.10,<4",

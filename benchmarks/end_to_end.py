@@ -20,7 +20,7 @@ from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import load_config
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
-from open_seq2seq.train_step import TrainStep
+from open_seq2seq.training.step import TrainStep
 
 _UNCOUNTED = 4  # steps of each turn
 _RESNET50 = "example_configs/speech_commands/resnet50.py"

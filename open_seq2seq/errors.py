@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from open_seq2seq import terminal
 
 _MOST_LINES = 30
 _LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
@@ -63,19 +60,3 @@ class _Brief(reprlib.Repr):
 
 
 _BRIEF = _Brief()
-
-
-def exit_on_user_error(main: Callable[[], int | None]) -> None:
-    """Run ``main`` and exit with its status, or with the message of a `UserError` and its status."""
-    try:
-        sys.exit(main() or 0)
-    except UserError as error:
-        terminal.complain(f"error: {error}")
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
-        sys.stderr.close()
-        sys.exit(141)
-    finally:
-        terminal.settle()

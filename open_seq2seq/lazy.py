@@ -1,7 +1,7 @@
-"""TensorFlow, Keras and the layers of our own, imported on first use.
+"""TensorFlow and Keras, imported on first use.
 
-``from open_seq2seq.lazy import keras, normalization, tf`` costs nothing until an attribute is touched, so
-``--help`` and mistakes in a config answer at once, and no device is opened for them.
+``from open_seq2seq.lazy import keras, tf`` costs nothing until an attribute is touched, so ``--help`` and mistakes in a
+config answer at once, and no device is opened for them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the notes on 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-class _LazyModule(types.ModuleType):
+class LazyModule(types.ModuleType):
     """Stands for a module until it is used.
 
     lazy_loader puts its stand-in into sys.modules, where Keras and TensorFlow, which import each other, find it
@@ -31,12 +31,8 @@ class _LazyModule(types.ModuleType):
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
-
-    from open_seq2seq.encoders import normalization, time_convolution
 else:
-    keras = _LazyModule("keras")
-    normalization = _LazyModule("open_seq2seq.encoders.normalization")
-    tf = _LazyModule("tensorflow")
-    time_convolution = _LazyModule("open_seq2seq.encoders.time_convolution")
+    keras = LazyModule("keras")
+    tf = LazyModule("tensorflow")
 
-__all__ = ["keras", "normalization", "tf", "time_convolution"]
+__all__ = ["LazyModule", "keras", "tf"]

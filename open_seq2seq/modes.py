@@ -9,19 +9,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from open_seq2seq import __version__, distributed, inference, named_variables, run_lock, session
+from open_seq2seq import __version__, distributed, inference, session
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
+from open_seq2seq.distributed.heartbeat import watched
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluator
-from open_seq2seq.reporting import Reporter
 from open_seq2seq.session import RunOptions
-from open_seq2seq.training import Trainer
-from open_seq2seq.watch import watched
+from open_seq2seq.storage import run_lock, variables
+from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from open_seq2seq.elastic import Commits
+    from open_seq2seq.training.elastic import Commits
 
 
 def run_mode(config: Config, options: RunOptions) -> int:
@@ -49,7 +50,7 @@ def _train(config: Config, options: RunOptions) -> int:
             return _run(trainer, config, options)
 
     if distributed.is_elastic():
-        from open_seq2seq import elastic
+        from open_seq2seq.training import elastic
 
         return elastic.run(train, timeout_s)
     return train(distributed.start(config.params.use_horovod, timeout_s))
@@ -85,7 +86,7 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     with contextlib.closing(reporter), watched(workers, config.params.worker_timeout_s, reporter.log):
         reporter.open(Path(config.params.logdir))
         model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
-        named_variables.assign(model.variables, checkpoint.model, "model")
+        variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:
             found = evaluator.evaluate(
@@ -115,7 +116,7 @@ def _infer(config: Config, options: RunOptions) -> int:
     if output:
         inference.check_output(output)
     model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter)
-    named_variables.assign(model.variables, checkpoint.model, "model")
+    variables.assign(model.variables, checkpoint.model, "model")
     predictions = inference.predict(
         model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
     )

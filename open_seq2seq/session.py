@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from open_seq2seq import checkpoints, devices, run_lock
-from open_seq2seq.checkpoints import Checkpoint
+from open_seq2seq import network
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.reporting import Reporter
+from open_seq2seq.storage import checkpoints, run_lock
+from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.storage.reporting import Reporter
 
 LAST = "checkpoints"
 BEST = "best_models"
@@ -148,11 +149,11 @@ def check_labels(checkpoint: Checkpoint, labels: tuple[str, ...], logdir: str | 
 
 def build_network(config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter) -> Any:
     """Take the device and return the model, a Keras one from images to logits."""
-    has_gpu = devices.set_up(workers, config.params.random_seed)
-    policy, notice = devices.dtype_policy(config.params.dtype, has_gpu)
+    has_gpu = network.set_up(workers, config.params.random_seed)
+    policy, notice = network.dtype_policy(config.params.dtype, has_gpu)
     if notice:
         reporter.say(notice)
-    model = config.model.build(config.encoder, config.decoder, shape, n_labels, devices.layer_options(config, policy))
+    model = config.model.build(config.encoder, config.decoder, shape, n_labels, network.layer_options(config, policy))
     n_parameters = sum(int(v.shape.num_elements()) for v in (w.value for w in model.trainable_variables))
     reporter.say(f"model: {n_parameters:,} trainable parameters, {policy}, {_devices(workers, has_gpu)}")
     return model

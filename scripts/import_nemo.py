@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from a checkout, not installed
 
-from open_seq2seq.errors import exit_on_user_error
+from open_seq2seq.system.terminal import exit_on_user_error
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -20,8 +20,8 @@ from rich.progress import Progress
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from a checkout, not installed
 
 from open_seq2seq.data.dataset_versions import words_of
-from open_seq2seq.errors import exit_on_user_error
 from open_seq2seq.synthetic.dataset import make_dataset
+from open_seq2seq.system.terminal import exit_on_user_error
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -27,7 +27,8 @@ from open_seq2seq.data.dataset_versions import (
     labels_for_keywords,
     words_of,
 )
-from open_seq2seq.errors import UserError, exit_on_user_error
+from open_seq2seq.errors import UserError
+from open_seq2seq.system.terminal import exit_on_user_error
 
 DEFAULT_VERSION = "v1-12"
 

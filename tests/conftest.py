@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_server import Server
-from tones import make_tone, save_manifest, save_tones, save_wav
 
 from open_seq2seq.cli import main
+from tests.support.archive_server import Server
+from tests.support.paths import ROOT, TINY
+from tests.support.tones import make_tone, save_manifest, save_tones, save_wav
 
-TINY = Path(__file__).parent / "tiny_config.py"  # a config that learns tones within seconds
-REAL_CLIPS = Path(__file__).parents[2] / "shared" / "data" / "speech_commands_real"
+REAL_CLIPS = ROOT.parent / "shared" / "data" / "speech_commands_real"
 
 MakeTone = Callable[..., np.ndarray]
 WriteWav = Callable[..., Path]

@@ -2,15 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from open_seq2seq.cli import parse
 from open_seq2seq.errors import UserError
-
-ROOT = Path(__file__).parents[1]
-TINY = str(ROOT / "tests" / "tiny_config.py")
+from tests.support.paths import ROOT, TINY
 
 
 def run(*args, cwd=ROOT):

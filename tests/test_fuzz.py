@@ -1,4 +1,4 @@
-"""A few hundred bad inputs of every kind, and the worst of them through run.py; benchmarks/fuzz.py runs thousands."""
+"""A few hundred bad inputs of every kind, and the worst of them through run.py; trials/fuzz.py runs thousands."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fuzzing import harness
 
 from open_seq2seq.data.dataset_versions import LABELS
+from tests.support.fuzzing import harness
+from tests.support.paths import ROOT, TINY
 
 SEED = 0
 N_INPUTS = {"audio": 120, "manifests": 120, "configs": 120, "tars": 60, "nemo": 80, "checkpoints": 100}
-RUN = Path(__file__).parents[1] / "run.py"
 
 
 @pytest.mark.parametrize("kind", N_INPUTS)
 def test_bad_inputs_are_used_rightly_or_refused_in_words(tmp_path, kind):
-    fuzzer = importlib.import_module(f"fuzzing.{kind}").Fuzzer(tmp_path)
+    fuzzer = importlib.import_module(f"tests.support.fuzzing.{kind}").Fuzzer(tmp_path)
     report = harness.run(fuzzer, SEED, range(N_INPUTS[kind]))
     assert not report.failures, "\n".join(report.failures)
     # both happen, or the inputs are not what they are meant to be
@@ -44,7 +44,6 @@ def _put_loop(folder: Path) -> None:
     (folder / "clip.wav").symlink_to("clip.wav")
 
 
-CONFIG = Path(__file__).with_name("tiny_config.py").read_bytes()
 WORST = {
     "a clip with NaN": (
         lambda folder: soundfile.write(folder / "clip.wav", [np.nan], 16000, "FLOAT"),
@@ -56,7 +55,10 @@ WORST = {
     "labels shifted by a column": (_write("v2-12-train.csv", b"label,path\n1,0,clip.wav\n"), "line 2"),
     "a config that exits": (_write("config.py", b"exit(0)\n"), "config.py, line 1: SystemExit"),
     "a config that is no text": (_write("config.py", b"\xff\xfe\0"), "config.py"),
-    "a config within itself": (_write("config.py", CONFIG + b"base_params['x'] = base_params\n"), "a part of itself"),
+    "a config within itself": (
+        _write("config.py", TINY.read_bytes() + b"base_params['x'] = base_params\n"),
+        "a part of itself",
+    ),
 }
 
 
@@ -66,7 +68,7 @@ def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(tmp_path, spo
     soundfile.write(tmp_path / "clip.wav", np.zeros(16000), 16000)
     for split in ("train", "val", "test"):
         (tmp_path / f"v2-12-{split}.csv").write_text("label,path\n0,clip.wav\n")
-    (tmp_path / "config.py").write_bytes(CONFIG)
+    (tmp_path / "config.py").write_bytes(TINY.read_bytes())
     spoil(tmp_path)
     flags = [
         f"--config_file={tmp_path / 'config.py'}",
@@ -74,7 +76,11 @@ def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(tmp_path, spo
         f"--logdir={tmp_path / 'log'}",
     ]
     done = subprocess.run(
-        [sys.executable, RUN, "--mode=train_eval", *flags], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, ROOT / "run.py", "--mode=train_eval", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 2, done.stderr
     assert expected in done.stderr and "Traceback" not in done.stderr + done.stdout

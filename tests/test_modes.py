@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from open_seq2seq import checkpoints
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
-from open_seq2seq.training import Trainer
+from open_seq2seq.storage import checkpoints
+from open_seq2seq.training.trainer import Trainer
+from tests.support.paths import EXAMPLES, ROOT, TINY
 
-ROOT = Path(__file__).parents[1]
-TINY = str(ROOT / "tests" / "tiny_config.py")
-EXAMPLES = sorted((ROOT / "example_configs" / "speech_commands").glob("[a-z]*.py"))
+CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +145,7 @@ def test_the_best_checkpoint_survives_a_resume(run, trained, tmp_path):
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", trained, copy], check=True)
     config = tmp_path / "config.py"
-    config.write_text(
-        Path(TINY).read_text().replace('"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}')
-    )
+    config.write_text(TINY.read_text().replace('"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}'))
     assert run("train_eval", copy, *args, config=config) == 0
     assert newest(copy).step == 81
     assert newest(copy, "best_models").step == best.step
@@ -271,7 +268,7 @@ def test_benchmark_writes_nothing(run, tmp_path, capsys):
 
 def test_many_steps_that_are_not_finite_end_the_run(run, tmp_path):
     config = tmp_path / "config.py"
-    config.write_text(Path(TINY).read_text().replace("Rescaling(0.2", "Rescaling(float('inf')"))
+    config.write_text(TINY.read_text().replace("Rescaling(0.2", "Rescaling(float('inf')"))
     with pytest.raises(UserError, match="the gradients of the last 3 steps were not finite"):
         run("train", tmp_path / "run", "--max_skipped_steps=3", config=config)
 
@@ -282,7 +279,7 @@ def test_an_eval_with_another_config_is_refused(run, trained):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_example_takes_a_step(run, tmp_path, path):
     args = ["--benchmark", "--bench_steps=2", "--bench_start=1", "--batch_size_per_gpu=2", "--dataset_version=v2-12"]
     args += ["--data_layer_params/audio_length=64"]

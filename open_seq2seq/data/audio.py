@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from open_seq2seq.files import check_plain
+from open_seq2seq.system.files import check_plain
 
 _FULL_SCALE = 32768.0
 # Hz; beyond them a header is wrong, and resampling would make gigabytes of it or take a filter as long

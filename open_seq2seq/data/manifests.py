@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.files import check_plain
+from open_seq2seq.system.files import check_plain
 
 COLUMNS = ["label", "word", "speaker", "path"]
 _SHOWN = 5  # how many bad rows a message lists before it counts the rest

@@ -11,11 +11,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Params
-from open_seq2seq.cores import n_cores
 from open_seq2seq.data.augment import Augmentation, FrontEndParams
 from open_seq2seq.data.features import LOG_FLOOR
 from open_seq2seq.data.spec_augment import SpecAugment
 from open_seq2seq.errors import UserError
+from open_seq2seq.system.cores import n_cores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from open_seq2seq.components import Decoder, LayerOptions
 from open_seq2seq.errors import UserError
+from open_seq2seq.layers.masks import frame_mask
 from open_seq2seq.lazy import keras
-from open_seq2seq.masks import frame_mask
 from open_seq2seq.structs import EncoderOutputs
 
 

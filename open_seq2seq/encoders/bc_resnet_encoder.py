@@ -11,7 +11,8 @@ from pydantic import Field
 
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.errors import UserError
-from open_seq2seq.lazy import keras, normalization
+from open_seq2seq.layers import batch_norm
+from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs
 
 _STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, in units of the scale's base
@@ -135,10 +136,10 @@ class _Layers:
         return keras.layers.ZeroPadding2D(pad, dtype=self.options.dtype)(x) if any(pad) else x
 
     def norm(self, x: Any) -> Any:
-        return normalization.BatchNorm(**self._norm_options())(x)
+        return batch_norm.BatchNorm(**self._norm_options())(x)
 
     def _sub_spectral_norm(self, x: Any) -> Any:
-        return normalization.SubSpectralNorm(self.params.num_bands, **self._norm_options())(x)
+        return batch_norm.SubSpectralNorm(self.params.num_bands, **self._norm_options())(x)
 
     def _norm_options(self) -> dict[str, Any]:
         self._n_norms += 1

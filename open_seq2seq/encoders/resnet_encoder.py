@@ -13,7 +13,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions
-from open_seq2seq.lazy import keras, normalization
+from open_seq2seq.layers import batch_norm
+from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs
 
 _BLOCK_SIZES = {
@@ -139,7 +140,7 @@ class _Layers:
 
     def norm(self, x: Any) -> Any:
         regularizer = self.options.regularizer if self.params.regularize_bn else None
-        return normalization.BatchNorm(
+        return batch_norm.BatchNorm(
             momentum=self.params.bn_momentum,
             epsilon=self.params.bn_epsilon,
             gamma_regularizer=regularizer,

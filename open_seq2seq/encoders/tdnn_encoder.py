@@ -16,8 +16,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions, Params
-from open_seq2seq.lazy import keras, normalization, time_convolution
-from open_seq2seq.masks import frame_mask
+from open_seq2seq.layers import batch_norm, time_conv
+from open_seq2seq.layers.masks import frame_mask
+from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs
 
 
@@ -122,7 +123,7 @@ class _Layers:
         return self._conv(x, layer.num_channels, (1, 1), name)
 
     def _conv(self, x: Any, channels: int, kernel: tuple[int, int], name: str, **how: Any) -> Any:
-        return time_convolution.TimeConv(
+        return time_conv.TimeConv(
             channels,
             kernel,
             use_bias=False,
@@ -160,7 +161,7 @@ class _Layers:
         if params.normalization is None:
             return x
         if params.normalization == "batch_norm":
-            return normalization.BatchNorm(
+            return batch_norm.BatchNorm(
                 momentum=params.bn_momentum,
                 epsilon=params.bn_epsilon,
                 gamma_regularizer=self.options.regularizer,

@@ -12,7 +12,7 @@ import numpy as np
 from open_seq2seq.config import load_config
 from open_seq2seq.data.manifests import read_labels, write_labels
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import network
+from open_seq2seq.importing import checkpoint
 from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
@@ -97,11 +97,11 @@ def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.
             config = load_config(str(config_file), "infer", {})
         except UserError as error:
             raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
-        ours = network.build_network(config, len(model.labels))
-        if problems := network.find_misfits(ours, arrays):
+        ours = checkpoint.build_network(config, len(model.labels))
+        if problems := checkpoint.find_misfits(ours, arrays):
             raise UserError(f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems))
-        network.assign(ours, arrays)
-        network.save(
+        checkpoint.assign(ours, arrays)
+        checkpoint.save(
             aside,
             ours,
             model.labels,

@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 
 from open_seq2seq.errors import UserError, cut, shown
-from open_seq2seq.files import check_plain
 from open_seq2seq.importing.torch_archive import read_state_dict
-from open_seq2seq.tar_headers import READ_ERRORS, TarHeader
+from open_seq2seq.system.files import check_plain
+from open_seq2seq.system.tar_headers import READ_ERRORS, TarHeader
 
 _CONFIG = "model_config.yaml"
 _WEIGHTS = "model_weights.ckpt"

@@ -12,7 +12,7 @@ import numpy as np
 from open_seq2seq import session
 from open_seq2seq.config import Config
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import names, network
+from open_seq2seq.importing import checkpoint, names
 from open_seq2seq.lazy import tf
 
 _PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")  # what TensorFlow adds to a checkpoint's name
@@ -42,11 +42,11 @@ def import_checkpoint(
         kinds = " and ".join(kind.__name__ for kind in names.ENCODER_PREFIXES)
         raise UserError(f"encoder: {type(config.encoder).__name__}, but only {kinds} can be imported from OpenSeq2Seq")
     session.check_decoder(config, labels)
-    network.check_output(logdir)
+    checkpoint.check_output(logdir)
     path = find_checkpoint(path)
     reader = _Reader(path)
     sorted_names = names.sort_names(reader.names)
-    ours = network.build_network(config, len(labels))
+    ours = checkpoint.build_network(config, len(labels))
     shapes = {weight.path: tuple(weight.shape) for weight in ours.weights}
     arrays: dict[str, np.ndarray] = {}
     unknown = list(sorted_names.unknown)
@@ -58,15 +58,15 @@ def import_checkpoint(
             raise UserError(f"{path}: {checkpoint_name} is the second variable of it that is {name} here")
         else:
             arrays[name] = _fit(reader.read(checkpoint_name), shapes[name])
-    problems = network.find_misfits(ours, arrays)
+    problems = checkpoint.find_misfits(ours, arrays)
     if problems:
         raise UserError(
             f"{path}: it does not fit the network of this config ({len(problems)} differences):{_list(problems)}"
             + (f"\nVariables of it that have no place in the network ({len(unknown)}):{_list(unknown)}" * bool(unknown))
             + "\nGive the config that describes the network as it was trained, and its labels file"
         )
-    network.assign(ours, arrays)
-    target = network.save(
+    checkpoint.assign(ours, arrays)
+    target = checkpoint.save(
         logdir,
         ours,
         labels,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from open_seq2seq import archives
-from open_seq2seq.archives import Archive, Wanted
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import has_clips
+from open_seq2seq.system import archives
+from open_seq2seq.system.archives import Archive, Wanted
 
 log = logging.getLogger(__name__)
 

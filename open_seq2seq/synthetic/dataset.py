@@ -10,12 +10,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from open_seq2seq.cores import n_cores
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
 from open_seq2seq.synthetic.speakers import Speaker
+from open_seq2seq.system.cores import n_cores
 
 _BATCH = 64  # clips in a task
 _N_TALKERS = 24

@@ -2,7 +2,6 @@
 
 import librosa
 import numpy as np
-import parity
 import pytest
 import scipy.fft
 import tensorflow as tf
@@ -14,6 +13,7 @@ from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.structs import Clips
+from tests.support import parity
 
 MATCHBOXNET = FrontEndParams(
     n_fft=512, win_length=400, hop_length=160, n_mels=64, n_mfcc=64, audio_length=101, reflect=True, pad_value=0.0

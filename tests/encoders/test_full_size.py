@@ -5,18 +5,17 @@ The weights are made up from the variables' names in OpenSeq2Seq's graph, as the
 
 import runpy
 from math import prod
-from pathlib import Path
 
 import numpy as np
-import parity
 import pytest
 
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.importing import names
 from open_seq2seq.lazy import tf
 from open_seq2seq.models import Image2Label
+from tests.support import parity
+from tests.support.paths import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[2] / "example_configs" / "speech_commands"
 FEATURES = np.random.default_rng(0).standard_normal((2, 128, 128)).astype(np.float32)
 N_LABELS = 12
 

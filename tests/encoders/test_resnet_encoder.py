@@ -3,15 +3,16 @@
 from math import prod
 
 import numpy as np
-import parity
 import pydantic
 import pytest
 
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import ResNetEncoder
+from open_seq2seq.layers.initializers import variance_scaling_initializer
+from open_seq2seq.layers.regularizers import as_regularizer
 from open_seq2seq.models import Image2Label
-from open_seq2seq.weights import as_regularizer, variance_scaling_initializer
+from tests.support import parity
 
 
 def build(n_labels=12, shape=(128, 128), **params):

@@ -2,10 +2,8 @@
 
 import runpy
 from math import prod
-from pathlib import Path
 
 import numpy as np
-import parity
 import pydantic
 import pytest
 
@@ -20,8 +18,8 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras, tf
 from open_seq2seq.models import Image2Label
 from open_seq2seq.structs import Clips
-
-EXAMPLES = Path(__file__).parents[2] / "example_configs" / "speech_commands"
+from tests.support import parity
+from tests.support.paths import EXAMPLES
 
 
 def from_example(name, n_labels, shape, **changes):

@@ -6,28 +6,28 @@ import runpy
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
 import numpy as np
-import parity
 import pytest
-import refused
-import torch_files
 import yaml
-from torch_files import layer, matchboxnet_layers, nemo_config, nemo_file
 
-from open_seq2seq import checkpoints, cli, named_variables
+from open_seq2seq import cli
 from open_seq2seq.config import load_config
 from open_seq2seq.data.augment import no_draws
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import nemo_archive, network
+from open_seq2seq.importing import nemo_archive
+from open_seq2seq.importing.checkpoint import build_network
 from open_seq2seq.importing.nemo import import_archive
 from open_seq2seq.lazy import tf
+from open_seq2seq.storage import checkpoints, variables
 from open_seq2seq.structs import Clips
+from tests.support import parity, refused, torch_files
+from tests.support.paths import ROOT
+from tests.support.torch_files import layer, matchboxnet_layers, nemo_config, nemo_file
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "import_nemo.py"
+SCRIPT = ROOT / "scripts" / "import_nemo.py"
 N_MFCC = 12
 N_FRAMES = 40
 WORDS = ["down", "go", "left", "yes"]
@@ -150,8 +150,8 @@ def loaded(folder):
     config = load_config(str(folder / "config.py"), "infer", {})
     assert config.params.logdir == str(folder)
     checkpoint = checkpoints.load_newest(folder / "checkpoints")
-    model = network.build_network(config, len(checkpoint.state["labels"]))
-    named_variables.assign(model.variables, checkpoint.model, "model")
+    model = build_network(config, len(checkpoint.state["labels"]))
+    variables.assign(model.variables, checkpoint.model, "model")
     return config, checkpoint, model
 
 

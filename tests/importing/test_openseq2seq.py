@@ -2,22 +2,22 @@
 
 import re
 import runpy
-from pathlib import Path
 
 import numpy as np
-import parity
 import pytest
-import refused
 
-from open_seq2seq import checkpoints, cli, named_variables
+from open_seq2seq import cli
 from open_seq2seq.config import load_config
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import names, network, openseq2seq
+from open_seq2seq.importing import names, openseq2seq
+from open_seq2seq.importing.checkpoint import build_network
 from open_seq2seq.lazy import tf
+from open_seq2seq.storage import checkpoints, variables
+from tests.support import parity, refused
+from tests.support.paths import EXAMPLES, ROOT, TINY
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "import_openseq2seq.py"
-RESNET50 = ROOT / "example_configs" / "speech_commands" / "resnet50.py"
+RESNET50 = EXAMPLES / "resnet50.py"
 RESNET18 = [f"--config_file={RESNET50}", "--encoder_params/resnet_size=18"]
 N_FRAMES, N_MELS, N_LABELS = 20, 6, 3
 # (block's kernel, stride, dilation, channels, repeat, residual, dense)
@@ -124,8 +124,8 @@ def logits_of(config_file, logdir, features, overrides=None):
     """Of the model that run.py would use."""
     config = load_config(str(config_file), "infer", overrides or {})
     checkpoint = checkpoints.load_newest(logdir / "checkpoints")
-    model = network.build_network(config, len(checkpoint.state["labels"]))
-    named_variables.assign(model.variables, checkpoint.model, "model")
+    model = build_network(config, len(checkpoint.state["labels"]))
+    variables.assign(model.variables, checkpoint.model, "model")
     lengths = np.full(len(features), features.shape[1], np.int32)
     return model({"features": features, "lengths": lengths}, training=False).numpy()
 
@@ -298,7 +298,7 @@ def test_labels_and_network_must_agree(tmp_path):
 
 def test_what_openseq2seq_did_not_have_is_refused(tmp_path):
     checkpoint = write_checkpoint(tmp_path / "model.ckpt", {"v": np.zeros(1, np.float32)})
-    config = [f"--config_file={ROOT / 'tests' / 'tiny_config.py'}", f"--output_dir={tmp_path / 'out'}"]
+    config = [f"--config_file={TINY}", f"--output_dir={tmp_path / 'out'}"]
     with pytest.raises(UserError, match="PeakEncoder, but only ResNetEncoder and TDNNEncoder"):
         import_with_script([checkpoint, *config, f"--labels_file={tmp_path / 'labels.txt'}"])
 

@@ -8,11 +8,11 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch_files
-from torch_files import Storage, Tensor, torch_file
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing.torch_archive import read_state_dict
+from tests.support import torch_files
+from tests.support.torch_files import Storage, Tensor, torch_file
 
 NUMBERS = np.arange(24, dtype=np.float32)
 

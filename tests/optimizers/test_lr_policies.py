@@ -4,7 +4,6 @@ import functools
 import math
 
 import numpy as np
-import parity
 import pytest
 
 from open_seq2seq.optimizers.lr_policies import (
@@ -18,7 +17,8 @@ from open_seq2seq.optimizers.lr_policies import (
     warmup_cosine_decay,
     warmup_hold_decay,
 )
-from open_seq2seq.schedule import Schedule
+from open_seq2seq.training.schedule import Schedule
+from tests.support import parity
 
 
 def test_fixed():

@@ -1,11 +1,11 @@
 """Optimizers against their published formulas, in NumPy."""
 
 import numpy as np
-import parity
 import pytest
 
 from open_seq2seq.lazy import keras
 from open_seq2seq.optimizers.optimizers import SGD, Adagrad, Adam, AdamW, Ftrl, Momentum, NovoGrad, RMSProp
+from tests.support import parity
 
 RATES = [0.1, 0.1, 0.05, 0.01]
 GRADIENTS = np.random.default_rng(0).standard_normal((4, 3))

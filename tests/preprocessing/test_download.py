@@ -7,11 +7,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archive_server import member, tar_gz
 
-from open_seq2seq.archives import Archive
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.download import RELEASES, download_dataset
+from open_seq2seq.system.archives import Archive
+from tests.support.archive_server import member, tar_gz
 
 CLIPS = {"./yes/0_nohash_0.wav": b"RIFF yes", "./no/0_nohash_0.wav": b"RIFF no", "./testing_list.txt": b"yes/0\n"}
 NAME = "speech_commands.tar.gz"

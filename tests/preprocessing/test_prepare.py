@@ -17,8 +17,8 @@ from open_seq2seq.data.manifests import read_labels, read_manifests
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing import prepare as prepare_module
 from open_seq2seq.preprocessing.prepare import put_in_place
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "speech_commands_preprocessing.py"
 
 # Clip i is said by speaker i; speakers 0 to 2 are in the validation list, 3 to 6 in the testing list.

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-import open_seq2seq
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.dataset import make_dataset
 from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import plan_clips
+from tests.support.paths import ROOT
 
-ROOT = Path(open_seq2seq.__file__).parents[1]
 WORDS = ("yes", "backward")
 CLIPS_PER_WORD = 40
 

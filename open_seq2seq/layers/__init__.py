@@ -1,0 +1,16 @@
+"""Keras layers of our own, and what all layers share: masks, regularizers, initializers.
+
+``from open_seq2seq.layers import batch_norm, time_conv`` imports Keras on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from open_seq2seq.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from open_seq2seq.layers import batch_norm, time_conv
+else:
+    batch_norm = LazyModule("open_seq2seq.layers.batch_norm")
+    time_conv = LazyModule("open_seq2seq.layers.time_conv")
+
+__all__ = ["batch_norm", "time_conv"]

@@ -1,0 +1,1 @@
+"""What a run reads and writes: checkpoints, logdir, log lines and metrics."""

@@ -1,0 +1,64 @@
+"""What a network is made of, as plain data that a checkpoint keeps: it can be built again without its config file.
+
+Only classes of this package are named, so reading one never runs code from elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+from pydantic_core import PydanticSerializationError
+
+from open_seq2seq import decoders, encoders
+from open_seq2seq.components import Decoder, Encoder, Params
+from open_seq2seq.config.problems import find_problems
+from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
+from open_seq2seq.errors import UserError
+
+Blueprint = dict[str, Any]
+
+
+def draw_up(encoder: Encoder, decoder: Decoder, data_layer: SpeechCommandsDataLayer) -> Blueprint | None:
+    """Describe a network and its front end in JSON's types; None where classes or functions are the user's own."""
+    for package, part in ((encoders, encoder), (decoders, decoder)):
+        if getattr(package, type(part).__name__, None) is not type(part):
+            return None
+    try:
+        return {
+            "encoder": type(encoder).__name__,
+            "encoder_params": encoder.model_dump(mode="json", exclude_unset=True),
+            "decoder": type(decoder).__name__,
+            "decoder_params": decoder.model_dump(mode="json", exclude_unset=True),
+            "data_layer_params": data_layer.front_end_parameters(),
+        }
+    except PydanticSerializationError:  # an activation that is a function
+        return None
+
+
+def read(blueprint: Blueprint | None, source: str) -> tuple[Encoder, Decoder, SpeechCommandsDataLayer]:
+    """Return the parts that a blueprint describes.
+
+    Raises:
+        UserError: there is none, or it is of another version of this package.
+    """
+    if blueprint is None:
+        raise UserError(f"{source}: its network has parts of its own; name the config that it was trained with")
+    try:
+        encoder = _part(encoders, Encoder, blueprint["encoder"], blueprint["encoder_params"], source)
+        decoder = _part(decoders, Decoder, blueprint["decoder"], blueprint["decoder_params"], source)
+        layer = SpeechCommandsDataLayer(**blueprint["data_layer_params"])
+        # the front end alone: a checkpoint that came from elsewhere must not name files or a cache on this machine
+        return encoder, decoder, SpeechCommandsDataLayer(**layer.front_end_parameters())
+    except (KeyError, TypeError, pydantic.ValidationError) as error:
+        raise UserError(f"{source}: cannot be built by this version of open_seq2seq ({error})") from None
+
+
+def _part(package: Any, base: type[Params], name: str, params: dict[str, Any], source: str) -> Any:
+    cls = getattr(package, name, None) if name in package.__all__ else None
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise UserError(f"{source}: this version of open_seq2seq has no {name}")
+    problems = find_problems(cls, params, name)
+    if problems:
+        raise UserError(f"{source}: cannot be built by this version of open_seq2seq: {'; '.join(problems)}")
+    return cls(**params)

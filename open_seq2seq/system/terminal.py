@@ -1,0 +1,55 @@
+"""The terminal: errors and exit statuses, and output that nobody can take any more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from open_seq2seq.errors import UserError
+
+
+def complain(line: str) -> None:
+    """Print a line to stderr; where that cannot take it, there is nobody left to tell."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def give_up(stream: TextIO) -> None:
+    """Let a stream that cannot be written, a log file on a full disk perhaps, lead nowhere from now on.
+
+    What waits in its buffer would fail at every further line, and once more at the end, where Python would change the
+    exit status for it.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        stream.flush()
+
+
+def settle() -> None:
+    """Write what waits in the buffers of stdout and stderr, or give it up."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            give_up(stream)
+
+
+def exit_on_user_error(main: Callable[[], int | None]) -> None:
+    """Run ``main`` and exit with its status, or with the message of a `UserError` and its status."""
+    try:
+        sys.exit(main() or 0)
+    except UserError as error:
+        complain(f"error: {error}")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
+        sys.stderr.close()
+        sys.exit(141)
+    finally:
+        settle()

@@ -1,0 +1,1 @@
+"""Training: the loop, one step, and all that a run changes while it trains."""

@@ -1,0 +1,105 @@
+"""Processes that are killed or stopped, for real; trials/lost_workers.py does it in every phase."""
+
+import json
+import signal
+from importlib.util import find_spec
+
+import pytest
+
+from open_seq2seq.storage import checkpoints
+from tests.support.horovod_jobs import elastic, fixed, run_job
+from tests.support.paths import LOSING
+
+pytestmark = [
+    pytest.mark.horovod,
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed; see scripts/install_horovod.sh"),
+]
+N_ROWS = 144  # of the training data
+TIMEOUT_S = 8
+
+
+@pytest.fixture
+def arguments(tone_dataset, tmp_path):
+    flags = [f"--config_file={LOSING}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
+    return [*flags, f"--logdir={tmp_path / 'run'}", f"--worker_timeout_s={TIMEOUT_S}", "--num_epochs=2"]
+
+
+@pytest.fixture
+def losing(tmp_path):
+    """Return a function that gives the environment in which a process is lost."""
+    return lambda what: {"LOSE": what, "LOST_AT": str(tmp_path / "lost_at")}
+
+
+@pytest.mark.parametrize("lost", ["saving 0 SIGKILL", "allreduce 1 SIGSTOP"])
+def test_a_lost_process_ends_the_job_and_is_named_in_time(lost, arguments, losing, tmp_path):
+    job = run_job(arguments, fixed(2), losing(lost))
+    assert job.status != 0
+    assert "open_seq2seq/" not in job.output  # no traceback of ours; the launcher has its own
+    assert job.seconds_until_named(lost.split()[1], tmp_path / "lost_at") < TIMEOUT_S + 15
+    if "SIGSTOP" in lost:
+        return
+    again = run_job([*arguments, "--no_dir_check"], fixed(2))
+    assert again.status == 0, again.output
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").state["epoch"] == 2
+
+
+def epochs_of(row_log):
+    """Return the rows of each epoch, in all processes, that were not undone by going back."""
+    steps = {}
+    for text in row_log.read_text().splitlines():
+        line = json.loads(text)
+        if "back_to" in line:
+            steps = {place: rows for place, rows in steps.items() if place < tuple(line["back_to"])}
+        else:
+            steps.setdefault(tuple(line["place"]), []).extend(line["rows"])
+    epochs = {}
+    for (epoch, _), rows in steps.items():
+        epochs.setdefault(epoch, []).extend(rows)
+    return epochs
+
+
+def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(arguments, losing, tmp_path):
+    """Rank 0 is lost, so the other one becomes the chief; the lost host may come back after a few seconds."""
+    row_log = tmp_path / "rows"
+    flags = ["--num_epochs=60", "--elastic_commit_steps=4", "--print_loss_steps=None"]
+    environment = losing("forward 0 SIGKILL") | {"ROW_LOG": str(row_log)}
+    job = run_job(
+        [*arguments, *flags],
+        elastic(2, tmp_path, "--blacklist-cooldown-range", "1", "2"),
+        environment,
+    )
+    assert job.status == 0, job.output
+    assert "has ended; the others go on without it" in job.output
+    assert "a step was 16 clips and is 8 now" in job.output
+    sizes = [json.loads(line)["size"] for line in row_log.read_text().splitlines() if "size" in line]
+    alone = sizes.index(1)
+    assert 2 in sizes[:alone] and 2 in sizes[alone:]  # one was lost, and another one joined
+    epochs = epochs_of(row_log)
+    assert len(epochs) == 60
+    for rows in epochs.values():
+        assert sorted(rows) == list(range(N_ROWS))
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").state["epoch"] == 60
+
+
+@pytest.mark.parametrize("whom", ["launcher", "one of them"])
+def test_a_signal_stops_all_processes_after_the_same_step_and_is_quick(whom, arguments, tmp_path):
+    import psutil
+
+    asked = []
+
+    def stop(process, line):
+        if "step 20 of" in line:
+            target = process
+            if whom != "launcher":
+                children = psutil.Process(process.pid).children(recursive=True)
+                target = next(p for p in children if p.environ().get("HOROVOD_RANK") == "1" and "run.py" in p.cmdline())
+            target.send_signal(signal.SIGTERM)
+            asked.append(line)
+
+    job = run_job([*arguments, "--num_epochs=500", "--print_loss_steps=20"], fixed(2), disturb=stop)
+    assert asked and job.status != 0
+    stopped = job.time_of(r"stopped after step \d+; the checkpoint is saved")
+    assert stopped and job.ended - job.time_of("step 20 of") < 10
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step < 60
+    assert "has ended" not in job.output  # nobody is taken for lost

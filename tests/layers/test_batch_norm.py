@@ -1,0 +1,74 @@
+"""The fused BatchNorm against its formula, and SubSpectralNorm against BatchNorm of each band."""
+
+import numpy as np
+import pytest
+
+from open_seq2seq.layers import batch_norm
+from open_seq2seq.lazy import keras, tf
+
+RNG = np.random.default_rng(0)
+OPTIONS = {"momentum": 0.9, "epsilon": 1e-3}
+
+
+def test_batchnorm_is_its_formula_in_training_and_afterwards():
+    x = (3.0 + 2.0 * RNG.standard_normal((4, 7, 5, 3))).astype(np.float32)
+    layer = batch_norm.BatchNorm(**OPTIONS)
+    layer.build(x.shape)
+    gamma, beta = RNG.uniform(0.5, 1.5, 3), RNG.standard_normal(3)
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    in_training = layer(x, training=True).numpy()
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    np.testing.assert_allclose(in_training, (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
+    unbiased = x.var((0, 1, 2), ddof=1)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * unbiased, rtol=1e-5)
+    afterwards = layer(x, training=False).numpy()
+    expected = (x - 0.1 * mean) / np.sqrt(0.9 + 0.1 * unbiased + 1e-3) * gamma + beta
+    np.testing.assert_allclose(afterwards, expected, atol=1e-5)
+
+
+def test_gradients_are_those_of_keras():
+    x = RNG.standard_normal((4, 7, 5, 3)).astype(np.float32)
+    ours, theirs = batch_norm.BatchNorm(**OPTIONS), keras.layers.BatchNormalization(**OPTIONS)
+    gradients = []
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        variable = tf.Variable(x)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(layer(variable, training=True)))
+        gradients.append(tape.gradient(loss, [variable, layer.gamma.value, layer.beta.value]))
+    for found, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_sub_spectral_norm_is_batchnorm_of_each_band():
+    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[:, None].astype(np.float32)
+    layer = batch_norm.SubSpectralNorm(5, **OPTIONS)
+    in_training, afterwards = layer(x, training=True).numpy(), layer(x, training=False).numpy()
+    for band in range(5):
+        part, single = np.s_[:, :, 4 * band : 4 * band + 4], batch_norm.BatchNorm(**OPTIONS)
+        np.testing.assert_allclose(in_training[part], single(x[part], training=True), atol=1e-5)
+        np.testing.assert_allclose(afterwards[part], single(x[part], training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [batch_norm.BatchNorm, lambda **kwargs: batch_norm.SubSpectralNorm(2, **kwargs)])
+def test_statistics_stay_in_float32_in_mixed_precision(make):
+    layer = make(**OPTIONS, dtype="mixed_bfloat16")
+    x = 1000 + RNG.standard_normal((8, 50, 4, 2)).astype(np.float32)
+    out = layer(x, training=True)
+    assert out.dtype == "bfloat16"
+    assert {variable.dtype for variable in layer.weights} == {"float32"}
+    np.testing.assert_allclose(layer.moving_mean.numpy() * 10, 1000, rtol=5e-3)
+
+
+def test_bands_of_unequal_width_are_refused():
+    with pytest.raises(ValueError, match="4 features cannot be divided into 3 bands"):
+        batch_norm.SubSpectralNorm(3, **OPTIONS)(np.zeros((1, 2, 4, 1), np.float32))
+
+
+def test_the_regularizer_reaches_gamma_and_beta_if_asked():
+    two = keras.regularizers.L2(1.0)
+    layer = batch_norm.BatchNorm(**OPTIONS, gamma_regularizer=two)
+    layer(np.zeros((1, 2, 2, 3), np.float32))
+    assert float(sum(layer.losses)) == 3.0  # gamma of ones

@@ -1,0 +1,112 @@
+"""A config with everything on that a run must restore to go on as if it had not stopped.
+
+BatchNorm, dropout, every augmentation, steps of two batches, a loss scale that overflows and grows again, averaged
+weights, the best model, and an end by early stopping: nothing gets better by 100, so that ends the run with the 13th
+evaluation, which is step 39 of 48.
+
+Where the environment's STEP_LOG names a file, each step adds a line to it: its number, its rows, a digest of its
+batches, and its loss, learning rate and loss scale to the last bit.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from open_seq2seq import distributed
+from open_seq2seq.components import Encoder, LayerOptions
+from open_seq2seq.layers import batch_norm
+from open_seq2seq.lazy import keras
+from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.system.files import append_line
+from tests.support import tiny_config
+
+
+class NoisyPeakEncoder(Encoder):
+    """BatchNorm of each mel band, the maximum over all frames, and a hidden layer with dropout."""
+
+    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
+        n_frames, n_features = features.shape[1:]
+        x = keras.layers.Reshape((n_frames, 1, n_features))(features)
+        x = batch_norm.BatchNorm(momentum=0.9, epsilon=1e-3, dtype="float32", name="encoder.norm")(x)
+        x = keras.layers.GlobalMaxPooling2D()(x)
+        x = keras.layers.Dense(32, "relu", name="encoder.dense")(x)
+        return EncoderOutputs(keras.layers.Dropout(0.2)(x), lengths)
+
+
+base_model = tiny_config.base_model
+base_params = {
+    **tiny_config.base_params,
+    "num_epochs": 6,
+    "batch_size_per_gpu": 10,
+    "iter_size": 2,  # 144 rows: 8 steps an epoch, the last of them with 4 clips and 16 that only fill it
+    "encoder": NoisyPeakEncoder,
+    "loss_scaling": "Backoff",
+    "loss_scaling_params": {"scale_max": 2.0**68, "step_window": 3},  # norms of gradients overflow above 2^64
+    "ema_decay": 0.9,
+    "early_stopping_params": {"metric": "loss", "min_delta": 100.0, "patience": 12},
+    "eval_steps": 3,
+    "save_checkpoint_steps": 2,
+    "num_checkpoints": 3,
+    "save_summaries_steps": 5,
+    "restore_best_checkpoint": True,
+    "data_layer_params": {
+        "num_readers": 1,
+        "cache_data": "waveforms",
+        "n_fft": 512,
+        "hop_length": 250,
+        "audio_length": 64,
+        "num_audio_features": 32,
+    },
+}
+train_params = {
+    "data_layer_params": {
+        **tiny_config.train_params["data_layer_params"],
+        "augment_prob": 0.9,
+        "time_shift_ms": 50.0,
+        "background_noise": "{dataset_location}/{dataset_version}-noise",
+        "time_masks": 1,
+        "freq_masks": 1,
+        "cutouts": 2,
+        "mixup_alpha": 0.3,
+    }
+}
+eval_params = tiny_config.eval_params
+test_params = tiny_config.test_params
+infer_params = tiny_config.infer_params
+
+
+def _record_steps(path: str) -> None:
+    from open_seq2seq.data.dataset import Dataset
+    from open_seq2seq.training.run_state import RunState
+    from open_seq2seq.training.step import TrainStep
+
+    batches_of, take_step, count_step = Dataset.batches, TrainStep.__call__, RunState.count_step
+    line: dict[str, Any] = {}
+
+    def batches(self: Any, plan: Any, epoch: int = 0) -> Any:
+        for rows, weights, step in zip(plan.rows, plan.weights, batches_of(self, plan, epoch), strict=True):
+            line.update(epoch=epoch, rows=rows[weights > 0].tolist())
+            yield step
+
+    def call(self: Any, step: Any, learning_rate: float, *rest: Any) -> Any:
+        found, stop = take_step(self, step, learning_rate, *rest)
+        numbers = (float(value).hex() for value in (found.loss, learning_rate, found.loss_scale))
+        line.update(zip(("loss", "learning_rate", "loss_scale"), numbers, strict=True))
+        seen = b"".join(np.asarray(values).tobytes() for batch in step for values in batch)
+        line["batches"] = hashlib.sha256(seen).hexdigest()
+        return found, stop
+
+    def count(self: Any) -> None:
+        count_step(self)
+        rank = distributed.launched_rank()
+        append_line(Path(path), json.dumps({"step": self.step, "rank": rank, **line}), to_disk=False)
+
+    Dataset.batches, TrainStep.__call__, RunState.count_step = batches, call, count  # type: ignore[method-assign]
+
+
+if "STEP_LOG" in os.environ:
+    _record_steps(os.environ["STEP_LOG"])

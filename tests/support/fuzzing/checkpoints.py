@@ -1,0 +1,140 @@
+"""Checkpoints: damage, and folders made by hand whose digests fit."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.checkpoints import Checkpoint
+from tests.support.fuzzing.edits import damage, pick, put_no_file
+from tests.support.fuzzing.harness import refusal_of
+
+_MODEL = {"dense/kernel": np.arange(12, dtype=np.float32).reshape(3, 4), "dense/bias": np.ones(4, np.float32)}
+_STATE = {"step": 7, "epoch": 0.5, "best_top1": 0.9, "labels": ["go", "no"], "dataset_version": "v2", "blueprint": None}
+_VALUES = (None, True, -1, 1e400, 10**400, "x", [], [1], {}, ["a", None], {"a": 1}, [[[[]]]], "\ud800")
+_FILES = ("model.npz", "training.npz", "state.json")
+
+
+class _Harm:
+    """What would make a folder if it were unpickled."""
+
+    def __init__(self, trace: str) -> None:
+        self._trace = trace
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (self._trace,)
+
+
+class Fuzzer:
+    """One small checkpoint, loaded as ``from_pretrained`` and ``--mode=infer`` load it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        made = checkpoints.save(folder / "made", Checkpoint(_MODEL, {"step": np.array(7)}, dict(_STATE)), keep=1)
+        self._contents = {name: (made / name).read_bytes() for name in _FILES}
+        shutil.rmtree(folder / "made")
+        self._path = folder / "step-00000007"
+
+    def run(self, rng: np.random.Generator) -> str:
+        contents = dict(self._contents)
+        kind = pick(rng, ("sound", "damaged", "damaged", "forged", "forged", "forged", "no file"))
+        what = kind
+        if kind == "damaged":
+            name = pick(rng, _FILES)
+            contents[name], how = damage(rng, contents[name], head=400)
+            what = f"{name} {how}"
+        elif kind == "forged":
+            what, contents = self._forge(rng)
+        self._path.mkdir()
+        for name, content in contents.items():
+            (self._path / name).write_bytes(content)
+        if kind == "no file":
+            what = self._put_no_file(rng)
+        try:
+            with refusal_of(what, str(self._path), is_sound=kind == "sound"):
+                found = checkpoints.load_run(self._path)
+        finally:
+            shutil.rmtree(self._path)
+            assert os.listdir(self._folder) == [], f"{what}: {os.listdir(self._folder)} are there"
+        if found is None:
+            assert kind == "no file", f"{what}: no checkpoint found"
+            return what
+        assert kind != "sound" or found.model.keys() == _MODEL.keys()
+        for name, array in found.model.items():
+            assert isinstance(array, np.ndarray) and array.dtype != object, f"{what}: {name}"
+            if kind in ("sound", "damaged"):  # what is not what was written is never taken
+                np.testing.assert_array_equal(array, _MODEL[name])
+        assert isinstance(found.step, int) and all(isinstance(label, str) for label in found.state["labels"]), what
+        return what
+
+    def _forge(self, rng: np.random.Generator) -> tuple[str, dict[str, bytes]]:
+        contents, state = dict(self._contents), json.loads(self._contents["state.json"])
+        del state["sha256"]
+        if rng.random() < 0.4:
+            key = pick(rng, list(state))
+            state[key] = pick(rng, _VALUES)
+            what = f"state {key} {str(state[key])[:30]}"
+            if rng.random() < 0.3:
+                del state[key]
+        else:
+            name = pick(rng, ("model.npz", "training.npz"))
+            what, contents[name] = self._odd_arrays(rng, contents[name])
+        digests = {name: hashlib.sha256(contents[name]).hexdigest() for name in ("model.npz", "training.npz")}
+        try:
+            digests["state"] = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+            contents["state.json"] = json.dumps({**state, "sha256": digests}).encode()
+        except ValueError:  # a number of too many digits
+            contents["state.json"] = b'{"step": ' + b"9" * 5000 + b"}"
+        if rng.random() < 0.1:
+            contents["state.json"] = pick(
+                rng, (b"[" * 10**5, b"[]", b"3", b"null", b"\xff", b"{}", b'{"sha256": 1}', b'"x"')
+            )
+        return what, contents
+
+    def _odd_arrays(self, rng: np.random.Generator, content: bytes) -> tuple[str, bytes]:
+        kind = pick(
+            rng, ("pickle", "text", "dates", "records", "compressed", "bytes", "npy", "huge", "damaged", "no zip")
+        )
+        file = io.BytesIO()
+        odd: dict[str, Any] = {
+            "pickle": np.array([_Harm(str(self._folder / "trace"))], dtype=object),
+            "text": np.array(["a"]),
+            "dates": np.array(["2001-01-01"], "M8[D]"),
+            "records": np.zeros(2, [("a", "O")]),
+        }
+        if kind in odd:
+            np.savez(file, a=odd[kind])
+        elif kind == "compressed":
+            np.savez_compressed(file, a=np.zeros(10**6))
+        elif kind == "npy":
+            np.save(file, pick(rng, (odd["pickle"], np.zeros(3))))
+        elif kind == "damaged":
+            file.write(damage(rng, content, head=200)[0])
+        elif kind == "no zip":
+            file.write(
+                pick(rng, (b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x80\x04N.", b"\x93NUMPY", rng.bytes(99)))
+            )
+        else:
+            header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }" % pick(
+                rng, (-1, 10**7, 10**12, 10**30)
+            )
+            npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("a.npy" if kind == "huge" else "a", npy if kind == "huge" else b"not an array")
+        return kind, file.getvalue()
+
+    def _put_no_file(self, rng: np.random.Generator) -> str:
+        path = self._path / pick(rng, _FILES)
+        path.unlink()
+        what = pick(rng, ("absent", "folder", "pipe", "device", "loop"))
+        put_no_file(path, what)
+        return f"{path.name} {what}"

@@ -1,0 +1,122 @@
+"""tiny_config.py whose processes may end or stop where the environment says.
+
+``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the process of that rank
+sends itself the signal, and writes the time into the file ``LOST_AT``. ``ROW_LOG`` names a file that gets a line for
+each step: epoch, first row of the epoch's order, real rows; and for each time that a run goes back, where to.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from open_seq2seq import distributed
+from open_seq2seq.evaluation import Evaluator
+from open_seq2seq.lazy import tf
+from open_seq2seq.losses import CrossEntropyLoss
+from open_seq2seq.storage import checkpoints
+from open_seq2seq.system.files import append_line
+from open_seq2seq.training.run_state import RunState
+from open_seq2seq.training.trainer import Trainer
+from tests.support import tiny_config
+
+STEP = 7
+_PHASE, _RANK, _SIGNAL = os.environ.get("LOSE", "never 0 SIGKILL").split()
+_RANK_HERE = distributed.launched_rank()
+_IS_VICTIM = int(_RANK) == _RANK_HERE
+_n_forward = 0
+
+
+def _lose() -> None:
+    where = Path(os.environ["LOST_AT"])
+    if not where.exists():
+        where.write_text(str(time.time()))
+        os.kill(os.getpid(), getattr(signal, _SIGNAL))
+
+
+def _in_forward(logits: Any) -> Any:
+    """Count the steps; in the one that is meant, the victim is lost or on its way to the all-reduce alone."""
+    global _n_forward
+    _n_forward += 1
+    if _n_forward == STEP and _PHASE == "forward" and _IS_VICTIM:
+        _lose()
+    if _n_forward == STEP and _PHASE == "allreduce":
+        if _IS_VICTIM:
+            threading.Timer(1.0, _lose).start()  # it waits for the others by then
+        else:
+            time.sleep(2.0)
+    return logits
+
+
+class LosingLoss(CrossEntropyLoss):
+    """The cross-entropy, and a process that is lost on the way to it."""
+
+    def __call__(self, logits: Any, batch: Any, *, training: bool = False) -> Any:
+        if training and _PHASE in ("forward", "allreduce"):
+            seen = tf.numpy_function(_in_forward, [logits], logits.dtype, stateful=True)
+            seen.set_shape(logits.shape)
+            logits = logits + tf.stop_gradient(0.0 * seen)
+        return super().__call__(logits, batch, training=training)
+
+
+if _PHASE == "evaluation":
+    _evaluate = Evaluator.evaluate
+
+    def evaluate(self: Any, dataset: Any, batch_size: int, should_stop: Any = lambda: False) -> Any:
+        n_batches = 0
+
+        def lose_in_second_batch() -> bool:
+            nonlocal n_batches
+            n_batches += 1
+            if n_batches == 2 and _IS_VICTIM:
+                _lose()
+            return should_stop()
+
+        return _evaluate(self, dataset, batch_size, lose_in_second_batch)
+
+    Evaluator.evaluate = evaluate  # type: ignore[method-assign]
+
+if _PHASE == "saving":
+    _verify, _save = checkpoints._verify, Trainer._save
+
+    def verify(*args: Any) -> None:
+        if _IS_VICTIM:
+            _lose()
+        time.sleep(1.5)
+        _verify(*args)
+
+    def save(self: Any, *args: Any) -> None:
+        if _IS_VICTIM and _RANK_HERE:
+            threading.Timer(0.5, _lose).start()
+        _save(self, *args)
+
+    checkpoints._verify, Trainer._save = verify, save  # type: ignore[method-assign]
+
+if "ROW_LOG" in os.environ:
+    _batches, _share = Trainer._batches, RunState.share
+
+    def _log(line: dict[str, Any]) -> None:
+        append_line(Path(os.environ["ROW_LOG"]), json.dumps(line), to_disk=False)
+
+    def batches(self: Any) -> Any:
+        for step, rows in _batches(self):
+            real = [int(r) for part, b in zip(rows, step, strict=True) for r in part[b.weights.numpy() > 0]]
+            _log({"place": list(self.state.place), "rows": real, "size": self.workers.size})
+            yield step, rows
+
+    def share(self: Any, workers: Any) -> None:
+        if workers.is_chief:  # before any process takes its next step
+            _log({"back_to": list(self.place)})
+        _share(self, workers)
+
+    Trainer._batches, RunState.share = batches, share  # type: ignore[method-assign]
+
+base_model = tiny_config.base_model
+base_params = {**tiny_config.base_params, "loss": LosingLoss, "batch_size_per_gpu": 8}
+train_params = tiny_config.train_params
+eval_params = tiny_config.eval_params
+test_params = tiny_config.test_params
+infer_params = tiny_config.infer_params

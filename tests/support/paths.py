@@ -1,0 +1,10 @@
+"""Where things are that tests name."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "example_configs" / "speech_commands"
+SUPPORT = Path(__file__).parent
+TINY = SUPPORT / "tiny_config.py"  # a config that learns tones within seconds
+EVENTFUL = SUPPORT / "eventful_config.py"  # one with all on that a resumed run must restore
+LOSING = SUPPORT / "losing_config.py"  # one whose processes end or stop where the environment says
