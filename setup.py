@@ -6,7 +6,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "open_seq2seq" / "__init__.py").read_text()).group(1)
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "open_seq2seq" / "__init__.py").read_text()
+).group(1)
 
 # tensorflow-cpu exists for x86-64 Linux and Windows; elsewhere the plain wheel is the CPU build
 HAS_CPU_WHEEL = "platform_machine in 'x86_64 AMD64' and sys_platform != 'darwin'"
@@ -19,7 +21,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["open_seq2seq", "open_seq2seq.*", "example_configs", "example_configs.*"]),
+    packages=find_packages(
+        include=["open_seq2seq", "open_seq2seq.*", "example_configs", "example_configs.*"]
+    ),
     package_data={"open_seq2seq.pretrained": ["pretrained_models.json"]},
     install_requires=[
         "espeakng-loader>=0.2.4,<0.3",

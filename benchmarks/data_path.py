@@ -2,7 +2,8 @@
 
     python benchmarks/data_path.py [--manifest data/speech_commands/v2-train.csv] [--batch_size 128]
 
-Without a manifest it measures on clips of noise made for the purpose: the work does not depend on what is said.
+Without a manifest it measures on clips of noise made for the purpose: the work does not depend on
+what is said.
 """
 
 import argparse
@@ -21,7 +22,9 @@ from open_seq2seq.data.sampler import Sampler
 def make_manifest(folder: Path, n_clips: int) -> Path:
     rng = np.random.default_rng(0)
     for i in range(n_clips):
-        soundfile.write(folder / f"{i}.wav", 0.1 * rng.standard_normal(16000), 16000, subtype="PCM_16")
+        soundfile.write(
+            folder / f"{i}.wav", 0.1 * rng.standard_normal(16000), 16000, subtype="PCM_16"
+        )
     (folder / "noise-labels.txt").write_text("noise\n")
     manifest = folder / "noise-train.csv"
     manifest.write_text("label,path\n" + "".join(f"0,{i}.wav\n" for i in range(n_clips)))
@@ -32,7 +35,11 @@ def clips_per_s(
     manifest: Path, engine: str, augment: bool, batch_size: int, n_batches: int, repeats: int
 ) -> list[float]:
     layer = SpeechCommandsDataLayer(
-        dataset_files=[str(manifest)], augment_data=augment, augmentation=engine, cache_data="waveforms", shuffle=True
+        dataset_files=[str(manifest)],
+        augment_data=augment,
+        augmentation=engine,
+        cache_data="waveforms",
+        shuffle=True,
     )
     dataset = layer.open(training=True, seed=0)
     sampler = Sampler(len(dataset), batch_size)
@@ -48,7 +55,9 @@ def clips_per_s(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)

@@ -1,11 +1,13 @@
-"""Training end to end, with augmentation, against the same step in a bare loop on one batch in memory.
+"""Training end to end, with augmentation, against the same step in a bare loop on one batch in
+memory.
 
-    python benchmarks/end_to_end.py [--config_file example_configs/speech_commands/resnet50.py] [--batch_size 32]
+    python benchmarks/end_to_end.py [--config_file example_configs/speech_commands/resnet50.py]
+    [--batch_size 32]
         [--dtype float32] [--use_xla_jit]
 
-Both take turns in one process, some steps at a time, so that what else the machine does falls on both; the first steps
-of a turn, which find batches made ahead, are not counted. The clips are noise of one second, made for the purpose: the
-work does not depend on what is said.
+Both take turns in one process, some steps at a time, so that what else the machine does falls on
+both; the first steps of a turn, which find batches made ahead, are not counted. The clips are noise
+of one second, made for the purpose: the work does not depend on what is said.
 """
 
 import argparse
@@ -27,10 +29,14 @@ _RESNET50 = "example_configs/speech_commands/resnet50.py"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config_file", default=_RESNET50)
     parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--dtype", default="float32", choices=["float32", "mixed_bfloat16", "mixed_float16"])
+    parser.add_argument(
+        "--dtype", default="float32", choices=["float32", "mixed_bfloat16", "mixed_float16"]
+    )
     parser.add_argument("--use_xla_jit", action="store_true")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8, help="of each kind in a turn")
@@ -38,7 +44,10 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         manifest = make_manifest(Path(folder), 16 * args.batch_size)
-        data = {"dataset_files": [str(manifest)], "labels_file": str(Path(folder, "noise-labels.txt"))}
+        data = {
+            "dataset_files": [str(manifest)],
+            "labels_file": str(Path(folder, "noise-labels.txt")),
+        }
         overrides = {f"data_layer_params/{name}": value for name, value in data.items()}
         config = load_config(args.config_file, "train", overrides)
         layer = config.data_layers["train"]
@@ -52,11 +61,21 @@ def main() -> None:
         optimizer.build(model.trainable_variables)
         scaler = config.loss_scaling.create()
         larc = config.params.larc_params
-        step = TrainStep(model, config.loss, optimizer, scaler, Workers(), larc=larc, use_xla_jit=args.use_xla_jit)
+        step = TrainStep(
+            model,
+            config.loss,
+            optimizer,
+            scaler,
+            Workers(),
+            larc=larc,
+            use_xla_jit=args.use_xla_jit,
+        )
 
         sampler = Sampler(len(dataset), args.batch_size)
         batches = (
-            b for epoch in range(1000) for b in dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
+            b
+            for epoch in range(1000)
+            for b in dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
         )
         # the data has one label; the network has twelve
         fixed, warm = (_with_targets(next(batches)) for _ in range(2))
@@ -75,8 +94,12 @@ def main() -> None:
         print(
             f"{kind}: {args.batch_size / statistics.median(times):.1f} clips/s, {statistics.median(times):.3f} s a step"
         )
-    ratios = [bare / whole for bare, whole in zip(seconds["bare"], seconds["end to end"], strict=True)]
-    print(f"end to end is {statistics.median(ratios):.3f} of bare, {min(ratios):.3f} to {max(ratios):.3f}")
+    ratios = [
+        bare / whole for bare, whole in zip(seconds["bare"], seconds["end to end"], strict=True)
+    ]
+    print(
+        f"end to end is {statistics.median(ratios):.3f} of bare, {min(ratios):.3f} to {max(ratios):.3f}"
+    )
 
 
 def _with_targets(step):

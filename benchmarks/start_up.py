@@ -29,14 +29,18 @@ def seconds(args: list[str], repeats: int = 7) -> float:
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
-        subprocess.run([sys.executable, "run.py", *args], cwd=ROOT, capture_output=True, check=False)
+        subprocess.run(
+            [sys.executable, "run.py", *args], cwd=ROOT, capture_output=True, check=False
+        )
         times.append(time.perf_counter() - started)
     return statistics.median(times)
 
 
 def main() -> None:
     print(f"run.py --help: {seconds(['--help']):.2f} s")
-    print(f"a mistake in the config: {seconds([f'--config_file={CONFIG}', '--batch_size=3']):.2f} s")
+    print(
+        f"a mistake in the config: {seconds([f'--config_file={CONFIG}', '--batch_size=3']):.2f} s"
+    )
     with tempfile.TemporaryDirectory() as folder:
         # a hundred folders of a thousand files, each named ten times as a balanced manifest would
         lines = ["label,word,speaker,path\n"]

@@ -20,18 +20,40 @@ def make_parser() -> argparse.ArgumentParser:
         "--encoder_params/resnet_size=18, --dataset_version=v2, --eval_params/data_layer_params/cache_data=False. "
         "docs/config_reference.md lists them.",
     )
-    parser.add_argument("--config_file", required=True, help="Python file with base_model and base_params")
-    parser.add_argument("--mode", default="train", choices=MODES, help="what to do (default: train)")
-    parser.add_argument("--continue_learning", action="store_true", help="go on from the newest checkpoint in logdir")
     parser.add_argument(
-        "--no_dir_check", action="store_true", help="go on if logdir has a checkpoint, start if not, whatever is in it"
+        "--config_file", required=True, help="Python file with base_model and base_params"
     )
-    parser.add_argument("--infer_output_file", metavar="CSV", help="where --mode=infer writes its predictions")
-    parser.add_argument("--benchmark", action="store_true", help="time training steps; nothing is written")
-    parser.add_argument("--bench_steps", type=int, default=20, help="steps of the benchmark (default: 20)")
-    parser.add_argument("--bench_start", type=int, default=10, help="steps before its clock starts (default: 10)")
-    parser.add_argument("--enable_logs", action="store_true", help="log command, versions and parameters too")
-    parser.add_argument("--use_xla_jit", action="store_true", help="compile forward and backward pass with XLA")
+    parser.add_argument(
+        "--mode", default="train", choices=MODES, help="what to do (default: train)"
+    )
+    parser.add_argument(
+        "--continue_learning",
+        action="store_true",
+        help="go on from the newest checkpoint in logdir",
+    )
+    parser.add_argument(
+        "--no_dir_check",
+        action="store_true",
+        help="go on if logdir has a checkpoint, start if not, whatever is in it",
+    )
+    parser.add_argument(
+        "--infer_output_file", metavar="CSV", help="where --mode=infer writes its predictions"
+    )
+    parser.add_argument(
+        "--benchmark", action="store_true", help="time training steps; nothing is written"
+    )
+    parser.add_argument(
+        "--bench_steps", type=int, default=20, help="steps of the benchmark (default: 20)"
+    )
+    parser.add_argument(
+        "--bench_start", type=int, default=10, help="steps before its clock starts (default: 10)"
+    )
+    parser.add_argument(
+        "--enable_logs", action="store_true", help="log command, versions and parameters too"
+    )
+    parser.add_argument(
+        "--use_xla_jit", action="store_true", help="compile forward and backward pass with XLA"
+    )
     parser.add_argument("clips", nargs="*", metavar="CLIP", help="audio files for --mode=infer")
     return parser
 
@@ -48,7 +70,13 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         is_switch_with_value = name == "--use_xla_jit" and has_value
         if not token.startswith("--") or (name in own and not is_switch_with_value):
             mine.append(token)
-            if name in own and not has_value and rest and not rest[0].startswith("--") and _takes_value(parser, name):
+            if (
+                name in own
+                and not has_value
+                and rest
+                and not rest[0].startswith("--")
+                and _takes_value(parser, name)
+            ):
                 mine.append(rest.pop(0))
             continue
         if not has_value:
@@ -73,7 +101,10 @@ def _takes_value(parser: argparse.ArgumentParser, name: str) -> bool:
 def main(argv: list[str]) -> int:
     """Run run.py."""
     args, texts = parse(argv)
-    from open_seq2seq.config import load_config, parse_value  # after the flags: --help answers at once
+    from open_seq2seq.config import (
+        load_config,
+        parse_value,
+    )  # after the flags: --help answers at once
 
     overrides: dict[str, Any] = {key: parse_value(text) for key, text in texts.items()}
     config = load_config(args.config_file, args.mode, overrides)

@@ -11,7 +11,9 @@ from open_seq2seq.structs import Batch, EncoderOutputs
 
 
 class Params(pydantic.BaseModel):
-    """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and nothing else is."""
+    """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and
+    nothing else is.
+    """
 
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
@@ -21,9 +23,10 @@ class Params(pydantic.BaseModel):
 class LayerOptions(NamedTuple):
     """What the run says about every layer.
 
-    ``dtype`` is a Keras dtype policy and ``regularizer`` what Keras layers accept. ``initializer`` makes a new
-    initializer at each call: Keras gives the same numbers whenever one object is asked twice for the same shape, so
-    layers that shared one would start with equal weights.
+    ``dtype`` is a Keras dtype policy and ``regularizer`` what Keras layers accept. ``initializer``
+    makes a new
+    initializer at each call: Keras gives the same numbers whenever one object is asked twice for
+    the same shape, so layers that shared one would start with equal weights.
     """
 
     dtype: str = "float32"
@@ -39,7 +42,9 @@ class Encoder(Params):
     """Features to a hidden representation; see CONTRIBUTING.md for how to add one."""
 
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        """Map symbolic features [batch, frames, features] and lengths [batch] to what a decoder takes."""
+        """Map symbolic features [batch, frames, features] and lengths [batch] to what a decoder
+        takes.
+        """
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
@@ -47,7 +52,9 @@ class Decoder(Params):
     """What an encoder gives, to logits."""
 
     output_dim: int | None = pydantic.Field(
-        default=None, gt=0, description="Number of labels; by default as many as the labels file has."
+        default=None,
+        gt=0,
+        description="Number of labels; by default as many as the labels file has.",
     )
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:

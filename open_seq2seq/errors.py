@@ -11,7 +11,8 @@ _LONGEST = 300  # characters of a value, or of what somebody else has to say, in
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: shown as its message alone, with this exit status and no traceback.
+    """A mistake in what the user gave: shown as its message alone, with this exit status and no
+    traceback.
 
     The message names the thing, its value, what was expected and what to do.
     """
@@ -42,7 +43,9 @@ def cut(text: str) -> str:
 
 
 def listed(lines: Sequence[str]) -> str:
-    """Return the lines that follow a message, each on its own; of very many the first ones, and how many there are."""
+    """Return the lines that follow a message, each on its own; of very many the first ones, and how
+    many there are.
+    """
     more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
     return "".join(f"\n  {line}" for line in [*lines[:_MOST_LINES], *more])
 

@@ -53,7 +53,9 @@ class Evaluator:
         n_labels = len(dataset.labels)
         sums = np.zeros(2)  # loss, clips whose label is among the five highest logits
         confusion = np.zeros((n_labels, n_labels))  # [label, prediction]
-        sampler = Sampler(len(dataset), batch_size, rank=self._workers.rank, size=self._workers.size)
+        sampler = Sampler(
+            len(dataset), batch_size, rank=self._workers.rank, size=self._workers.size
+        )
         for (batch,) in dataset.batches(sampler.in_order()):
             if self._workers.any(should_stop()):
                 return None
@@ -80,4 +82,8 @@ class Evaluator:
     def _run(self, batch: Batch) -> tuple[Any, Any, Any]:
         logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
-        return self._loss(logits, batch), tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(in_top5, tf.float32)
+        return (
+            self._loss(logits, batch),
+            tf.argmax(logits, axis=-1, output_type=tf.int32),
+            tf.cast(in_top5, tf.float32),
+        )

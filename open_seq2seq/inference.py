@@ -31,10 +31,17 @@ def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Predictio
     plan = Sampler(len(dataset), batch_size).in_order()
     for step, (batch,) in enumerate(dataset.batches(plan)):
         outputs = run(batch.inputs).numpy()
-        for row, weight, probabilities in zip(plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True):
+        for row, weight, probabilities in zip(
+            plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True
+        ):
             if weight:  # not one of the rows that fill the last batch
                 best = int(np.argmax(probabilities))
-                yield Prediction(dataset.paths[row], dataset.labels[best], float(probabilities[best]), probabilities)
+                yield Prediction(
+                    dataset.paths[row],
+                    dataset.labels[best],
+                    float(probabilities[best]),
+                    probabilities,
+                )
 
 
 def check_output(path: str) -> None:
@@ -49,8 +56,11 @@ def check_output(path: str) -> None:
         raise UserError(f"--infer_output_file: cannot write {path} ({error.strerror})") from None
 
 
-def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]) -> Iterator[Prediction]:
-    """Write predictions to a CSV file (path, label, probability, then one column per label) as they pass by.
+def write_predictions(
+    path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]
+) -> Iterator[Prediction]:
+    """Write predictions to a CSV file (path, label, probability, then one column per label) as they
+    pass by.
 
     Raises:
         UserError: it cannot be written; there is then no file, or the one that was there before.
@@ -61,7 +71,9 @@ def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", *labels])
             for prediction in predictions:
-                numbers = [f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)]
+                numbers = [
+                    f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)
+                ]
                 writer.writerow([prediction.path, prediction.label, *numbers])
                 yield prediction
             file.flush()
@@ -70,4 +82,6 @@ def write_predictions(path: str, labels: tuple[str, ...], predictions: Iterator[
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
-        raise UserError(f"--infer_output_file: cannot write {path} ({error.strerror or error})") from None
+        raise UserError(
+            f"--infer_output_file: cannot write {path} ({error.strerror or error})"
+        ) from None

@@ -1,7 +1,7 @@
 """TensorFlow and Keras, imported on first use.
 
-``from open_seq2seq.lazy import keras, tf`` costs nothing until an attribute is touched, so ``--help`` and mistakes in a
-config answer at once, and no device is opened for them.
+``from open_seq2seq.lazy import keras, tf`` costs nothing until an attribute is touched, so
+``--help`` and mistakes in a config answer at once, and no device is opened for them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import os
 import types
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: the notes on CPU features come at every start
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "2"
+)  # errors only: the notes on CPU features come at every start
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 class LazyModule(types.ModuleType):
     """Stands for a module until it is used.
 
-    lazy_loader puts its stand-in into sys.modules, where Keras and TensorFlow, which import each other, find it
-    half loaded; this one stays out of their sight.
+    lazy_loader puts its stand-in into sys.modules, where Keras and TensorFlow, which import each
+    other, find it half loaded; this one stays out of their sight.
     """
 
     def __getattr__(self, name: str) -> Any:

@@ -30,7 +30,9 @@ def run_mode(config: Config, options: RunOptions) -> int:
     distributed.check(config.params.use_horovod, config.params.num_gpus)
     if options.benchmark:
         return _benchmark(config, options)
-    return {"train": _train, "train_eval": _train, "eval": _evaluate, "infer": _infer}[options.mode](config, options)
+    return {"train": _train, "train_eval": _train, "eval": _evaluate, "infer": _infer}[
+        options.mode
+    ](config, options)
 
 
 def _train(config: Config, options: RunOptions) -> int:
@@ -45,7 +47,10 @@ def _train(config: Config, options: RunOptions) -> int:
 
     def train(workers: Workers, commits: Commits | None = None) -> int:
         reporter.is_chief = workers.is_chief
-        with contextlib.closing(reporter), watched(workers, timeout_s, reporter.log, kills_silent=commits is not None):
+        with (
+            contextlib.closing(reporter),
+            watched(workers, timeout_s, reporter.log, kills_silent=commits is not None),
+        ):
             trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter, commits)
             return _run(trainer, config, options)
 
@@ -83,14 +88,20 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     labels = datasets["eval"].labels
     session.check_labels(checkpoint, labels, config.params.logdir)
     workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
-    with contextlib.closing(reporter), watched(workers, config.params.worker_timeout_s, reporter.log):
+    with (
+        contextlib.closing(reporter),
+        watched(workers, config.params.worker_timeout_s, reporter.log),
+    ):
         reporter.open(Path(config.params.logdir))
-        model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
+        model = session.build_network(
+            config, workers, datasets["eval"].shape, len(labels), reporter
+        )
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:
             found = evaluator.evaluate(
-                datasets[section], config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
+                datasets[section],
+                config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu,
             )
             assert found is not None
             reporter.record_evaluation(
@@ -115,7 +126,9 @@ def _infer(config: Config, options: RunOptions) -> int:
     output = options.infer_output_file
     if output:
         inference.check_output(output)
-    model = session.build_network(config, distributed.Workers(), dataset.shape, len(labels), reporter)
+    model = session.build_network(
+        config, distributed.Workers(), dataset.shape, len(labels), reporter
+    )
     variables.assign(model.variables, checkpoint.model, "model")
     predictions = inference.predict(
         model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
@@ -145,7 +158,9 @@ def _clips_to_infer(config: Config, options: RunOptions, labels: tuple[str, ...]
 def _benchmark(config: Config, options: RunOptions) -> int:
     """Time training steps, without writing anything."""
     if options.bench_start >= options.bench_steps:
-        raise UserError(f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}")
+        raise UserError(
+            f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}"
+        )
     reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
@@ -154,7 +169,12 @@ def _benchmark(config: Config, options: RunOptions) -> int:
         update={"num_epochs": None, "max_steps": options.bench_steps, "early_stopping_params": None}
     )
     trainer = Trainer(
-        config._replace(params=params), options.mode, workers, datasets, Path(config.params.logdir), reporter
+        config._replace(params=params),
+        options.mode,
+        workers,
+        datasets,
+        Path(config.params.logdir),
+        reporter,
     )
     with watched(workers, config.params.worker_timeout_s, reporter.log):
         seconds = trainer.time_steps(options.bench_start)
@@ -173,9 +193,15 @@ def _test(config: Config) -> tuple[str, ...]:
 def _log_surroundings(config: Config, reporter: Reporter) -> None:
     """Add to the log what someone would need to know to repeat the run."""
     git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+        ["git", "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
     )
     reporter.log(f"command: {' '.join(sys.argv)}")
-    reporter.log(f"open_seq2seq {__version__}, git {git.stdout.strip() or 'none'}, Python {platform.python_version()}")
+    reporter.log(
+        f"open_seq2seq {__version__}, git {git.stdout.strip() or 'none'}, Python {platform.python_version()}"
+    )
     for name, value in config.params:
         reporter.log(f"{name} = {value!r}")

@@ -31,10 +31,11 @@ def set_up(workers: Workers, seed: int) -> bool:
 
 
 def dtype_policy(dtype: str, has_gpu: bool) -> tuple[str, str]:
-    """Return the Keras policy for a config's dtype, and what to tell the user about it, if anything.
+    """Return the Keras policy for a config's dtype, and what to tell the user about it, if
+    anything.
 
-    float16 on a CPU does not finish a batch in minutes. bfloat16 is the fast type where the CPU has instructions for
-    it; where it has not, ResNet-50 was ten times slower in it than in float32.
+    float16 on a CPU does not finish a batch in minutes. bfloat16 is the fast type where the CPU has
+    instructions for it; where it has not, ResNet-50 was ten times slower in it than in float32.
     """
     if dtype == "mixed" and has_gpu:
         return "mixed_float16", ""
@@ -42,9 +43,16 @@ def dtype_policy(dtype: str, has_gpu: bool) -> tuple[str, str]:
     if dtype == "mixed" and has_bfloat16:
         return "mixed_bfloat16", "dtype: there is no GPU here, 'mixed' computes in bfloat16"
     if dtype == "mixed":
-        return "float32", "dtype: there is no GPU here and the CPU has no bfloat16, 'mixed' computes in float32"
+        return (
+            "float32",
+            "dtype: there is no GPU here and the CPU has no bfloat16, 'mixed' computes in float32",
+        )
     if dtype == "mixed_bfloat16":
-        slow = "" if has_bfloat16 else "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
+        slow = (
+            ""
+            if has_bfloat16
+            else "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
+        )
         return "mixed_bfloat16", slow
     return "float32", ""
 

@@ -1,4 +1,6 @@
-"""What every mode begins with: datasets, logdir, model and checkpoint, in the order that loses nothing."""
+"""What every mode begins with: datasets, logdir, model and checkpoint, in the order that loses
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def open_datasets(config: Config, sections: tuple[str, ...], report: Any) -> dic
     first, *others = datasets.items()
     for section, dataset in others:
         if dataset.labels != first[1].labels:
-            raise UserError(f"{section}_params: its labels are not those of {first[0]}_params; use one labels file")
+            raise UserError(
+                f"{section}_params: its labels are not those of {first[0]}_params; use one labels file"
+            )
     return datasets
 
 
@@ -61,7 +65,9 @@ def _tell_about_clips(dataset: Dataset, section: str, report: Any) -> None:
     report(f"{section}: {len(dataset)} clips, {len(dataset.labels)} labels")
     if dataset.converted:
         path, what = next(iter(dataset.converted.items()))
-        report(f"{section}: {len(dataset.converted)} files are converted to 16-bit mono, the first from {what}: {path}")
+        report(
+            f"{section}: {len(dataset.converted)} files are converted to 16-bit mono, the first from {what}: {path}"
+        )
     if dataset.skipped:
         report(f"{section}: {len(dataset.skipped)} unusable files are skipped:")
         for path, reason in dataset.skipped.items():
@@ -72,23 +78,29 @@ def check_decoder(config: Config, labels: tuple[str, ...]) -> None:
     """Refuse a decoder whose output_dim contradicts the labels."""
     output_dim = config.decoder.output_dim
     if output_dim not in (None, len(labels)):
-        raise UserError(f"decoder_params/output_dim: {output_dim}, but the data has {len(labels)} labels; leave it out")
+        raise UserError(
+            f"decoder_params/output_dim: {output_dim}, but the data has {len(labels)} labels; leave it out"
+        )
 
 
 def check_logdir(config: Config, options: RunOptions) -> Path:
     """Check a training run's logdir; nothing is written yet.
 
     Raises:
-        UserError: it holds something and the run is not to continue, it holds nothing to continue from, or it cannot
-            be written.
+        UserError: it holds something and the run is not to continue, it holds nothing to continue
+            from, or it cannot be written.
     """
     logdir = Path(config.params.logdir)
     if logdir.exists() and not logdir.is_dir():
         raise UserError(f"logdir: {logdir} is a file; name a folder")
     for folder in (logdir, logdir / LAST, logdir / BEST):
         if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise UserError(f"logdir: {folder} cannot be read and written by this user; name another with --logdir=DIR")
-    run_lock.check(logdir)  # early: until the run itself takes the lock, it has read its data and built its model
+            raise UserError(
+                f"logdir: {folder} cannot be read and written by this user; name another with --logdir=DIR"
+            )
+    run_lock.check(
+        logdir
+    )  # early: until the run itself takes the lock, it has read its data and built its model
     if not options.no_dir_check:
         has_checkpoint = bool(checkpoints.list_checkpoints(logdir / LAST))
         if options.continue_learning and not has_checkpoint:
@@ -98,9 +110,13 @@ def check_logdir(config: Config, options: RunOptions) -> Path:
             )
         if not options.continue_learning and logdir.is_dir() and any(logdir.iterdir()):
             way = (
-                "continue that run with --continue_learning" if has_checkpoint else "use it anyway with --no_dir_check"
+                "continue that run with --continue_learning"
+                if has_checkpoint
+                else "use it anyway with --no_dir_check"
             )
-            raise UserError(f"logdir: {logdir} is not empty; {way}, or start another with --logdir=DIR")
+            raise UserError(
+                f"logdir: {logdir} is not empty; {way}, or start another with --logdir=DIR"
+            )
     return logdir
 
 
@@ -118,7 +134,8 @@ def find_checkpoint(config: Config, report: Any) -> Checkpoint:
 
 
 def best_accuracy(logdir: Path, report: Any) -> float:
-    """Return the accuracy of the best model of a run that goes on, -1 if none is left that could be used.
+    """Return the accuracy of the best model of a run that goes on, -1 if none is left that could be
+    used.
 
     Then the next evaluation is the best one again: without the model, its accuracy serves nobody.
     """
@@ -131,7 +148,9 @@ def best_accuracy(logdir: Path, report: Any) -> float:
 
 
 def checkpoint_folder(config: Config) -> Path:
-    """Return where the checkpoint for use stands: the best if the config says so and there is one, or the last."""
+    """Return where the checkpoint for use stands: the best if the config says so and there is one,
+    or the last.
+    """
     logdir = Path(config.params.logdir)
     has_best = config.params.restore_best_checkpoint and checkpoints.list_checkpoints(logdir / BEST)
     return logdir / (BEST if has_best else LAST)
@@ -147,15 +166,23 @@ def check_labels(checkpoint: Checkpoint, labels: tuple[str, ...], logdir: str | 
         )
 
 
-def build_network(config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter) -> Any:
+def build_network(
+    config: Config, workers: Workers, shape: tuple[int, int], n_labels: int, reporter: Reporter
+) -> Any:
     """Take the device and return the model, a Keras one from images to logits."""
     has_gpu = network.set_up(workers, config.params.random_seed)
     policy, notice = network.dtype_policy(config.params.dtype, has_gpu)
     if notice:
         reporter.say(notice)
-    model = config.model.build(config.encoder, config.decoder, shape, n_labels, network.layer_options(config, policy))
-    n_parameters = sum(int(v.shape.num_elements()) for v in (w.value for w in model.trainable_variables))
-    reporter.say(f"model: {n_parameters:,} trainable parameters, {policy}, {_devices(workers, has_gpu)}")
+    model = config.model.build(
+        config.encoder, config.decoder, shape, n_labels, network.layer_options(config, policy)
+    )
+    n_parameters = sum(
+        int(v.shape.num_elements()) for v in (w.value for w in model.trainable_variables)
+    )
+    reporter.say(
+        f"model: {n_parameters:,} trainable parameters, {policy}, {_devices(workers, has_gpu)}"
+    )
     return model
 
 
@@ -176,9 +203,13 @@ def frozen_variables(config: Config, model: Any) -> list[Any]:
     try:
         frozen = [v for v in model.trainable_variables if re.search(pattern, v.path)]
     except re.error as error:
-        raise UserError(f"freeze_variables_regex: {pattern!r} is not a regular expression ({error})") from None
+        raise UserError(
+            f"freeze_variables_regex: {pattern!r} is not a regular expression ({error})"
+        ) from None
     if len(frozen) in (0, len(model.trainable_variables)):
-        raise UserError(f"freeze_variables_regex: {pattern!r} matches {'all' if frozen else 'none'} of the variables")
+        raise UserError(
+            f"freeze_variables_regex: {pattern!r} matches {'all' if frozen else 'none'} of the variables"
+        )
     return frozen
 
 
@@ -204,7 +235,9 @@ def check_ranks(variables: list[Any], workers: Workers, step: int) -> None:
 
 
 def spread_seeds(model: Any, workers: Workers) -> None:
-    """Give each worker dropout of its own; the chief's seeds, which a checkpoint keeps, stay as they are."""
+    """Give each worker dropout of its own; the chief's seeds, which a checkpoint keeps, stay as
+    they are.
+    """
     for variable in model.variables:
         if variable.path.endswith("seed_generator_state"):  # uint32: seed, number of draws
             seed, n_draws = np.asarray(variable)
@@ -214,5 +247,7 @@ def spread_seeds(model: Any, workers: Workers) -> None:
 def sync_statistics(model: Any, workers: Workers) -> None:
     """Give BatchNorm's moving statistics the average over the workers: each has seen other clips."""
     statistics = [v.value for v in model.non_trainable_variables if "float" in v.dtype]
-    for variable, value in zip(statistics, workers.average([tf.identity(v) for v in statistics]), strict=True):
+    for variable, value in zip(
+        statistics, workers.average([tf.identity(v) for v in statistics]), strict=True
+    ):
         variable.assign(value)

@@ -1,6 +1,12 @@
-"""The import path by which OpenSeq2Seq's configs name regularizers and initializers; the code is in `layers`."""
+"""The import path by which OpenSeq2Seq's configs name regularizers and initializers; the code is in
+`layers`.
+"""
 
-from open_seq2seq.layers.initializers import INITIALIZERS, variance_scaling_initializer, xavier_initializer
+from open_seq2seq.layers.initializers import (
+    INITIALIZERS,
+    variance_scaling_initializer,
+    xavier_initializer,
+)
 from open_seq2seq.layers.regularizers import REGULARIZERS, as_regularizer, l2_regularizer
 
 __all__ = [

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Write the manifests that training reads from a folder of Speech Commands clips.
 
-    python scripts/speech_commands_preprocessing.py --data_dir data/speech_commands/v0.01 --dataset_version v1-12
+    python scripts/speech_commands_preprocessing.py --data_dir data/speech_commands/v0.01
+    --dataset_version v1-12
 
-DATA_DIR holds a folder per word, <word>/<speaker>_nohash_<n>.wav (or .flac), and for the versions with silence
-_background_noise_/*.wav. Into the output folder go <version>-train.csv, -val.csv and -test.csv, -labels.txt,
--summary.csv, -summary.json and the clips of silence.
+DATA_DIR holds a folder per word, <word>/<speaker>_nohash_<n>.wav (or .flac), and for the versions
+with silence _background_noise_/*.wav. Into the output folder go <version>-train.csv, -val.csv and
+-test.csv, -labels.txt, -summary.csv, -summary.json and the clips of silence.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from a checkout, not installed
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1])
+)  # so that it runs from a checkout, not installed
 
 from open_seq2seq.data.dataset_versions import (
     CUSTOM_VERSION,
@@ -52,13 +55,17 @@ def main(arguments: list[str] | None = None) -> None:
         version = CUSTOM_VERSION
         labels = labels_for_keywords(_keywords(flags.keywords))
 
-    from rich.console import Console  # these take a second, which --help and a wrong flag need not wait
+    from rich.console import (
+        Console,
+    )  # these take a second, which --help and a wrong flag need not wait
 
     from open_seq2seq.preprocessing.download import RELEASES, download_dataset
     from open_seq2seq.preprocessing.prepare import Settings, prepare
 
     if flags.download:
-        download_dataset(flags.data_dir, RELEASES["v0.01" if words_of(version) == V1_WORDS else "v0.02"])
+        download_dataset(
+            flags.data_dir, RELEASES["v0.01" if words_of(version) == V1_WORDS else "v0.02"]
+        )
     settings = Settings(
         data_dir=flags.data_dir,
         output_dir=flags.output_dir,
@@ -74,11 +81,21 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder with a folder of clips per word")
-    parser.add_argument("--dataset_version", choices=tuple(LABELS), help=f"labels to use (default {DEFAULT_VERSION})")
-    parser.add_argument("--keywords", metavar="A,B,C", help="words of your own instead of a version's")
+    parser.add_argument(
+        "--data_dir", type=Path, required=True, help="folder with a folder of clips per word"
+    )
+    parser.add_argument(
+        "--dataset_version",
+        choices=tuple(LABELS),
+        help=f"labels to use (default {DEFAULT_VERSION})",
+    )
+    parser.add_argument(
+        "--keywords", metavar="A,B,C", help="words of your own instead of a version's"
+    )
     parser.add_argument(
         "--output_dir",
         type=Path,
@@ -93,9 +110,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "random: 80-10-10 per word, speakers cross splits (default official)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of every draw (default 0)")
-    parser.add_argument("--no_balance", action="store_true", help="do not duplicate rows of the smaller classes")
     parser.add_argument(
-        "--download", action="store_true", help="fetch the published archive (1.5 or 2.4 GB) unless DATA_DIR has clips"
+        "--no_balance", action="store_true", help="do not duplicate rows of the smaller classes"
+    )
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch the published archive (1.5 or 2.4 GB) unless DATA_DIR has clips",
     )
     return parser.parse_args(arguments)
 
@@ -109,7 +130,9 @@ def _keywords(text: str) -> list[str]:
         )
     repeated = sorted({word for word in words if words.count(word) > 1})
     if repeated:
-        raise UserError(f"--keywords {text}: {repeated[0]!r} stands there more than once; name each word once")
+        raise UserError(
+            f"--keywords {text}: {repeated[0]!r} stands there more than once; name each word once"
+        )
     reserved = sorted({UNKNOWN, SILENCE} & set(words))
     if reserved:
         raise UserError(f"--keywords {text}: {reserved[0]!r} is added by itself; name only words")

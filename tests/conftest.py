@@ -23,7 +23,9 @@ WriteManifest = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that start jobs and runs: two workers that share the files end at about the same time."""
+    """Begin with the files that start jobs and runs: two workers that share the files end at about
+    the same time.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
@@ -36,13 +38,18 @@ def tone() -> MakeTone:
 
 @pytest.fixture
 def write_wav(tmp_path: Path) -> WriteWav:
-    """Return a function that writes an audio file under tmp_path: name, samples, sample_rate, subtype."""
-    return lambda name, samples, *args, **kwargs: save_wav(tmp_path / name, samples, *args, **kwargs)
+    """Return a function that writes an audio file under tmp_path: name, samples, sample_rate,
+    subtype.
+    """
+    return lambda name, samples, *args, **kwargs: save_wav(
+        tmp_path / name, samples, *args, **kwargs
+    )
 
 
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> WriteManifest:
-    """Return a function that writes clips, a manifest of them and a labels file, and returns the manifest.
+    """Return a function that writes clips, a manifest of them and a labels file, and returns the
+    manifest.
 
     Args of the function:
         labels: of each row.
@@ -51,9 +58,13 @@ def write_manifest(tmp_path: Path) -> WriteManifest:
     """
 
     def write(labels: Sequence[int], clips: Sequence[np.ndarray], name: str = "tiny-train") -> Path:
-        paths = [save_wav(tmp_path / name / f"{i:03}.wav", samples) for i, samples in enumerate(clips)]
+        paths = [
+            save_wav(tmp_path / name / f"{i:03}.wav", samples) for i, samples in enumerate(clips)
+        ]
         version = name.rsplit("-", 1)[0]
-        (tmp_path / f"{version}-labels.txt").write_text("".join(f"label{i}\n" for i in range(max(labels) + 1)))
+        (tmp_path / f"{version}-labels.txt").write_text(
+            "".join(f"label{i}\n" for i in range(max(labels) + 1))
+        )
         return save_manifest(tmp_path / f"{name}.csv", labels, paths)
 
     return write
@@ -64,7 +75,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server on this machine; what it serves is ``server.content``."""
     monkeypatch.setenv("no_proxy", "*")
     server = Server()
-    threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    threading.Thread(
+        target=server.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    ).start()
     yield server
     server.http.shutdown()
     server.http.server_close()
@@ -78,7 +91,9 @@ def tone_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(tone_dataset: Path) -> Callable[..., int]:
-    """Return a function that does what run.py does, on tones: mode, logdir, further arguments, config."""
+    """Return a function that does what run.py does, on tones: mode, logdir, further arguments,
+    config.
+    """
 
     def run(mode: str, logdir: Path, *args: str, config: Path = TINY) -> int:
         flags = [f"--config_file={config}", f"--mode={mode}", f"--dataset_location={tone_dataset}"]
@@ -92,5 +107,7 @@ def real_clips() -> Path:
     """The folder of real Speech Commands clips (FLAC), one sub-folder per word."""
     folder = Path(os.environ.get("SPEECH_COMMANDS_REAL", REAL_CLIPS))
     if not folder.is_dir():
-        pytest.skip(f"no real clips at {folder}; set SPEECH_COMMANDS_REAL to a folder of Speech Commands")
+        pytest.skip(
+            f"no real clips at {folder}; set SPEECH_COMMANDS_REAL to a folder of Speech Commands"
+        )
     return folder

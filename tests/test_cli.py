@@ -12,7 +12,11 @@ from tests.support.paths import ROOT, TINY
 
 def run(*args, cwd=ROOT):
     return subprocess.run(
-        [sys.executable, str(ROOT / "run.py"), *args], capture_output=True, text=True, cwd=cwd, check=False
+        [sys.executable, str(ROOT / "run.py"), *args],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
     )
 
 
@@ -25,7 +29,9 @@ def test_own_flags_and_overrides_are_told_apart():
 
 
 def test_paths_are_for_inference():
-    args, overrides = parse(["a.wav", "--config_file=c.py", "--mode=infer", "--dtype=float32", "b c.wav"])
+    args, overrides = parse(
+        ["a.wav", "--config_file=c.py", "--mode=infer", "--dtype=float32", "b c.wav"]
+    )
     assert args.clips == ["a.wav", "b c.wav"]
     assert overrides == {"dtype": "float32"}
     with pytest.raises(SystemExit) as caught:
@@ -46,7 +52,9 @@ def test_a_parameter_without_value_is_an_error():
 
 
 def test_abbreviations_do_not_work():
-    assert parse(["--config_file=c.py", "--continue", "1"])[1] == {"continue": "1"}  # then refused as unknown
+    assert parse(["--config_file=c.py", "--continue", "1"])[1] == {
+        "continue": "1"
+    }  # then refused as unknown
 
 
 def test_help_and_mistakes_do_not_import_tensorflow():
@@ -55,7 +63,9 @@ def test_help_and_mistakes_do_not_import_tensorflow():
         "try: runpy.run_path('run.py', run_name='__main__')\n"
         "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules, 'pandas' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.stdout.split() == ["2", "False", "False"], done.stderr
     assert "batch_size_per_gpu" in done.stderr
 
@@ -63,7 +73,14 @@ def test_help_and_mistakes_do_not_import_tensorflow():
 def test_help_lists_the_flags():
     done = run("--help")
     assert done.returncode == 0
-    for flag in ("--config_file", "--mode", "--continue_learning", "--no_dir_check", "--benchmark", "--enable_logs"):
+    for flag in (
+        "--config_file",
+        "--mode",
+        "--continue_learning",
+        "--no_dir_check",
+        "--benchmark",
+        "--enable_logs",
+    ):
         assert flag in done.stdout
 
 

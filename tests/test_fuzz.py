@@ -1,4 +1,6 @@
-"""A few hundred bad inputs of every kind, and the worst of them through run.py; trials/fuzz.py runs thousands."""
+"""A few hundred bad inputs of every kind, and the worst of them through run.py; trials/fuzz.py runs
+thousands.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from tests.support.fuzzing import harness
 from tests.support.paths import ROOT, TINY
 
 SEED = 0
-N_INPUTS = {"audio": 120, "manifests": 120, "configs": 120, "tars": 60, "nemo": 80, "checkpoints": 100}
+N_INPUTS = {
+    "audio": 120,
+    "manifests": 120,
+    "configs": 120,
+    "tars": 60,
+    "nemo": 80,
+    "checkpoints": 100,
+}
 
 
 @pytest.mark.parametrize("kind", N_INPUTS)
@@ -51,8 +60,14 @@ WORST = {
     ),
     "a clip that is text": (_write("clip.wav", b"RIFF, or not"), "clip.wav: Format not recognised"),
     "a clip that is a loop": (_put_loop, "no such file"),
-    "a manifest that is a pipe": (_put_pipe, "v2-12-train.csv: not a readable CSV manifest (It is a pipe"),
-    "labels shifted by a column": (_write("v2-12-train.csv", b"label,path\n1,0,clip.wav\n"), "line 2"),
+    "a manifest that is a pipe": (
+        _put_pipe,
+        "v2-12-train.csv: not a readable CSV manifest (It is a pipe",
+    ),
+    "labels shifted by a column": (
+        _write("v2-12-train.csv", b"label,path\n1,0,clip.wav\n"),
+        "line 2",
+    ),
     "a config that exits": (_write("config.py", b"exit(0)\n"), "config.py, line 1: SystemExit"),
     "a config that is no text": (_write("config.py", b"\xff\xfe\0"), "config.py"),
     "a config within itself": (

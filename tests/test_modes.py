@@ -1,4 +1,6 @@
-"""Every mode from the command line's words to the files it leaves, on tones that a small net can learn."""
+"""Every mode from the command line's words to the files it leaves, on tones that a small net can
+learn.
+"""
 
 import csv
 import json
@@ -26,7 +28,16 @@ CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
 @pytest.fixture(scope="module")
 def trained(run, tmp_path_factory):
     logdir = tmp_path_factory.mktemp("runs") / "trained"
-    assert run("train_eval", logdir, "--enable_logs", "--print_samples_steps=10", "--print_bench_info_steps=20") == 0
+    assert (
+        run(
+            "train_eval",
+            logdir,
+            "--enable_logs",
+            "--print_samples_steps=10",
+            "--print_bench_info_steps=20",
+        )
+        == 0
+    )
     return logdir
 
 
@@ -41,28 +52,48 @@ def newest(logdir, folder="checkpoints"):
 def assert_same(first, second, **tolerance):
     assert first.keys() == second.keys()
     for name in first:
-        np.testing.assert_allclose(first[name], second[name], err_msg=name, **(tolerance or {"atol": 0, "rtol": 0}))
+        np.testing.assert_allclose(
+            first[name], second[name], err_msg=name, **(tolerance or {"atol": 0, "rtol": 0})
+        )
 
 
 def test_training_learns_and_leaves_what_it_promises(trained):
     lines = metrics(trained)
     assert [line["split"] for line in lines] == ["val"] * 8 + ["test"]
-    assert [line["step"] for line in lines[:8]] == [9 * epoch for epoch in range(1, 9)]  # 144 rows of 16
+    assert [line["step"] for line in lines[:8]] == [
+        9 * epoch for epoch in range(1, 9)
+    ]  # 144 rows of 16
     last = lines[-1]
     assert last["top1"] >= 0.9
-    assert (last["mode"], last["dataset_version"], last["epoch"], last["n_clips"]) == ("train_eval", "v2-12", 8.0, 48)
+    assert (last["mode"], last["dataset_version"], last["epoch"], last["n_clips"]) == (
+        "train_eval",
+        "v2-12",
+        8.0,
+        48,
+    )
     assert list(last["recall"]) == list(LABELS["v2-12"])
-    assert np.mean(list(last["recall"].values())) == pytest.approx(last["top1"])  # as many clips of each
+    assert np.mean(list(last["recall"].values())) == pytest.approx(
+        last["top1"]
+    )  # as many clips of each
     assert last["top5"] >= last["top1"] and last["seconds"] > 0
     assert len(checkpoints.list_checkpoints(trained / "checkpoints")) == 5
     assert newest(trained).state["labels"] == list(LABELS["v2-12"])
-    assert newest(trained, "best_models").state["best_top1"] == max(line["top1"] for line in lines[:8])
+    assert newest(trained, "best_models").state["best_top1"] == max(
+        line["top1"] for line in lines[:8]
+    )
     assert list((trained / "tensorboard" / "val").glob("events*"))
 
 
 def test_the_log_holds_what_is_needed_to_repeat_the_run(trained):
     log = (trained / "run.log").read_text()
-    for text in ("command: ", "batch_size_per_gpu = 16", "clips/s", "sample: label ", "ms a step", "accuracy"):
+    for text in (
+        "command: ",
+        "batch_size_per_gpu = 16",
+        "clips/s",
+        "sample: label ",
+        "ms a step",
+        "accuracy",
+    ):
         assert text in log
 
 
@@ -86,7 +117,11 @@ def test_infer_writes_a_row_for_every_clip(run, trained, tmp_path, capsys):
     for row in rows:
         probabilities = [float(row[label]) for label in LABELS["v2-12"]]
         assert sum(probabilities) == pytest.approx(1, abs=1e-4)
-        assert float(row["probability"]) == max(probabilities) == probabilities[LABELS["v2-12"].index(row["label"])]
+        assert (
+            float(row["probability"])
+            == max(probabilities)
+            == probabilities[LABELS["v2-12"].index(row["label"])]
+        )
     assert f"{rows[0]['path']}: {rows[0]['label']}" in capsys.readouterr().out
 
 
@@ -101,12 +136,22 @@ def test_infer_takes_paths_of_any_format(run, trained, tone_dataset, tmp_path, c
         run("infer", trained, "missing.wav")
 
 
-@pytest.mark.parametrize("options", [(), ("--iter_size=2", "--batch_size_per_gpu=8")], ids=["plain", "iter_size"])
+@pytest.mark.parametrize(
+    "options", [(), ("--iter_size=2", "--batch_size_per_gpu=8")], ids=["plain", "iter_size"]
+)
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(run, tmp_path, options):
-    straight = ["--num_epochs=None", "--lr_policy_params/decay_steps=14", "--save_checkpoint_steps=7", *options]
+    straight = [
+        "--num_epochs=None",
+        "--lr_policy_params/decay_steps=14",
+        "--save_checkpoint_steps=7",
+        *options,
+    ]
     assert run("train_eval", tmp_path / "straight", *straight, "--max_steps=14") == 0
     assert run("train_eval", tmp_path / "parts", *straight, "--max_steps=7") == 0
-    assert run("train_eval", tmp_path / "parts", *straight, "--max_steps=14", "--continue_learning") == 0
+    assert (
+        run("train_eval", tmp_path / "parts", *straight, "--max_steps=14", "--continue_learning")
+        == 0
+    )
     first, second = newest(tmp_path / "straight"), newest(tmp_path / "parts")
     assert first.step == second.step == 14
     assert_same(first.model, second.model)
@@ -116,14 +161,23 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(run, tmp_path
 def test_a_run_goes_on_at_the_same_place_with_steps_of_another_size(run, tmp_path, monkeypatch):
     seen = []
     read = Dataset._read
-    monkeypatch.setattr(Dataset, "_read", lambda self, rows, *rest: seen.append(rows) or read(self, rows, *rest))
+    monkeypatch.setattr(
+        Dataset, "_read", lambda self, rows, *rest: seen.append(rows) or read(self, rows, *rest)
+    )
     args = ["--num_epochs=2", "--save_checkpoint_steps=5", "--lr_policy_params/warmup_steps=0"]
     with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_save", lambda self, *rest, save=Trainer._save: save(self, *rest) or interrupt())
+        patch.setattr(
+            Trainer,
+            "_save",
+            lambda self, *rest, save=Trainer._save: save(self, *rest) or interrupt(),
+        )
         run("train", tmp_path / "run", *args)
     seen.clear()
-    assert run("train", tmp_path / "run", *args, "--batch_size_per_gpu=8", "--continue_learning") == 0
-    # 144 rows: 5 of 9 steps of 16 were done, 64 rows are left of the first epoch and all of the second
+    assert (
+        run("train", tmp_path / "run", *args, "--batch_size_per_gpu=8", "--continue_learning") == 0
+    )
+    # 144 rows: 5 of 9 steps of 16 were done, 64 rows are left of the first epoch and all of the
+    # second
     assert len(np.unique(np.concatenate(seen[:8]))) == 64 and len(seen) == 8 + 18
     assert newest(tmp_path / "run").step == 36 and newest(tmp_path / "run").state["epoch"] == 2.0
     assert "a step was 16 clips and is 8 now" in (tmp_path / "run" / "run.log").read_text()
@@ -145,7 +199,11 @@ def test_the_best_checkpoint_survives_a_resume(run, trained, tmp_path):
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", trained, copy], check=True)
     config = tmp_path / "config.py"
-    config.write_text(TINY.read_text().replace('"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}'))
+    config.write_text(
+        TINY.read_text().replace(
+            '"lr_policy_params": {"learning_rate": 0.02}', '"lr_policy_params": {}'
+        )
+    )
     assert run("train_eval", copy, *args, config=config) == 0
     assert newest(copy).step == 81
     assert newest(copy, "best_models").step == best.step
@@ -166,7 +224,9 @@ def test_the_logdir_is_checked_before_anything_happens(run, trained, tmp_path):
 
 def test_no_dir_check_starts_or_goes_on(run, tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match="is not empty; use it anyway with --no_dir_check, or start another"):
+    with pytest.raises(
+        UserError, match="is not empty; use it anyway with --no_dir_check, or start another"
+    ):
         run("train", tmp_path)
     args = ["--no_dir_check", "--num_epochs=None", "--save_checkpoint_steps=1"]
     assert run("train", tmp_path, *args, "--max_steps=2") == 0
@@ -178,7 +238,10 @@ def test_no_dir_check_starts_or_goes_on(run, tmp_path):
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["--decoder_params/output_dim=5"], "decoder_params/output_dim: 5, but the data has 12 labels"),
+        (
+            ["--decoder_params/output_dim=5"],
+            "decoder_params/output_dim: 5, but the data has 12 labels",
+        ),
         (["--data_layer_params/num_labels=5"], "data_layer_params/num_labels: 5"),
         (["--freeze_variables_regex=nothing"], "matches none of the variables"),
         (["--train_params/data_layer_params/dataset_files=[]"], "expected at least one manifest"),
@@ -189,7 +252,9 @@ def test_what_the_data_contradicts_is_refused(run, tmp_path, args, expected):
         run("train", tmp_path / "run", *args)
 
 
-def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(run, tone_dataset, tmp_path, capsys):
+def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(
+    run, tone_dataset, tmp_path, capsys
+):
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"not audio")
     manifest = tmp_path / "bad-train.csv"
@@ -228,12 +293,19 @@ def test_what_fails_before_the_first_step_leaves_no_logdir(run, tmp_path, args, 
 
 
 def test_frozen_variables_are_not_trained(run, tmp_path):
-    args = ["--num_epochs=None", "--freeze_variables_regex=peak_encoder", "--save_checkpoint_steps=1"]
+    args = [
+        "--num_epochs=None",
+        "--freeze_variables_regex=peak_encoder",
+        "--save_checkpoint_steps=1",
+    ]
     assert run("train", tmp_path / "run", *args, "--max_steps=3") == 0
     first, last = (
-        checkpoints.load(p).model for p in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")[::2]
+        checkpoints.load(p).model
+        for p in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")[::2]
     )
-    np.testing.assert_array_equal(first["peak_encoder.dense/kernel"], last["peak_encoder.dense/kernel"])
+    np.testing.assert_array_equal(
+        first["peak_encoder.dense/kernel"], last["peak_encoder.dense/kernel"]
+    )
     name = "fully_connected_decoder.fully_connected/kernel"
     assert np.abs(first[name] - last[name]).max() > 0
 
@@ -281,7 +353,13 @@ def test_an_eval_with_another_config_is_refused(run, trained):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_example_takes_a_step(run, tmp_path, path):
-    args = ["--benchmark", "--bench_steps=2", "--bench_start=1", "--batch_size_per_gpu=2", "--dataset_version=v2-12"]
+    args = [
+        "--benchmark",
+        "--bench_steps=2",
+        "--bench_start=1",
+        "--batch_size_per_gpu=2",
+        "--dataset_version=v2-12",
+    ]
     args += ["--data_layer_params/audio_length=64"]
     assert run("train", tmp_path / "run", *args, config=path) == 0
 
@@ -294,12 +372,16 @@ def start(tone_dataset, logdir, *args):
         f"--dataset_location={tone_dataset}",
         f"--logdir={logdir}",
     ]
-    return subprocess.Popen([*command, *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_a_checkpoint(tone_dataset, tmp_path, number, status):
-    process = start(tone_dataset, tmp_path / "run", "--num_epochs=100000", "--save_checkpoint_steps=1000000")
+    process = start(
+        tone_dataset, tmp_path / "run", "--num_epochs=100000", "--save_checkpoint_steps=1000000"
+    )
     log = tmp_path / "run" / "run.log"
     while "step 5 " not in (log.read_text() if log.exists() else ""):
         assert process.poll() is None, process.stderr.read()

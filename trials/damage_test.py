@@ -1,12 +1,14 @@
-"""Damage checkpoints in every way a disk, a copy or a hand can: is it noticed, and what is loaded instead?
+"""Damage checkpoints in every way a disk, a copy or a hand can: is it noticed, and what is loaded
+instead?
 
     python trials/damage_test.py [--damages 3000] [--seed 0]
 
-Of three checkpoints one or more are damaged, each in one way: a flipped bit, a byte or a block overwritten, a file cut,
-emptied, lengthened, removed, replaced by a folder, or exchanged with that of another checkpoint; or the folder itself
-removed, replaced by a file, or renamed to another step. What is loaded must be the newest of those that are left, bit
-by bit, with a line for each damaged one that was passed over; where none is left, a message instead, as for a mistake
-of the user. The exit status is 1 if that failed once.
+Of three checkpoints one or more are damaged, each in one way: a flipped bit, a byte or a block
+overwritten, a file cut, emptied, lengthened, removed, replaced by a folder, or exchanged with that
+of another checkpoint; or the folder itself removed, replaced by a file, or renamed to another step.
+What is loaded must be the newest of those that are left, bit by bit, with a line for each damaged
+one that was passed over; where none is left, a message instead, as for a mistake of the user. The
+exit status is 1 if that failed once.
 """
 
 import argparse
@@ -30,8 +32,16 @@ FILES = ("model.npz", "training.npz", "state.json")
 def make(step: int) -> Checkpoint:
     rng = np.random.default_rng(step)
     model = {f"layer{i}/kernel": rng.standard_normal((8, 16), dtype=np.float32) for i in range(3)}
-    training = {f"momentum/{name}": -values for name, values in model.items()} | {"iterations": np.array(step)}
-    state = {"step": step, "epoch": step / 7, "place": [1, step], "labels": ["yes", "no"], "best_top1": step / 100}
+    training = {f"momentum/{name}": -values for name, values in model.items()} | {
+        "iterations": np.array(step)
+    }
+    state = {
+        "step": step,
+        "epoch": step / 7,
+        "place": [1, step],
+        "labels": ["yes", "no"],
+        "best_top1": step / 100,
+    }
     return Checkpoint(model, training, state | {"patience": {"best": None, "n_waited": step}})
 
 
@@ -129,7 +139,11 @@ def problem_of(folder: Path, damaged: set[int]) -> str:
     """Load what is left; return what is wrong with that, or nothing."""
     said: list[str] = []
     left = [step for step in STEPS if step not in damaged]
-    passed_over = [path for path in checkpoints.list_checkpoints(folder) if left and path.name > f"step-{left[-1]:08d}"]
+    passed_over = [
+        path
+        for path in checkpoints.list_checkpoints(folder)
+        if left and path.name > f"step-{left[-1]:08d}"
+    ]
     try:
         found = checkpoints.load_newest(folder, said.append)
     except UserError as error:
@@ -152,12 +166,18 @@ def problem_of(folder: Path, damaged: set[int]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--damages", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
-    kinds = (*CONTENTS * 4, *ENTRIES, *FOLDERS)  # of what happens within a file, more cases are worth a look
+    kinds = (
+        *CONTENTS * 4,
+        *ENTRIES,
+        *FOLDERS,
+    )  # of what happens within a file, more cases are worth a look
     counts: collections.Counter = collections.Counter()
     n_without = n_problems = 0
     with tempfile.TemporaryDirectory() as place:
@@ -170,8 +190,14 @@ def main() -> int:
                 done, damaged = exchange(folder, rng)
                 dones = [done]
             else:
-                damaged = {int(step) for step in rng.choice(STEPS, rng.integers(1, len(STEPS) + 1), replace=False)}
-                dones = [damage(folder, kinds[rng.integers(len(kinds))], step, rng) for step in sorted(damaged)]
+                damaged = {
+                    int(step)
+                    for step in rng.choice(STEPS, rng.integers(1, len(STEPS) + 1), replace=False)
+                }
+                dones = [
+                    damage(folder, kinds[rng.integers(len(kinds))], step, rng)
+                    for step in sorted(damaged)
+                ]
             counts.update(dones)
             n_without += len(damaged) == len(STEPS)
             if problem := problem_of(folder, damaged):

@@ -1,20 +1,23 @@
-"""Kill training runs with SIGKILL at random moments, take each up again, and compare what they end with.
+"""Kill training runs with SIGKILL at random moments, take each up again, and compare what they end
+with.
 
     python trials/kill_test.py [--kills 200] [--seed 0]
 
-The run is tests/support/eventful_config.py:
-BatchNorm, dropout, every augmentation, caches, steps of two batches, a loss scale
-that moves, averaged weights, early stopping, and a checkpoint every other step. Of 100 kills 60 wait until a checkpoint
-is being written, which takes 5 ms, and then 0 to 30 ms, more often few; 30 come at a random moment of training, 10
-while the run starts or takes up its checkpoint. Runs keep waveforms or images, in memory or in files. They are forked
-from a process that has imported TensorFlow, so that a start takes one second instead of five; what they execute is
-run.py's own.
+The run is tests/support/eventful_config.py: BatchNorm, dropout, every augmentation, caches, steps
+of two batches, a loss scale that moves, averaged weights, early stopping, and a checkpoint every
+other step. Of 100 kills 60 wait until a checkpoint is being written, which takes 5 ms, and then 0
+to 30 ms, more often few; 30 come at a random moment of training, 10 while the run starts or takes
+up its checkpoint. Runs keep waveforms or images, in memory or in files. They are forked from a
+process that has imported TensorFlow, so that a start takes one second instead of five; what they
+execute is run.py's own.
 
-The exit status is 1 if a run could not go on, went on behind its last complete checkpoint, or ended with one bit of
-weights, optimizer, loss scale, metrics or of any step's batch, loss or learning rate other than in the undisturbed run.
+The exit status is 1 if a run could not go on, went on behind its last complete checkpoint, or ended
+with one bit of weights, optimizer, loss scale, metrics or of any step's batch, loss or learning
+rate other than in the undisturbed run.
 
-A killed process is not a power cut: what it has written stays in the system's cache, and reaches the disk. That
-checkpoints also wait for the disk (fsync) is what tests/test_checkpoints.py looks at.
+A killed process is not a power cut: what it has written stays in the system's cache, and reaches
+the disk. That checkpoints also wait for the disk (fsync) is what tests/test_checkpoints.py looks
+at.
 """
 
 import argparse
@@ -43,15 +46,27 @@ _PATIENCE_S = 300  # no run takes so long
 
 
 class Run:
-    """One run, of as many processes as it takes: its logdir, what they print, and a line for each of their steps."""
+    """One run, of as many processes as it takes: its logdir, what they print, and a line for each
+    of their steps.
+    """
 
     def __init__(self, folder: Path, data: Path, cache: str) -> None:
         folder.mkdir()
-        self.logdir, self.output, self.step_log = folder / "logdir", folder / "output", folder / "steps"
+        self.logdir, self.output, self.step_log = (
+            folder / "logdir",
+            folder / "output",
+            folder / "steps",
+        )
         self.cache = cache
-        self.arguments = [f"--config_file={EVENTFUL}", "--mode=train_eval", f"--dataset_location={data}"]
+        self.arguments = [
+            f"--config_file={EVENTFUL}",
+            "--mode=train_eval",
+            f"--dataset_location={data}",
+        ]
         self.arguments += [f"--logdir={self.logdir}", "--no_dir_check"]
-        self.arguments += [f"--data_layer_params/cache_data={'waveforms' if cache == 'waveforms' else 'images'}"]
+        self.arguments += [
+            f"--data_layer_params/cache_data={'waveforms' if cache == 'waveforms' else 'images'}"
+        ]
         if cache == "image files":
             self.arguments += [f"--data_layer_params/cache_dir={folder / 'cache'}"]
 
@@ -68,7 +83,9 @@ class Run:
 
     def is_saving(self) -> bool:
         """Tell whether a checkpoint is half written or half deleted."""
-        return any(any(self.logdir.glob(f"{folder}/.step-*")) for folder in ("checkpoints", "best_models"))
+        return any(
+            any(self.logdir.glob(f"{folder}/.step-*")) for folder in ("checkpoints", "best_models")
+        )
 
     def n_steps(self) -> int:
         """Return how many steps were taken so far, those included that a kill has undone."""
@@ -97,14 +114,22 @@ def wait_for_moment(run: Run, pid: int, aim: str, rng: random.Random) -> int | N
     raise RuntimeError("the run hangs")
 
 
-def kill_until_done(run: Run, n_kills: int, rng: random.Random, counts: collections.Counter) -> list[str]:
-    """Start a run and kill it until it has ended or was killed so often; return what is wrong with it."""
+def kill_until_done(
+    run: Run, n_kills: int, rng: random.Random, counts: collections.Counter
+) -> list[str]:
+    """Start a run and kill it until it has ended or was killed so often; return what is wrong with
+    it.
+    """
     problems: list[str] = []
     n_killed = 0
     while True:
         expected = run.newest()
         pid = run.start(expected)
-        aim = rng.choices(("save", "training", "start"), (60, 30, 10))[0] if n_killed < n_kills else "end"
+        aim = (
+            rng.choices(("save", "training", "start"), (60, 30, 10))[0]
+            if n_killed < n_kills
+            else "end"
+        )
         status = wait(pid, _PATIENCE_S) if aim == "end" else wait_for_moment(run, pid, aim, rng)
         if status is None:
             os.kill(pid, signal.SIGKILL)
@@ -129,10 +154,16 @@ def kill_until_done(run: Run, n_kills: int, rng: random.Random, counts: collecti
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path, help="folder of tones, as tests/tones.py makes it; by default it is made")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder of tones, as tests/tones.py makes it; by default it is made",
+    )
     return parser.parse_args()
 
 
@@ -152,12 +183,16 @@ def main() -> int:
         n_runs = 0
         while (n_killed := sum(counts[aim] for aim in ("save", "training", "start"))) < args.kills:
             disturbed = Run(Path(folder, f"run-{n_runs}"), data, CACHES[n_runs % len(CACHES)])
-            found = kill_until_done(disturbed, min(args.kills - n_killed, rng.randint(3, 8)), rng, counts)
+            found = kill_until_done(
+                disturbed, min(args.kills - n_killed, rng.randint(3, 8)), rng, counts
+            )
             expected = straight["waveforms" if disturbed.cache == "waveforms" else "images"]
             otherwise = strange_steps(read_lines(disturbed.step_log), read_lines(expected.step_log))
             otherwise += [] if found else differences(disturbed.logdir, expected.logdir)
             counts["otherwise"] += bool(otherwise)
-            problems += [f"run {n_runs}, {disturbed.cache}: {problem}" for problem in found + otherwise]
+            problems += [
+                f"run {n_runs}, {disturbed.cache}: {problem}" for problem in found + otherwise
+            ]
             n_runs += 1
     for problem in problems:
         print(problem)

@@ -1,10 +1,12 @@
-"""Kill or stop one process of a job in every phase of training, see how soon it is named, and train on.
+"""Kill or stop one process of a job in every phase of training, see how soon it is named, and train
+on.
 
     python trials/lost_workers.py --processes 2 4
     python trials/lost_workers.py --processes 2 --elastic
 
-Prints a line for each job: the seconds from the loss to the line that names the process, and to the end of the job; or,
-elastic, to the time when the other one trains again. Exit status 1 where something is not as it should be.
+Prints a line for each job: the seconds from the loss to the line that names the process, and to the
+end of the job; or, elastic, to the time when the other one trains again. Exit status 1 where
+something is not as it should be.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ _N_EPOCHS = 4
 _SLACK_S = 15.0  # of a busy machine, over the time limit
 
 
-def lose(lost: str, size: int, folder: Path, data: Path, *, is_elastic: bool, timeout_s: int) -> list[float]:
-    """Run one job and return the seconds until the process was named and until the job went on or ended.
+def lose(
+    lost: str, size: int, folder: Path, data: Path, *, is_elastic: bool, timeout_s: int
+) -> list[float]:
+    """Run one job and return the seconds until the process was named and until the job went on or
+    ended.
 
     Raises:
         AssertionError: the job did something else.
@@ -69,9 +74,15 @@ def _check_end(folder: Path) -> None:
 
 def main() -> int:
     """Run all jobs and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", type=int, nargs="+", default=[2, 4], help="sizes of the jobs (default: 2 4)")
-    parser.add_argument("--elastic", action="store_true", help="processes may come and go; sizes up to 2")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--processes", type=int, nargs="+", default=[2, 4], help="sizes of the jobs (default: 2 4)"
+    )
+    parser.add_argument(
+        "--elastic", action="store_true", help="processes may come and go; sizes up to 2"
+    )
     parser.add_argument("--worker_timeout_s", type=int, default=15, help="default: 15")
     args = parser.parse_args()
     n_failed = 0
@@ -96,11 +107,14 @@ def main() -> int:
                     )
                 except AssertionError as error:
                     n_failed += 1
-                    print(f"{size:9}  {phase:10}  {rank:4}  {signal:7}  FAILED: {error}", flush=True)
+                    print(
+                        f"{size:9}  {phase:10}  {rank:4}  {signal:7}  FAILED: {error}", flush=True
+                    )
                     continue
                 found[signal].append(seconds)
                 print(
-                    f"{size:9}  {phase:10}  {rank:4}  {signal:7}  {seconds[0]:9.1f} s  {seconds[1]:9.1f} s", flush=True
+                    f"{size:9}  {phase:10}  {rank:4}  {signal:7}  {seconds[0]:9.1f} s  {seconds[1]:9.1f} s",
+                    flush=True,
                 )
     for signal, all_seconds in found.items():
         if all_seconds:

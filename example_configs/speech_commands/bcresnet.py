@@ -1,9 +1,11 @@
-"""BC-ResNet on Speech Commands: the authors' recipe at scale 1, 9.2 thousand parameters; 321 thousand at scale 8.
+"""BC-ResNet on Speech Commands: the authors' recipe at scale 1, 9.2 thousand parameters; 321
+thousand at scale 8.
 
     python run.py --config_file=example_configs/speech_commands/bcresnet.py --mode=train_eval
 
-Hardware: one GPU, or two CPU cores. Hours and accuracy: not run in full here, see docs/results.md; published are 96.9
-(v2-12) at scale 1, 98.2 at 3 and 98.7 at 8, on the official split, after 200 epochs.
+Hardware: one GPU, or two CPU cores. Hours and accuracy: not run in full here, see docs/results.md;
+published are 96.9 (v2-12) at scale 1, 98.2 at 3 and 98.7 at 8, on the official split, after 200
+epochs.
 """
 
 from example_configs.speech_commands import resnet50
@@ -12,7 +14,9 @@ from open_seq2seq.encoders import BCResNetEncoder
 
 dataset_version = "v2-12"  # v1-12, v1-30, v2 or v2-12: the only line to change for another dataset
 dataset_location = "data/speech_commands"
-scale = 1  # 1, 1.5, 2, 3, 6 or 8; on the command line, freq_mask_width goes with encoder_params/scale
+scale = (
+    1  # 1, 1.5, 2, 3, 6 or 8; on the command line, freq_mask_width goes with encoder_params/scale
+)
 freq_mask_width = {1: 0, 1.5: 1, 2: 3, 3: 5, 6: 7, 8: 7}[scale]
 
 base_model = resnet50.base_model

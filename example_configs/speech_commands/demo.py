@@ -25,7 +25,12 @@ base_params = nested_update(
         # an eighth of the filters, and BatchNorm statistics that settle within a few hundred steps
         "encoder_params": {"resnet_size": 18, "num_filters": 16, "bn_momentum": 0.97},
         # images of 64x64 instead of 128x128: a quarter of the time
-        "data_layer_params": {"hop_length": 250, "audio_length": 64, "n_fft": 512, "num_audio_features": 64},
+        "data_layer_params": {
+            "hop_length": 250,
+            "audio_length": 64,
+            "n_fft": 512,
+            "num_audio_features": 64,
+        },
     },
 )
 

@@ -1,10 +1,12 @@
 """Jasper-10x3 on Speech Commands: OpenSeq2Seq's recipe, 207.3 M parameters.
 
     python run.py --config_file=example_configs/speech_commands/jasper10x3.py --mode=train_eval
-    horovodrun -np 8 python run.py --config_file=example_configs/speech_commands/jasper10x3.py --mode=train_eval
+    horovodrun -np 8 python run.py --config_file=example_configs/speech_commands/jasper10x3.py
+    --mode=train_eval
 
-Hardware: 8 GPUs, batch 64 on each. Hours and accuracy: not run here; OpenSeq2Seq published 96.2 (v1-12), 97.3 (v1-30)
-and 95.1 (v2) with random splits, which share speakers between training and test.
+Hardware: 8 GPUs, batch 64 on each. Hours and accuracy: not run here; OpenSeq2Seq published 96.2
+(v1-12), 97.3 (v1-30) and 95.1 (v2) with random splits, which share speakers between training and
+test.
 """
 
 from example_configs.speech_commands import resnet50

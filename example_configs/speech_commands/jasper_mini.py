@@ -1,4 +1,5 @@
-"""A small Jasper on the demo's synthetic speech: the same code and training options, in minutes on two CPU cores.
+"""A small Jasper on the demo's synthetic speech: the same code and training options, in minutes on
+two CPU cores.
 
     make demo        (makes the data)
     python run.py --config_file=example_configs/speech_commands/jasper_mini.py --mode=train_eval
@@ -32,7 +33,12 @@ base_params = nested_update(
             ],
         },
         # 64 mel bands in 64 frames
-        "data_layer_params": {"hop_length": 250, "audio_length": 64, "n_fft": 512, "num_audio_features": 64},
+        "data_layer_params": {
+            "hop_length": 250,
+            "audio_length": 64,
+            "n_fft": 512,
+            "num_audio_features": 64,
+        },
     },
 )
 

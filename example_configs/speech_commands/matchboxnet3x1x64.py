@@ -1,9 +1,10 @@
 """MatchboxNet-3x1x64 on Speech Commands: the published recipe, 77 thousand parameters.
 
-    python run.py --config_file=example_configs/speech_commands/matchboxnet3x1x64.py --mode=train_eval
+    python run.py --config_file=example_configs/speech_commands/matchboxnet3x1x64.py
+    --mode=train_eval
 
-Hardware: one GPU, or two CPU cores. Hours and accuracy: not run in full here, see docs/results.md; published are
-97.2 (v1-30) and 96.9 (v2) on the official split, after 200 epochs.
+Hardware: one GPU, or two CPU cores. Hours and accuracy: not run in full here, see docs/results.md;
+published are 97.2 (v1-30) and 96.9 (v2) on the official split, after 200 epochs.
 """
 
 from example_configs.speech_commands import resnet50
@@ -21,9 +22,27 @@ def blocks(repeat):
     """C1, B1 to B3, C2 and C3 of the paper; B1 to B3 have ``repeat`` convolutions each."""
     return [
         {"kernel_size": [11], "num_channels": 128, "separable": True},
-        {"kernel_size": [13], "num_channels": 64, "separable": True, "repeat": repeat, "residual": True},
-        {"kernel_size": [15], "num_channels": 64, "separable": True, "repeat": repeat, "residual": True},
-        {"kernel_size": [17], "num_channels": 64, "separable": True, "repeat": repeat, "residual": True},
+        {
+            "kernel_size": [13],
+            "num_channels": 64,
+            "separable": True,
+            "repeat": repeat,
+            "residual": True,
+        },
+        {
+            "kernel_size": [15],
+            "num_channels": 64,
+            "separable": True,
+            "repeat": repeat,
+            "residual": True,
+        },
+        {
+            "kernel_size": [17],
+            "num_channels": 64,
+            "separable": True,
+            "repeat": repeat,
+            "residual": True,
+        },
         {"kernel_size": [29], "num_channels": 128, "separable": True, "dilation": [2]},
         {"kernel_size": [1], "num_channels": 128},
     ]
@@ -58,7 +77,8 @@ base_params = {
     "data_layer": resnet50.base_params["data_layer"],
     "data_layer_params": {
         "labels_file": "{dataset_location}/{dataset_version}-labels.txt",
-        # 64 MFCC of windows of 25 ms every 10 ms; a second makes 101 frames, which stand in the middle of 128
+        # 64 MFCC of windows of 25 ms every 10 ms; a second makes 101 frames, which stand in the
+        # middle of 128
         "features": "mfcc",
         "num_audio_features": 64,
         "n_fft": 512,

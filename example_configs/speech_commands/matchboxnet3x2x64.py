@@ -1,9 +1,11 @@
-"""MatchboxNet-3x2x64 on Speech Commands: two convolutions in each residual block, 93 thousand parameters.
+"""MatchboxNet-3x2x64 on Speech Commands: two convolutions in each residual block, 93 thousand
+parameters.
 
-    python run.py --config_file=example_configs/speech_commands/matchboxnet3x2x64.py --mode=train_eval
+    python run.py --config_file=example_configs/speech_commands/matchboxnet3x2x64.py
+    --mode=train_eval
 
-Hardware: one GPU, or two CPU cores. Hours and accuracy: not run here; published are 97.5 (v1-30) and 97.2 (v2) on the
-official split, after 200 epochs.
+Hardware: one GPU, or two CPU cores. Hours and accuracy: not run here; published are 97.5 (v1-30)
+and 97.2 (v2) on the official split, after 200 epochs.
 """
 
 from example_configs.speech_commands import matchboxnet3x1x64

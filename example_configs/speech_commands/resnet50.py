@@ -1,10 +1,12 @@
 """ResNet-50 on Speech Commands: OpenSeq2Seq's recipe, 23.5 M parameters.
 
     python run.py --config_file=example_configs/speech_commands/resnet50.py --mode=train_eval
-    horovodrun -np 8 python run.py --config_file=example_configs/speech_commands/resnet50.py --mode=train_eval
+    horovodrun -np 8 python run.py --config_file=example_configs/speech_commands/resnet50.py
+    --mode=train_eval
 
-Hardware: 8 GPUs, batch 32 on each. Hours and accuracy: not run here; OpenSeq2Seq published 96.6 (v1-12), 97.3 (v1-30)
-and 95.9 (v2) with random splits, which share speakers between training and test.
+Hardware: 8 GPUs, batch 32 on each. Hours and accuracy: not run here; OpenSeq2Seq published 96.6
+(v1-12), 97.3 (v1-30) and 95.9 (v2) with random splits, which share speakers between training and
+test.
 """
 
 from open_seq2seq.data import SpeechCommandsDataLayer
@@ -16,11 +18,14 @@ from open_seq2seq.optimizers.lr_policies import poly_decay
 from open_seq2seq.weights import l2_regularizer, variance_scaling_initializer
 
 dataset_version = "v1-12"  # v1-12, v1-30, v2 or v2-12: the only line to change for another dataset
-dataset_location = "data/speech_commands"  # where scripts/speech_commands_preprocessing.py wrote the manifests
+dataset_location = (
+    "data/speech_commands"  # where scripts/speech_commands_preprocessing.py wrote the manifests
+)
 
 base_model = Image2Label
 
-# {dataset_version} and {dataset_location} stand for the two lines above, or for what the command line says instead.
+# {dataset_version} and {dataset_location} stand for the two lines above, or for what the command
+# line says instead.
 base_params = {
     "dataset_version": dataset_version,
     "dataset_location": dataset_location,

@@ -34,7 +34,9 @@ class EarlyStopping(Params):
         """Refuse the recall of a label that the data does not have."""
         label = self.metric.removeprefix(_RECALL)
         if self.metric.startswith(_RECALL) and label not in labels:
-            raise UserError(f"early_stopping_params/metric: no label {label!r}; the labels are {' '.join(labels)}")
+            raise UserError(
+                f"early_stopping_params/metric: no label {label!r}; the labels are {' '.join(labels)}"
+            )
 
     def value(self, found: Evaluation) -> float:
         """Return what is to grow: the metric, or the negative loss."""

@@ -1,7 +1,8 @@
 """From a config file to checked, typed parameters.
 
-Order: ``base_params``, then the overlay of a mode (``train_params``, ``eval_params``, ``test_params``,
-``infer_params``), then the command line. Every overlay is checked, whatever the mode, before TensorFlow is imported.
+Order: ``base_params``, then the overlay of a mode (``train_params``, ``eval_params``,
+``test_params``, ``infer_params``), then the command line. Every overlay is checked, whatever the
+mode, before TensorFlow is imported.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Config(NamedTuple):
     loss: Loss
     optimizer: Optimizer
     loss_scaling: LossScaling
-    lr_policy: Callable[..., float]  # takes global_step, and what `_SUPPLIED_BY_RUN` names if it has it
+    lr_policy: Callable[
+        ..., float
+    ]  # takes global_step, and what `_SUPPLIED_BY_RUN` names if it has it
     regularizer: Any  # a function without arguments that makes one, or None
     initializer: Any  # the same
     data_layers: dict[str, SpeechCommandsDataLayer]  # by section; only those that the config has
@@ -66,20 +69,32 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
 
     Args:
         path: Python file with ``base_model``, ``base_params`` and overlays.
-        mode: train, eval, train_eval or infer; says which overlay the run's own parameters come from.
-        overrides: from the command line; a key may begin with ``eval_params/`` to change that overlay only.
+        mode: train, eval, train_eval or infer; says which overlay the run's own parameters come
+            from.
+        overrides: from the command line; a key may begin with ``eval_params/`` to change that
+            overlay only.
 
     Raises:
-        UserError: the file cannot be run, or any parameter is wrong; the message lists all problems.
+        UserError: the file cannot be run, or any parameter is wrong; the message lists all
+            problems.
     """
     names = _run(path)
     section = {"train_eval": "train"}.get(mode, mode)
-    wanted = ["train", "eval", section, *(name for name in SECTIONS if _has_overlay(names, overrides, name))]
+    wanted = [
+        "train",
+        "eval",
+        section,
+        *(name for name in SECTIONS if _has_overlay(names, overrides, name)),
+    ]
     try:
         merged = {name: _merge(names, name, overrides) for name in dict.fromkeys(wanted)}
     except RecursionError:
-        raise UserError(f"{path}: base_params or an overlay is a part of itself; write it as plain values") from None
-    problems = list(dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values)))
+        raise UserError(
+            f"{path}: base_params or an overlay is a part of itself; write it as plain values"
+        ) from None
+    problems = list(
+        dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values))
+    )
     if problems:
         count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in the config"
         raise UserError(f"{path}: {count}:{listed(problems)}")
@@ -87,7 +102,9 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
 
 
 def _has_overlay(names: dict[str, Any], overrides: Overrides, section: str) -> bool:
-    return f"{section}_params" in names or any(key.startswith(f"{section}_params/") for key in overrides)
+    return f"{section}_params" in names or any(
+        key.startswith(f"{section}_params/") for key in overrides
+    )
 
 
 def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +120,9 @@ def _run(path: str) -> dict[str, Any]:
     """Run a config file and return its names. A config is Python code: run only those you trust."""
     if not os.path.isfile(path):
         raise UserError(f"--config_file: {path}: no such file")
-    root = str(Path(__file__).parents[2])  # so that configs can import each other by example_configs....
+    root = str(
+        Path(__file__).parents[2]
+    )  # so that configs can import each other by example_configs....
     sys.path.insert(0, root)
     try:
         names = runpy.run_path(path)
@@ -118,17 +137,29 @@ def _run(path: str) -> dict[str, Any]:
         if not isinstance(names.get(name, {}), dict):
             raise UserError(f"{path}: {name}: expected a dict, got {shown(names[name])}")
     if names["base_model"] is not Image2Label:
-        raise UserError(f"{path}: base_model: expected Image2Label, got {shown(names['base_model'])}")
+        raise UserError(
+            f"{path}: base_model: expected Image2Label, got {shown(names['base_model'])}"
+        )
     for name in names:
-        if name.endswith("_params") and name not in (*_OVERLAYS, "base_params") and suggestion(name, _OVERLAYS):
+        if (
+            name.endswith("_params")
+            and name not in (*_OVERLAYS, "base_params")
+            and suggestion(name, _OVERLAYS)
+        ):
             raise UserError(f"{path}: unknown overlay {name!r}{suggestion(name, _OVERLAYS)}")
     return names
 
 
 def _where(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f", line {error.lineno}" + (f" of {error.filename}" if error.filename != path else "")
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        return f", line {error.lineno}" + (
+            f" of {error.filename}" if error.filename != path else ""
+        )
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == path
+    ]
     return f", line {lines[-1]}" if lines else ""
 
 
@@ -155,7 +186,11 @@ def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[st
             "--dataset_version: this config names its files without {dataset_version}; edit the config, or write "
             "{dataset_version} where the version stands in its paths"
         )
-    places = {key: merged[key] for key in ("dataset_location", "dataset_version") if isinstance(merged.get(key), str)}
+    places = {
+        key: merged[key]
+        for key in ("dataset_location", "dataset_version")
+        if isinstance(merged.get(key), str)
+    }
     return _fill(merged, places)
 
 
@@ -181,7 +216,9 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
     for part in ("encoder", "decoder", "loss", "data_layer"):
         cls, params = values.get(part), values.get(f"{part}_params", {})
         if isinstance(cls, type) and issubclass(cls, Params) and isinstance(params, dict):
-            problems += find_problems(cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None)
+            problems += find_problems(
+                cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None
+            )
     for part, classes in (("optimizer", OPTIMIZERS), ("loss_scaling", LOSS_SCALINGS)):
         params = values.get(f"{part}_params", {})
         name = values.get(part, RunParams.model_fields[part].default)
@@ -195,7 +232,9 @@ def _find_problems(values: dict[str, Any]) -> list[str]:
         function = values.get(part, RunParams.model_fields[part].default)
         params = values.get(f"{part}_params", {})
         if isinstance(function, str) and function not in functions:
-            problems.append(f"{part}: expected one of {', '.join(map(repr, functions))}, got {shown(function)}")
+            problems.append(
+                f"{part}: expected one of {', '.join(map(repr, functions))}, got {shown(function)}"
+            )
         elif function is not None and isinstance(params, dict):
             function = functions[function] if isinstance(function, str) else function
             if callable(function):
@@ -218,11 +257,14 @@ def _build(model: type[Image2Label], merged: dict[str, dict[str, Any]], section:
         loss=params.loss(**params.loss_params),
         optimizer=OPTIMIZERS[params.optimizer](**params.optimizer_params),
         loss_scaling=scaling,
-        lr_policy=functools.partial(_named(params.lr_policy, LR_POLICIES), **params.lr_policy_params),
+        lr_policy=functools.partial(
+            _named(params.lr_policy, LR_POLICIES), **params.lr_policy_params
+        ),
         regularizer=_maker(params.regularizer, REGULARIZERS, params.regularizer_params),
         initializer=_maker(params.initializer, INITIALIZERS, params.initializer_params),
         data_layers={
-            name: values["data_layer"](**values.get("data_layer_params", {})) for name, values in merged.items()
+            name: values["data_layer"](**values.get("data_layer_params", {}))
+            for name, values in merged.items()
         },
     )
 

@@ -35,12 +35,18 @@ def find_problems(
     return []
 
 
-def find_call_problems(function: Callable, values: dict[str, Any], supplied: Iterable[str], prefix: str) -> list[str]:
-    """Return what is wrong with ``values`` as arguments of a function whose ``supplied`` arguments come elsewhere."""
+def find_call_problems(
+    function: Callable, values: dict[str, Any], supplied: Iterable[str], prefix: str
+) -> list[str]:
+    """Return what is wrong with ``values`` as arguments of a function whose ``supplied`` arguments
+    come elsewhere.
+    """
     try:
         accepted = inspect.signature(function).parameters
     except ValueError:  # a built-in such as max
-        return [f"{prefix.removesuffix('_params')}: expected a function that says what it takes, got {shown(function)}"]
+        return [
+            f"{prefix.removesuffix('_params')}: expected a function that says what it takes, got {shown(function)}"
+        ]
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
         return []
     known = [name for name in accepted if name not in supplied]
@@ -54,21 +60,27 @@ def find_call_problems(function: Callable, values: dict[str, Any], supplied: Ite
         if is_required and name not in values and name not in supplied:
             problems.append(f"{prefix}: missing required parameter {name!r}")
         elif name in values and name in types and not _fits(values[name], types[name]):
-            problems.append(f"{prefix}/{name}: expected {type_name(types[name])}, got {shown(values[name])}")
+            problems.append(
+                f"{prefix}/{name}: expected {type_name(types[name])}, got {shown(values[name])}"
+            )
     return problems
 
 
 def _type_hints(function: Callable) -> dict[str, Any]:
     try:
         return get_type_hints(function)
-    except (NameError, TypeError):  # a function of the user's with annotations that mean nothing here
+    except (
+        NameError,
+        TypeError,
+    ):  # a function of the user's with annotations that mean nothing here
         return {}
 
 
 def _fits(value: Any, annotation: Any) -> bool:
     try:
         pydantic.TypeAdapter(
-            annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+            annotation,
+            config=pydantic.ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False),
         ).validate_python(value, strict=True)
     except pydantic.ValidationError:
         return False
@@ -92,7 +104,9 @@ def path_of(location: Iterable[str | int]) -> str:
 
 
 def _unknown(name: Any, known: Iterable[str]) -> str:
-    return f"unknown parameter {shown(name)}{suggestion(name, known) if isinstance(name, str) else ''}"
+    return (
+        f"unknown parameter {shown(name)}{suggestion(name, known) if isinstance(name, str) else ''}"
+    )
 
 
 def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str]) -> str:
@@ -115,7 +129,9 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str])
 def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
     if kind == "value_error":
         return cut(str(problem["ctx"]["error"]))
-    if len(location) > 1 and isinstance(location[1], str):  # a union: say what the field takes as a whole
+    if len(location) > 1 and isinstance(
+        location[1], str
+    ):  # a union: say what the field takes as a whole
         return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {shown(value)}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
@@ -142,4 +158,6 @@ def type_name(annotation: Any) -> str:
         return f"a subclass of {get_args(annotation)[0].__name__}"
     if get_args(annotation):
         return " or ".join(type_name(a) for a in get_args(annotation))
-    return "a function" if annotation is Callable else getattr(annotation, "__name__", str(annotation))
+    return (
+        "a function" if annotation is Callable else getattr(annotation, "__name__", str(annotation))
+    )

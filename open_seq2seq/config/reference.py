@@ -42,14 +42,16 @@ for `eval`, `infer_params` for `infer`. From the other overlays only `data_layer
 
 The tables say *required* where there is no default. An int is accepted for a float; nothing else is converted.
 """
-_VERSIONS = f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
-_FUNCTION = (
-    "A config names one of these functions as a string or by import; another function with the same use works too.\n"
+_VERSIONS = (
+    f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
 )
+_FUNCTION = "A config names one of these functions as a string or by import; another function with the same use works too.\n"
 
 
 def parameter_classes() -> dict[str, list[type[Params]]]:
-    """Return the parameter classes that a config can name, by the key whose ``..._params`` they check."""
+    """Return the parameter classes that a config can name, by the key whose ``..._params`` they
+    check.
+    """
     return {
         "data_layer": _exported(data),
         "encoder": _exported(encoders),
@@ -66,7 +68,9 @@ def reference() -> str:
     for key, classes in parameter_classes().items():
         parts.append(f"## `{key}` and `{key}_params`\n")
         if key == "loss_scaling":
-            parts.append("A number stands for `ConstantScale` with that scale; the others are named by their class.\n")
+            parts.append(
+                "A number stands for `ConstantScale` with that scale; the others are named by their class.\n"
+            )
         for cls in classes:
             parts += [f"### {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
     parts += ["## `lr_policy` and `lr_policy_params`\n", _FUNCTION, f"{_text(lr_policies)}\n"]
@@ -76,7 +80,10 @@ def reference() -> str:
     for key, functions in (("regularizer", REGULARIZERS), ("initializer", INITIALIZERS)):
         parts += [f"## `{key}` and `{key}_params`\n", _FUNCTION]
         parts += map(_signature, functions.values())
-    parts += ["## Keys of OpenSeq2Seq that are refused\n", _table(("key", "what to do"), _retired_rows())]
+    parts += [
+        "## Keys of OpenSeq2Seq that are refused\n",
+        _table(("key", "what to do"), _retired_rows()),
+    ]
     return "\n".join(parts)
 
 
@@ -106,14 +113,21 @@ def _fields_table(cls: type[Params]) -> str:
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
 
 
 def _type(field: pydantic.fields.FieldInfo) -> str:
     """Spell a field's type and its bounds: ``float, >= 0, < 1``."""
     bounds = []
     for bound in field.metadata:
-        for kind, sign, attribute in ((Gt, ">", "gt"), (Ge, ">=", "ge"), (Lt, "<", "lt"), (Le, "<=", "le")):
+        for kind, sign, attribute in (
+            (Gt, ">", "gt"),
+            (Ge, ">=", "ge"),
+            (Lt, "<", "lt"),
+            (Le, "<=", "le"),
+        ):
             if isinstance(bound, kind):
                 bounds.append(f"{sign} {getattr(bound, attribute)}")
     return ", ".join([type_name(field.annotation), *bounds])
@@ -129,7 +143,9 @@ def _default(field: pydantic.fields.FieldInfo) -> str:
 def _signature(function: Callable) -> str:
     """Return a section with what a config says to a function, and what the function does."""
     signature = inspect.signature(function, eval_str=True)
-    arguments = [p for name, p in signature.parameters.items() if name != "global_step"]  # the run gives that
+    arguments = [
+        p for name, p in signature.parameters.items() if name != "global_step"
+    ]  # the run gives that
     shown = signature.replace(parameters=arguments, return_annotation=inspect.Signature.empty)
     return f"### {function.__name__}\n\n`{function.__name__}{shown}`\n\n{_text(function)}\n"
 

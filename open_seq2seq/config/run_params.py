@@ -34,67 +34,97 @@ class RunParams(Params):
     """What a config's ``base_params`` may say, after the overlay of the mode and the command line."""
 
     dataset_version: str = Field(
-        default="v1-12", description="Which dataset; {dataset_version} in any other string stands for it."
+        default="v1-12",
+        description="Which dataset; {dataset_version} in any other string stands for it.",
     )
     dataset_location: str = Field(
-        default="data/speech_commands", description="Folder of the manifests; {dataset_location} stands for it."
+        default="data/speech_commands",
+        description="Folder of the manifests; {dataset_location} stands for it.",
     )
     logdir: str = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
 
     # how long and how much at a time
     num_epochs: int | None = Field(default=None, gt=0, description="Length of training in epochs.")
-    max_steps: int | None = Field(default=None, gt=0, description="Length of training in steps, instead of num_epochs.")
-    batch_size_per_gpu: int = Field(default=32, gt=0, description="Clips in a batch of each process.")
+    max_steps: int | None = Field(
+        default=None, gt=0, description="Length of training in steps, instead of num_epochs."
+    )
+    batch_size_per_gpu: int = Field(
+        default=32, gt=0, description="Clips in a batch of each process."
+    )
     eval_batch_size_per_gpu: int | None = Field(
         default=None, gt=0, description="The same for evaluation; by default batch_size_per_gpu."
     )
-    iter_size: int = Field(default=1, gt=0, description="Batches of each process whose gradients make one step.")
+    iter_size: int = Field(
+        default=1, gt=0, description="Batches of each process whose gradients make one step."
+    )
     random_seed: int = Field(default=0, ge=0, description="Of weights, order and augmentation.")
 
     # processes and arithmetic
     use_horovod: bool | None = Field(
-        default=None, description="Whether several processes train together; by default if horovodrun started them."
+        default=None,
+        description="Whether several processes train together; by default if horovodrun started them.",
     )
-    num_gpus: int = Field(default=1, ge=0, description="Kept for OpenSeq2Seq's configs; above 1 it needs Horovod.")
+    num_gpus: int = Field(
+        default=1, ge=0, description="Kept for OpenSeq2Seq's configs; above 1 it needs Horovod."
+    )
     dtype: Literal["float32", "mixed", "mixed_bfloat16"] = Field(
-        default="float32", description="'mixed': float16 with float32 master weights; on a CPU bfloat16 if it has it."
+        default="float32",
+        description="'mixed': float16 with float32 master weights; on a CPU bfloat16 if it has it.",
     )
     loss_scaling: float | Literal["Backoff", "LogMax"] = Field(
         default=1.0, description="Factor of the loss in mixed precision, or how it adapts."
     )
-    loss_scaling_params: dict[str, Any] = Field(default={}, description="Parameters of an adaptive loss scale.")
-    use_xla_jit: bool = Field(default=False, description="Compile forward and backward pass with XLA.")
+    loss_scaling_params: dict[str, Any] = Field(
+        default={}, description="Parameters of an adaptive loss scale."
+    )
+    use_xla_jit: bool = Field(
+        default=False, description="Compile forward and backward pass with XLA."
+    )
 
     # optimization
     optimizer: str = Field(default="Momentum", description=f"One of {', '.join(OPTIMIZERS)}.")
     optimizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
     lr_policy: str | Callable = Field(
-        default="fixed_lr", description=f"A function of the step, or one of {', '.join(LR_POLICIES)}."
+        default="fixed_lr",
+        description=f"A function of the step, or one of {', '.join(LR_POLICIES)}.",
     )
     lr_policy_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    max_grad_norm: float | None = Field(default=None, gt=0, description="Longer gradients are scaled to this norm.")
-    larc_params: LARC | None = Field(
-        default=None, description="Scale each variable's gradient by the variable's length; see LARC below."
+    max_grad_norm: float | None = Field(
+        default=None, gt=0, description="Longer gradients are scaled to this norm."
     )
-    regularizer: str | Callable | None = Field(default=None, description=f"One of {', '.join(REGULARIZERS)}.")
+    larc_params: LARC | None = Field(
+        default=None,
+        description="Scale each variable's gradient by the variable's length; see LARC below.",
+    )
+    regularizer: str | Callable | None = Field(
+        default=None, description=f"One of {', '.join(REGULARIZERS)}."
+    )
     regularizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    initializer: str | Callable | None = Field(default=None, description=f"One of {', '.join(INITIALIZERS)}.")
+    initializer: str | Callable | None = Field(
+        default=None, description=f"One of {', '.join(INITIALIZERS)}."
+    )
     initializer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
     load_model: str | None = Field(
         default=None,
         description="Logdir or checkpoint of another run; a new run begins with its weights where they fit.",
     )
     ema_decay: float | None = Field(
-        default=None, gt=0, lt=1, description="Evaluate and keep a moving average of the weights, with this decay."
+        default=None,
+        gt=0,
+        lt=1,
+        description="Evaluate and keep a moving average of the weights, with this decay.",
     )
     early_stopping_params: EarlyStopping | None = Field(
-        default=None, description="End the run when validation stops getting better; see EarlyStopping below."
+        default=None,
+        description="End the run when validation stops getting better; see EarlyStopping below.",
     )
     freeze_variables_regex: str | None = Field(
         default=None, description="Variables whose name matches anywhere are not trained."
     )
     max_skipped_steps: int = Field(
-        default=100, gt=0, description="So many steps in a row with gradients that are not finite end the run."
+        default=100,
+        gt=0,
+        description="So many steps in a row with gradients that are not finite end the run.",
     )
     check_ranks_steps: int | None = Field(
         default=1000,
@@ -102,7 +132,9 @@ class RunParams(Params):
         description="Every so many steps, several processes check that their weights are the same; None: never.",
     )
     worker_timeout_s: float = Field(
-        default=120.0, ge=5, description="Seconds without a sign of life after which another process counts as lost."
+        default=120.0,
+        ge=5,
+        description="Seconds without a sign of life after which another process counts as lost.",
     )
     elastic_commit_steps: int = Field(
         default=50,
@@ -123,18 +155,24 @@ class RunParams(Params):
         default=100, gt=0, description="Steps between TensorBoard summaries; None: none."
     )
     summaries: list[Summary] = Field(
-        default=["learning_rate", "loss_scale", "global_gradient_norm"], description="What they hold besides the loss."
+        default=["learning_rate", "loss_scale", "global_gradient_norm"],
+        description="What they hold besides the loss.",
     )
-    print_loss_steps: int | None = Field(default=10, gt=0, description="Steps between lines with the loss; None: none.")
+    print_loss_steps: int | None = Field(
+        default=10, gt=0, description="Steps between lines with the loss; None: none."
+    )
     print_samples_steps: int | None = Field(
         default=None, gt=0, description="Steps between lines with a prediction; None: none."
     )
     print_bench_info_steps: int | None = Field(
         default=None, gt=0, description="Steps between lines with speed; None: none."
     )
-    eval_steps: int | None = Field(default=None, gt=0, description="Steps between evaluations; None: one per epoch.")
+    eval_steps: int | None = Field(
+        default=None, gt=0, description="Steps between evaluations; None: one per epoch."
+    )
     restore_best_checkpoint: bool = Field(
-        default=False, description="Whether eval and infer take the best checkpoint rather than the last."
+        default=False,
+        description="Whether eval and infer take the best checkpoint rather than the last.",
     )
 
     # the parts
@@ -151,7 +189,9 @@ class RunParams(Params):
     @classmethod
     def _is_known(cls, version: str) -> str:
         if version not in DATASET_VERSIONS:
-            raise ValueError(f"expected one of {', '.join(map(repr, DATASET_VERSIONS))}, got {version!r}")
+            raise ValueError(
+                f"expected one of {', '.join(map(repr, DATASET_VERSIONS))}, got {version!r}"
+            )
         return version
 
     @field_validator("optimizer")
@@ -171,7 +211,9 @@ class RunParams(Params):
         if self.larc_params is not None and self.max_grad_norm is not None:
             raise ValueError("larc_params and max_grad_norm cannot be used together")
         if self.loss_scaling_params and self.loss_scaling not in LOSS_SCALINGS:
-            raise ValueError(f"loss_scaling_params has no meaning with the constant loss_scaling {self.loss_scaling}")
+            raise ValueError(
+                f"loss_scaling_params has no meaning with the constant loss_scaling {self.loss_scaling}"
+            )
         if not isinstance(self.loss_scaling, str) and self.loss_scaling <= 0:
             raise ValueError(f"loss_scaling must be above 0, got {self.loss_scaling}")
         return self

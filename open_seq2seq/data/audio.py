@@ -11,12 +11,20 @@ import soxr
 from open_seq2seq.system.files import check_plain
 
 _FULL_SCALE = 32768.0
-# Hz; beyond them a header is wrong, and resampling would make gigabytes of it or take a filter as long
+# Hz; beyond them a header is wrong, and resampling would make gigabytes of it or take a filter as
+# long
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 _MOST_FRAMES = 1 << 40
-_MOST_SAMPLES = 1 << 28  # of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
+_MOST_SAMPLES = (
+    1 << 28
+)  # of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
 _BLOCK = 1 << 20  # frames
-_READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)  # TypeError: headerless formats
+_READ_ERRORS = (
+    soundfile.SoundFileError,
+    OSError,
+    ValueError,
+    TypeError,
+)  # TypeError: headerless formats
 
 
 class BadAudioError(Exception):
@@ -40,8 +48,8 @@ class Header(NamedTuple):
 def read_wav(path: str, sample_rate: int) -> Waveform:
     """Read any file that libsndfile knows.
 
-    Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files at ``sample_rate``
-    keep every sample as it is.
+    Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files
+    at ``sample_rate`` keep every sample as it is.
 
     Args:
         path: file to read.
@@ -103,7 +111,9 @@ def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
 
 
 def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
-    if audio.frames > _MOST_FRAMES:  # also what libsndfile says of a FLAC stream, which it cannot read to its end
+    if (
+        audio.frames > _MOST_FRAMES
+    ):  # also what libsndfile says of a FLAC stream, which it cannot read to its end
         raise BadAudioError("its header does not say how long it is; write it again as a file")
     if not _LOWEST_RATE <= audio.samplerate <= _HIGHEST_RATE:
         raise BadAudioError(
@@ -113,7 +123,9 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
     if n_samples > _MOST_SAMPLES:
         length_s = audio.frames / audio.samplerate
         longest_s = length_s * _MOST_SAMPLES / n_samples
-        raise BadAudioError(f"it is {length_s:,.0f} s long, expected {longest_s:,.0f} s at most; cut it into clips")
+        raise BadAudioError(
+            f"it is {length_s:,.0f} s long, expected {longest_s:,.0f} s at most; cut it into clips"
+        )
     if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
         return ""
     return f"{audio.samplerate} Hz, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.subtype}"
@@ -123,7 +135,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.strip(" :.")
     if isinstance(error, TypeError):
-        return (
-            "its name ends as that of a file without a header, which does not say its sample rate; expected WAV or FLAC"
-        )
+        return "its name ends as that of a file without a header, which does not say its sample rate; expected WAV or FLAC"
     return (isinstance(error, OSError) and error.strerror) or str(error).strip(" :.")

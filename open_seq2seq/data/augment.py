@@ -1,7 +1,7 @@
 """What both augmentation engines share: their parameters, and what is drawn for each clip.
 
-Everything random about a clip follows from (seed, epoch, row of the manifest) alone: neither the number of
-workers, nor the order of reading, nor a restart changes it.
+Everything random about a clip follows from (seed, epoch, row of the manifest) alone: neither the
+number of workers, nor the order of reading, nor a restart changes it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class FrontEndParams(NamedTuple):
     hop_length: int = 125  # samples
     n_mels: int = 128
     n_mfcc: int | None = None  # None: the features are the log-mel themselves
-    reflect: bool = False  # mirror a clip at its ends for the frames that reach over them; False: silence
+    reflect: bool = (
+        False  # mirror a clip at its ends for the frames that reach over them; False: silence
+    )
     fmin: float = 0.0  # Hz
     fmax: float | None = None  # Hz
     audio_length: int = 128  # frames
@@ -49,7 +51,9 @@ class FrontEndParams(NamedTuple):
     pad_at_end: bool = False  # a short clip stands at the beginning of its image, not in the middle
     augmentation: Augmentation = Augmentation()
     seed: int = 0
-    longest: int | None = None  # samples of the longest clip, if known: places that no clip reaches cost nothing then
+    longest: int | None = (
+        None  # samples of the longest clip, if known: places that no clip reaches cost nothing then
+    )
 
     @property
     def n_features(self) -> int:
@@ -57,7 +61,8 @@ class FrontEndParams(NamedTuple):
 
     @property
     def block(self) -> int:
-        """Samples in the blocks that frames and noise are gathered by: the fewer blocks, the faster.
+        """Samples in the blocks that frames and noise are gathered by: the fewer blocks, the
+        faster.
 
         The hop, or its largest divisor up to 32 where clips are stretched and the hop with them.
         """
@@ -68,7 +73,10 @@ class FrontEndParams(NamedTuple):
     @property
     def n_samples(self) -> int:
         """Samples of a clip that can reach the image, whatever was drawn for it, in whole blocks."""
-        n_samples = int(self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio)) + 2 * self.n_fft
+        n_samples = (
+            int(self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio))
+            + 2 * self.n_fft
+        )
         if self.longest is not None:
             # half an FFT is mirrored at either end, in front in whole blocks
             n_samples = min(n_samples, self.longest + self.n_fft // 2 + self.block)
@@ -109,10 +117,12 @@ def pitch_grid(pitch_semitones: float) -> np.ndarray:
 def noise_table(block: int, seed: int) -> np.ndarray:
     """White Gaussian noise of standard deviation 1, float32 [blocks, block].
 
-    A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for each clip
-    would cost as much as the rest of the front end.
+    A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for
+    each clip would cost as much as the rest of the front end.
     """
-    noise = np.random.default_rng([seed, 0x6E6F6973]).standard_normal(_NOISE_SAMPLES, dtype=np.float32)
+    noise = np.random.default_rng([seed, 0x6E6F6973]).standard_normal(
+        _NOISE_SAMPLES, dtype=np.float32
+    )
     return noise[: _NOISE_SAMPLES // block * block].reshape(-1, block)
 
 
@@ -127,7 +137,9 @@ def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.n
         try:
             samples = read_wav(path, sample_rate).samples
         except BadAudioError as error:
-            raise UserError(f"data_layer_params/background_noise: {path}: {error}; mend or delete it") from None
+            raise UserError(
+                f"data_layer_params/background_noise: {path}: {error}; mend or delete it"
+            ) from None
         recordings.append(samples[: len(samples) // block * block].reshape(-1, block))
     return np.concatenate(recordings).astype(np.float32) / 32768.0
 
@@ -147,13 +159,18 @@ def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draw
         noise_gain=noise_gain,
         noise_start=uniform[3],
         crop=uniform[4],
-        shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32) - augmentation.shift_samples,
-        background_gain=augmentation.background_volume * uniform[6] * (uniform[7] < augmentation.background_prob),
+        shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32)
+        - augmentation.shift_samples,
+        background_gain=augmentation.background_volume
+        * uniform[6]
+        * (uniform[7] < augmentation.background_prob),
         background_start=uniform[8],
     )
     unchanged = no_draws(augmentation, n_rows)._replace(crop=draws.crop)
     is_changed = uniform[9] < augmentation.prob
-    return Draws(*(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True)))
+    return Draws(
+        *(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True))
+    )
 
 
 def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:

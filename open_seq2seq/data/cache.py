@@ -1,4 +1,6 @@
-"""Arrays with one row per clip that are filled once: in memory, or in files that later runs find again."""
+"""Arrays with one row per clip that are filled once: in memory, or in files that later runs find
+again.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,16 @@ from open_seq2seq.errors import UserError
 class ArrayCache:
     """``values`` [n_rows, *shape], of which `has` tells the rows that are there.
 
-    In a folder, the files stand under the hash of ``key``: everything that shapes the values must be in it, so that a
-    change of any of it makes a new cache. Several processes of one machine may fill the same files. A row's mark there
-    is its checksum: after a power cut the disk may have the mark and not the row, which then counts as not there.
+    In a folder, the files stand under the hash of ``key``: everything that shapes the values must
+    be in it, so that a change of any of it makes a new cache. Several processes of one machine may
+    fill the same files. A row's mark there
+    is its checksum: after a power cut the disk may have the mark and not the row, which then counts
+        as not there.
     """
 
-    def __init__(self, n_rows: int, shape: tuple[int, ...], dtype: Any, folder: str | None, key: Any) -> None:
+    def __init__(
+        self, n_rows: int, shape: tuple[int, ...], dtype: Any, folder: str | None, key: Any
+    ) -> None:
         self._is_known = np.zeros(n_rows, bool)
         self._marks: np.ndarray | None = None  # uint32, 0 where nothing is; in files only
         if folder is None:
@@ -37,7 +43,9 @@ class ArrayCache:
             self.values = _open(place / "values.npy", (n_rows, *shape), dtype)
             self._marks = _open(place / "marks.npy", (n_rows,), np.uint32)
         except ValueError as error:
-            raise UserError(f"cache_dir: {place} is damaged ({error}); remove that folder") from None
+            raise UserError(
+                f"cache_dir: {place} is damaged ({error}); remove that folder"
+            ) from None
         except OSError as error:
             raise UserError(
                 f"cache_dir: cannot use {place} ({error.strerror}); name a folder that can be written, with "
@@ -79,6 +87,8 @@ def _open(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def _reserve(path: Path) -> None:
-    """Take all the room that a file will need now: a disk that is full when a row is put would kill the process."""
+    """Take all the room that a file will need now: a disk that is full when a row is put would kill
+    the process.
+    """
     with open(path, "rb+") as file:
         os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)

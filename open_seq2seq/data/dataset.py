@@ -61,7 +61,9 @@ class Dataset:
         converted: paths of the clips that are converted, and what they are.
     """
 
-    def __init__(self, table: pd.DataFrame, labels: tuple[str, ...], options: DatasetOptions) -> None:
+    def __init__(
+        self, table: pd.DataFrame, labels: tuple[str, ...], options: DatasetOptions
+    ) -> None:
         """Open a dataset.
 
         Args:
@@ -86,7 +88,11 @@ class Dataset:
         self.paths = paths[self._files]
         self._front_end = options.front_end._replace(longest=self._store.longest)
         front_end, background = options.front_end, options.background_files
-        self._background = background_table(background, front_end.sample_rate, front_end.block) if background else None
+        self._background = (
+            background_table(background, front_end.sample_rate, front_end.block)
+            if background
+            else None
+        )
         self._kept = self._open_images() if options.keep_images else None
         self._pool = ThreadPoolExecutor(options.store.n_readers, thread_name_prefix="librosa")
         if not len(self._files):
@@ -117,24 +123,39 @@ class Dataset:
     def batches(self, plan: Plan, epoch: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step of the plan: ``iter_size`` of them.
 
-        Two threads run ahead: one reads, and one gives the spectral engine, on the model's device, the work that the
-        model leaves time for.
+        Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
+        the work that the model leaves time for.
         """
-        draws, rectangles, shares = self._draw(epoch), self._draw_rectangles(epoch), self._draw_shares(epoch)
+        draws, rectangles, shares = (
+            self._draw(epoch),
+            self._draw_rectangles(epoch),
+            self._draw_shares(epoch),
+        )
         steps = zip(plan.rows, plan.weights, strict=True)
-        read = prefetch((self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD)
+        read = prefetch(
+            (self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD
+        )
         made = (tuple(self._to_batch(part, rectangles, shares) for part in step) for step in read)
-        with contextlib.closing(read), contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready:
+        with (
+            contextlib.closing(read),
+            contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready,
+        ):
             yield from ready
 
     def _draw(self, epoch: int) -> Draws:
         front_end = self.options.front_end
         if self._kept is not None:
-            epoch = 0  # what is kept is the first epoch's, also where a restart has to make it again
+            epoch = (
+                0  # what is kept is the first epoch's, also where a restart has to make it again
+            )
         augments = front_end.augmentation != Augmentation()
         if augments or self.options.random_crop:
             draws = draw(front_end.augmentation, len(self), front_end.seed, epoch)
-            return draws if self.options.random_crop else draws._replace(crop=np.full(len(self), 0.5, np.float32))
+            return (
+                draws
+                if self.options.random_crop
+                else draws._replace(crop=np.full(len(self), 0.5, np.float32))
+            )
         return no_draws(front_end.augmentation, len(self))
 
     def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
@@ -153,13 +174,20 @@ class Dataset:
     def _read(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> _Part:
         """The host's share of the work for one batch."""
         if self._kept is not None and self._kept.has(rows):
-            return _Part(rows, weights, self._kept.lengths.values[rows], images=self._kept.images.values[rows])
+            return _Part(
+                rows,
+                weights,
+                self._kept.lengths.values[rows],
+                images=self._kept.images.values[rows],
+            )
         front_end, drawn = self._front_end, draws.take(rows)
         waveforms, lengths = self._store.take(self._files[rows], drawn.crop, front_end.n_samples)
         shift_in_time(waveforms, lengths, drawn.shift)
         n_frames = self._count_frames(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):
-            samples = [waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)]
+            samples = [
+                waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)
+            ]
             each = [Draws(*values) for values in zip(*drawn, strict=True)]
             images = np.stack(list(self._pool.map(self._engine.features, samples, each)))
             return _Part(rows, weights, n_frames, images=images)
@@ -168,14 +196,20 @@ class Dataset:
         return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
 
     def _count_frames(self, lengths: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-        """Frames of each image that count, int32; with a clip in the middle of its image that is all of them."""
+        """Frames of each image that count, int32; with a clip in the middle of its image that is
+        all of them.
+        """
         front_end = self.options.front_end
         if not front_end.pad_at_end:
             return np.full(len(lengths), front_end.audio_length, np.int32)
-        n_frames = count_frames(np.round(lengths.astype(np.float32) / stretch), front_end.hop_length)
+        n_frames = count_frames(
+            np.round(lengths.astype(np.float32) / stretch), front_end.hop_length
+        )
         return np.minimum(n_frames, front_end.audio_length).astype(np.int32)
 
-    def _to_batch(self, part: _Part, rectangles: np.ndarray | None, shares: np.ndarray | None) -> Batch:
+    def _to_batch(
+        self, part: _Part, rectangles: np.ndarray | None, shares: np.ndarray | None
+    ) -> Batch:
         images = part.images
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
@@ -185,7 +219,9 @@ class Dataset:
             self._kept.images.put(part.rows, np.asarray(images))
         images = tf.convert_to_tensor(images)
         if rectangles is not None:
-            images = self._cover(images, tf.constant(rectangles[part.rows]), self.options.spec_augment.mask_value)
+            images = self._cover(
+                images, tf.constant(rectangles[part.rows]), self.options.spec_augment.mask_value
+            )
         labels = tf.constant(self._labels[part.rows])
         targets = tf.one_hot(labels, len(self.labels))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
@@ -196,7 +232,9 @@ class Dataset:
         key: Any = None
         if options.image_dir is not None:
             store = options.store._replace(n_readers=0, cache_dir=None)
-            shaping = options._replace(store=store, image_dir=None, spec_augment=SpecAugment(), mixup_alpha=0.0)
+            shaping = options._replace(
+                store=store, image_dir=None, spec_augment=SpecAugment(), mixup_alpha=0.0
+            )
             files = [*self.paths, *options.background_files]
             key = [repr(shaping), [(path, file_stamp(path)) for path in files]]
         n_rows, folder = len(self._files), options.image_dir

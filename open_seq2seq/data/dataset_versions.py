@@ -1,7 +1,8 @@
 """The labels of each Speech Commands version, in the order that checkpoints keep.
 
-The order is OpenSeq2Seq's, so that a checkpoint trained there keeps its meaning. The word lists are those of
-Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018 (arXiv:1804.03209).
+The order is OpenSeq2Seq's, so that a checkpoint trained there keeps its meaning. The word lists are
+those of Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018
+(arXiv:1804.03209).
 """
 
 from __future__ import annotations
@@ -57,5 +58,7 @@ def words_of(version: str) -> tuple[str, ...]:
 
 
 def labels_for_keywords(keywords: list[str]) -> tuple[str, ...]:
-    """Return the labels of a keyword task: the user's words in their order, then unknown and silence."""
+    """Return the labels of a keyword task: the user's words in their order, then unknown and
+    silence.
+    """
     return (*keywords, UNKNOWN, SILENCE)

@@ -1,4 +1,6 @@
-"""Mel filter banks, the cosine transform and the slice-or-pad rule, as NumPy arrays that every engine shares."""
+"""Mel filter banks, the cosine transform and the slice-or-pad rule, as NumPy arrays that every
+engine shares.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ def mel_to_hz(mel: np.ndarray | float) -> np.ndarray:
 
 
 def mel_filter_bank(
-    sample_rate: int, n_fft: int, n_mels: int, fmin: float = 0.0, fmax: float | None = None, warp: float = 1.0
+    sample_rate: int,
+    n_fft: int,
+    n_mels: int,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    warp: float = 1.0,
 ) -> np.ndarray:
     """Triangular mel filters (HTK scale, peak 1, no area normalisation).
 
@@ -32,11 +39,12 @@ def mel_filter_bank(
         n_mels: number of filters.
         fmin: lowest edge in Hz.
         fmax: highest edge in Hz; by default half the sample rate.
-        warp: the filters are evaluated on frequencies times ``warp``: applied to the spectrum of a sound they give
-            the mel spectrum of the same sound with its pitch raised by that factor.
+        warp: the filters are evaluated on frequencies times ``warp``: applied to the spectrum of a
+            sound they give the mel spectrum of the same sound with its pitch raised by that factor.
 
     Returns:
-        float32 [n_fft // 2 + 1, n_mels]. For ``warp`` 1 this is ``librosa.filters.mel(htk=True, norm=None).T``.
+        float32 [n_fft // 2 + 1, n_mels]. For ``warp`` 1 this is ``librosa.filters.mel(htk=True,
+        norm=None).T``.
     """
     edges = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax or sample_rate / 2), n_mels + 2))
     frequencies = np.arange(n_fft // 2 + 1)[:, None] * (sample_rate / n_fft * warp)

@@ -12,7 +12,9 @@ class LibrosaEngine:
     """Phase-vocoder time stretch and pitch shift, noise, then log-mel or MFCC, all by librosa."""
 
     def __init__(self, params: FrontEndParams, background: np.ndarray | None = None) -> None:
-        """Make the engine; ``background`` is recorded noise, as `augment.background_table` gives it."""
+        """Make the engine; ``background`` is recorded noise, as `augment.background_table` gives
+        it.
+        """
         self.params = params
         self._background = background
         self._semitones = pitch_grid(params.augmentation.pitch_semitones)
@@ -60,8 +62,12 @@ class LibrosaEngine:
         if p.n_mfcc is None:
             features = np.log(np.maximum(mel, LOG_FLOOR))
         else:
-            features = feature.mfcc(S=np.log(mel + MFCC_LOG_OFFSET), n_mfcc=p.n_mfcc, dct_type=2, norm="ortho")
-        image = slice_or_pad(features.T, p.audio_length, float(draws.crop), p.pad_value, p.pad_at_end)
+            features = feature.mfcc(
+                S=np.log(mel + MFCC_LOG_OFFSET), n_mfcc=p.n_mfcc, dct_type=2, norm="ortho"
+            )
+        image = slice_or_pad(
+            features.T, p.audio_length, float(draws.crop), p.pad_value, p.pad_at_end
+        )
         return image.astype(np.float32)
 
     def _from_table(self, table: np.ndarray, start: float, n_samples: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Manifests: CSV files with one row per clip.
 
-Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path`` (relative to the
-manifest's folder and within it, or absolute). ``path`` is the last column so that a line cut short always shows: it
-either lacks columns or names a file that is not there. Only ``label`` and ``path`` are required.
+Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path``
+(relative to the manifest's folder and within it, or absolute). ``path`` is the last column so that
+a line cut short always shows: it either lacks columns or names a file that is not there. Only
+``label`` and ``path`` are required.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _SHOWN = 5  # how many bad rows a message lists before it counts the rest
 
 
 def write_manifest(path: Path, table: pd.DataFrame) -> None:
-    """Write ``table`` (columns `COLUMNS`) to ``path`` through a temporary file, so that it is whole or absent."""
+    """Write ``table`` (columns `COLUMNS`) to ``path`` through a temporary file, so that it is whole
+    or absent.
+    """
     temporary = path.with_name(path.name + ".partial")
     table.to_csv(temporary, columns=COLUMNS, index=False, lineterminator="\n")
     os.replace(temporary, path)
@@ -36,7 +39,9 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """Read a labels file: one label per line, in index order."""
     try:
         check_plain(path)
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # not at what else splitlines() takes for an end
+        lines = path.read_text(encoding="utf-8-sig").split(
+            "\n"
+        )  # not at what else splitlines() takes for an end
         labels = tuple(line.strip() for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
@@ -62,8 +67,8 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
         a table with columns ``label`` (int32) and ``path`` (absolute), in file order.
 
     Raises:
-        UserError: a file is missing, empty or not a manifest; a label is no index into ``labels`` or contradicts
-            the row's word; a clip is missing. The message gives file and line.
+        UserError: a file is missing, empty or not a manifest; a label is no index into ``labels``
+            or contradicts the row's word; a clip is missing. The message gives file and line.
     """
     return pd.concat([_read_manifest(path, labels) for path in paths], ignore_index=True)
 
@@ -74,7 +79,9 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
         n_found = list(table.columns).count(name)
         if n_found != 1:
             what = "is missing" if n_found == 0 else "stands there more than once"
-            raise UserError(f"{path}: column {name!r} {what}, found {shown(', '.join(table.columns))[1:-1]}")
+            raise UserError(
+                f"{path}: column {name!r} {what}, found {shown(', '.join(table.columns))[1:-1]}"
+            )
     if table.empty:
         raise UserError(f"{path}: the manifest has a header but no rows")
 
@@ -89,19 +96,34 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
 
     root = str(path.resolve().parent)
     clips, is_there = _find_clips(root, table["path"])
-    leaves = ~table["path"].str.startswith("/") & ~pd.Series(clips, table.index).str.startswith(os.path.join(root, ""))
-    _refuse(path, leaves, "a relative path must not leave the manifest's folder; write an absolute one", table["path"])
+    leaves = ~table["path"].str.startswith("/") & ~pd.Series(clips, table.index).str.startswith(
+        os.path.join(root, "")
+    )
+    _refuse(
+        path,
+        leaves,
+        "a relative path must not leave the manifest's folder; write an absolute one",
+        table["path"],
+    )
     _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
     return pd.DataFrame({"label": index.to_numpy(), "path": clips})
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV file as text, without its blank lines; the index is the number of the line, from 0 on."""
+    """Return a CSV file as text, without its blank lines; the index is the number of the line, from
+    0 on.
+    """
     try:
         check_plain(path)
-        # with a header pandas would take a column too many for the rows' names, and rename one that is there twice
+        # with a header pandas would take a column too many for the rows' names, and rename one that
+        # is there twice
         table = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
+            path,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skip_blank_lines=False,
         )
     except FileNotFoundError:
         raise UserError(
@@ -121,10 +143,17 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[str, ...]) -> None:
-    """A word that is itself a label must carry that label's index: else the labels file is another version's."""
+    """A word that is itself a label must carry that label's index: else the labels file is another
+    version's.
+    """
     expected = words.map({label: i for i, label in enumerate(labels)})
     wrong = expected.notna() & (expected != index)
-    _refuse(path, wrong, "the word has another index in the labels file; run the preprocessing again", words)
+    _refuse(
+        path,
+        wrong,
+        "the word has another index in the labels file; run the preprocessing again",
+        words,
+    )
 
 
 def _find_clips(root: str, clips: pd.Series) -> tuple[list[str], np.ndarray]:
@@ -137,7 +166,9 @@ def _find_clips(root: str, clips: pd.Series) -> tuple[list[str], np.ndarray]:
     for row, clip in enumerate(clips):
         head, _, name = clip.rpartition("/")
         if head not in folders:
-            folder = os.path.normpath(os.path.join(root, head or ("/" if clip.startswith("/") else "")))
+            folder = os.path.normpath(
+                os.path.join(root, head or ("/" if clip.startswith("/") else ""))
+            )
             folders[head] = os.path.join(folder, ""), _files_in(folder)
         prefix, names = folders[head]
         paths.append(prefix + name)
@@ -170,4 +201,8 @@ def _refuse(path: Path, bad: pd.Series, expected: str, values: pd.Series) -> Non
 
 
 def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip().split("\n")[0]
+    return (
+        error.strerror
+        if isinstance(error, OSError) and error.strerror
+        else str(error).strip().split("\n")[0]
+    )

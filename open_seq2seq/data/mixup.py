@@ -16,8 +16,12 @@ _STREAM = 0x6D69787570  # sets these draws apart from the others
 
 
 def draw_shares(alpha: float, n_rows: int, seed: int, epoch: int) -> np.ndarray:
-    """Draw how much of itself each row of an epoch keeps: float32 [n_rows], from Beta(alpha, alpha)."""
-    return np.random.default_rng([seed, epoch, _STREAM]).beta(alpha, alpha, n_rows).astype(np.float32)
+    """Draw how much of itself each row of an epoch keeps: float32 [n_rows], from Beta(alpha,
+    alpha).
+    """
+    return (
+        np.random.default_rng([seed, epoch, _STREAM]).beta(alpha, alpha, n_rows).astype(np.float32)
+    )
 
 
 def mix(batch: Batch, shares: Any) -> Batch:

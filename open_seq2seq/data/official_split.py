@@ -1,7 +1,8 @@
 """The official split rule of Speech Commands: the speaker alone decides where a clip goes.
 
-The rule is that of the data set's README and of `which_set` in TensorFlow's speech_commands example: every clip of a
-speaker lands in the same split, and adding clips moves none of the old ones.
+The rule is that of the data set's README and of `which_set` in TensorFlow's speech_commands
+example: every clip of a speaker lands in the same split, and adding clips moves none of the old
+ones.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ TESTING_PERCENTAGE = 10.0
 def speaker_of(file_name: str) -> str:
     """Return the speaker part of a clip's base name, ``0a7c2a8d_nohash_0.wav`` -> ``0a7c2a8d``.
 
-    A name without ``_nohash_`` is returned whole, extension and all, as the published rule hashes it.
+    A name without ``_nohash_`` is returned whole, extension and all, as the published rule hashes
+    it.
     """
     return re.sub(r"_nohash_.*$", "", file_name)
 
 
 def official_split(speaker: str) -> Split:
-    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`), four fifths of them to train."""
+    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`), four fifths
+    of them to train.
+    """
     digest = int(hashlib.sha1(speaker.encode("utf-8")).hexdigest(), 16)
     percentage = (digest % (MAX_NUM_WAVS_PER_CLASS + 1)) * (100.0 / MAX_NUM_WAVS_PER_CLASS)
     if percentage < VALIDATION_PERCENTAGE:

@@ -13,7 +13,8 @@ _END = object()
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Yield ``items``, made up to ``depth`` ahead in a thread; its exception is raised here, in its place.
+    """Yield ``items``, made up to ``depth`` ahead in a thread; its exception is raised here, in its
+    place.
 
     Closing the generator ends the thread.
     """

@@ -24,9 +24,9 @@ class Place(NamedTuple):
 class Sampler(NamedTuple):
     """Shares every epoch between the workers, each row exactly once over all of them.
 
-    A step takes ``size * iter_size * batch_size`` rows, and the same ones whatever ``size`` is as long as that product
-    stays. The last step is filled with rows of weight 0, real clips so that BatchNorm sees nothing odd. All
-    workers run the same number of steps.
+    A step takes ``size * iter_size * batch_size`` rows, and the same ones whatever ``size`` is as
+    long as that product stays. The last step is filled with rows of weight 0, real clips so that
+    BatchNorm sees nothing odd. All workers run the same number of steps.
     """
 
     n_rows: int
@@ -61,8 +61,8 @@ class Sampler(NamedTuple):
     def for_training(self, seed: int, epoch: int, *, shuffle: bool, first_row: int = 0) -> Plan:
         """One epoch for training, or what is left of it from ``first_row`` of its order on.
 
-        Weights are scaled so that the mean of ``weight * loss`` over a worker's rows, averaged over iterations and
-        workers, is the mean loss of the step's real rows, in the last step too.
+        Weights are scaled so that the mean of ``weight * loss`` over a worker's rows, averaged over
+        iterations and workers, is the mean loss of the step's real rows, in the last step too.
         """
         rows: np.ndarray = np.arange(self.n_rows)
         if shuffle:
@@ -73,10 +73,14 @@ class Sampler(NamedTuple):
         return self._share(order, (per_step * scale).astype(np.float32).reshape(-1))
 
     def _fill(self, rows: np.ndarray, first_row: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Whole steps from ``first_row`` on; what fills the last one is the same wherever the first began."""
+        """Whole steps from ``first_row`` on; what fills the last one is the same wherever the first
+        began.
+        """
         n_steps = -(-(self.n_rows - first_row) // self.rows_per_step)
         n_places = first_row + n_steps * self.rows_per_step
-        return np.resize(rows, n_places)[first_row:], (np.arange(n_places) < self.n_rows)[first_row:]
+        return np.resize(rows, n_places)[first_row:], (np.arange(n_places) < self.n_rows)[
+            first_row:
+        ]
 
     def _share(self, order: np.ndarray, weights: np.ndarray) -> Plan:
         shape = (-1, self.iter_size, self.size, self.batch_size)

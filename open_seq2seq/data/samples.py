@@ -1,4 +1,6 @@
-"""What is done to the samples of a batch before the front end: whole-sample edits, in place, on the host."""
+"""What is done to the samples of a batch before the front end: whole-sample edits, in place, on the
+host.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import numpy as np
 
 
 def shift_in_time(waveforms: np.ndarray, lengths: np.ndarray, shifts: np.ndarray) -> None:
-    """Move each clip by ``shifts`` samples, to the right if positive, within its length; zeros come in.
+    """Move each clip by ``shifts`` samples, to the right if positive, within its length; zeros come
+    in.
 
     Args:
         waveforms: int16 [batch, samples], changed in place.

@@ -1,7 +1,8 @@
 """SpecAugment and SpecCutout: rectangles of a feature image are covered.
 
-Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition", 2019; DeVries and
-Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017.
+Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition",
+2019; DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
+2017.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ _STREAM = 0x6D61736B  # sets these draws apart from those of the waveforms
 
 
 class SpecAugment(NamedTuple):
-    """How many rectangles cover an image, and how large they are at the most; counts of 0 leave it as it is."""
+    """How many rectangles cover an image, and how large they are at the most; counts of 0 leave it
+    as it is.
+    """
 
     time_masks: int = 0
     time_width: int = 25  # frames
@@ -33,10 +36,13 @@ class SpecAugment(NamedTuple):
         return self.time_masks + self.freq_masks + self.cutouts
 
 
-def draw_rectangles(params: SpecAugment, n_rows: int, shape: tuple[int, int], seed: int, epoch: int) -> np.ndarray:
+def draw_rectangles(
+    params: SpecAugment, n_rows: int, shape: tuple[int, int], seed: int, epoch: int
+) -> np.ndarray:
     """Draw the rectangles of every row of an epoch at once.
 
-    A side is 0 to its largest width long, both included, and begins where the largest width still fits.
+    A side is 0 to its largest width long, both included, and begins where the largest width still
+    fits.
 
     Args:
         params: how many and how large.
@@ -46,15 +52,24 @@ def draw_rectangles(params: SpecAugment, n_rows: int, shape: tuple[int, int], se
         epoch: each one draws afresh.
 
     Returns:
-        int16 [n_rows, rectangles, 4]: first frame, frame after the last, first feature, feature after the last.
+        int16 [n_rows, rectangles, 4]: first frame, frame after the last, first feature, feature
+            after the last.
     """
     n_frames, n_features = shape
     n_time, n_freq, n_cut = params.time_masks, params.freq_masks, params.cutouts
-    time_limit = np.array([params.time_width] * n_time + [n_frames] * n_freq + [params.cutout_time] * n_cut)
-    freq_limit = np.array([n_features] * n_time + [params.freq_width] * n_freq + [params.cutout_freq] * n_cut)
-    uniform = np.random.default_rng([seed, epoch, _STREAM]).random((n_rows, 4, params.n_rectangles), dtype=np.float32)
+    time_limit = np.array(
+        [params.time_width] * n_time + [n_frames] * n_freq + [params.cutout_time] * n_cut
+    )
+    freq_limit = np.array(
+        [n_features] * n_time + [params.freq_width] * n_freq + [params.cutout_freq] * n_cut
+    )
+    uniform = np.random.default_rng([seed, epoch, _STREAM]).random(
+        (n_rows, 4, params.n_rectangles), dtype=np.float32
+    )
 
-    def side(draws: np.ndarray, limit: np.ndarray, size: int, covers_all: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def side(
+        draws: np.ndarray, limit: np.ndarray, size: int, covers_all: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         limit = np.minimum(limit, size)
         start = np.where(covers_all, 0, np.floor(draws[:, 0] * (size - limit + 1)))
         width = np.where(covers_all, size, np.floor(draws[:, 1] * (limit + 1)))
@@ -63,7 +78,9 @@ def draw_rectangles(params: SpecAugment, n_rows: int, shape: tuple[int, int], se
     kind = np.repeat([0, 1, 2], [n_time, n_freq, n_cut])
     first_frame, last_frame = side(uniform[:, :2], time_limit, n_frames, kind == 1)
     first_feature, last_feature = side(uniform[:, 2:], freq_limit, n_features, kind == 0)
-    return np.stack([first_frame, last_frame, first_feature, last_feature], axis=-1).astype(np.int16)
+    return np.stack([first_frame, last_frame, first_feature, last_feature], axis=-1).astype(
+        np.int16
+    )
 
 
 def cover(images: Any, rectangles: Any, mask_value: float) -> Any:
@@ -77,11 +94,18 @@ def cover(images: Any, rectangles: Any, mask_value: float) -> Any:
     frames, features = tf.range(images.shape[1]), tf.range(images.shape[2])
     is_covered = False
     for some in tf.split(rectangles, _in_words(rectangles.shape[1]), axis=1):
-        first_frame, last_frame, first_feature, last_feature = tf.unstack(tf.cast(some, tf.int32)[..., None], axis=2)
-        # a bit for each rectangle: where a frame and a feature share one, both are in that rectangle
+        first_frame, last_frame, first_feature, last_feature = tf.unstack(
+            tf.cast(some, tf.int32)[..., None], axis=2
+        )
+        # a bit for each rectangle: where a frame and a feature share one, both are in that
+        # rectangle
         bits = tf.constant([1 << i for i in range(some.shape[1])], tf.int32)[:, None]
-        in_frames = tf.reduce_sum(tf.where((frames >= first_frame) & (frames < last_frame), bits, 0), axis=1)
-        in_features = tf.reduce_sum(tf.where((features >= first_feature) & (features < last_feature), bits, 0), axis=1)
+        in_frames = tf.reduce_sum(
+            tf.where((frames >= first_frame) & (frames < last_frame), bits, 0), axis=1
+        )
+        in_features = tf.reduce_sum(
+            tf.where((features >= first_feature) & (features < last_feature), bits, 0), axis=1
+        )
         is_covered |= tf.bitwise.bitwise_and(in_frames[:, :, None], in_features[:, None, :]) > 0
     return tf.where(is_covered, mask_value, images)
 

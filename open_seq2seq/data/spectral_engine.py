@@ -1,9 +1,11 @@
-"""The fast engine: augmentation and log-mel or MFCC as one batched graph that runs wherever the model runs.
+"""The fast engine: augmentation and log-mel or MFCC as one batched graph that runs wherever the
+model runs.
 
-Only |STFT|^2 reaches the network, so phase is never needed. A clip stretched by ``r`` is the clip framed with a hop
-of ``r`` times the hop; a clip shifted by ``n`` semitones is the clip seen through mel filters warped by 2^(n/12);
-noise is added to the waveform before. `librosa_engine.LibrosaEngine` does the same with a phase vocoder, and the tests
-hold the two together. With nothing drawn, these are the plain features of evaluation and of an exported model.
+Only |STFT|^2 reaches the network, so phase is never needed. A clip stretched by ``r`` is the clip
+framed with a hop of ``r`` times the hop; a clip shifted by ``n`` semitones is the clip seen through
+mel filters warped by 2^(n/12); noise is added to the waveform before.
+`librosa_engine.LibrosaEngine` does the same with a phase vocoder, and the tests hold the two
+together. With nothing drawn, these are the plain features of evaluation and of an exported model.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from open_seq2seq.data.augment import FrontEndParams, noise_table, pitch_grid
-from open_seq2seq.data.features import LOG_FLOOR, MFCC_LOG_OFFSET, dct_matrix, hann_window, mel_filter_bank
+from open_seq2seq.data.features import (
+    LOG_FLOOR,
+    MFCC_LOG_OFFSET,
+    dct_matrix,
+    hann_window,
+    mel_filter_bank,
+)
 from open_seq2seq.data.features import n_frames as count_frames
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Clips
@@ -34,18 +42,30 @@ class SpectralEngine:
         """
         p = self.params = params
         warps = 2.0 ** (pitch_grid(p.augmentation.pitch_semitones) / 12.0)
-        banks = np.stack([mel_filter_bank(p.sample_rate, p.n_fft, p.n_mels, p.fmin, p.fmax, warp) for warp in warps])
-        self._bands = [_Band.of(part) for part in np.array_split(banks, min(_N_BANDS, p.n_mels), axis=2)]
+        banks = np.stack(
+            [
+                mel_filter_bank(p.sample_rate, p.n_fft, p.n_mels, p.fmin, p.fmax, warp)
+                for warp in warps
+            ]
+        )
+        self._bands = [
+            _Band.of(part) for part in np.array_split(banks, min(_N_BANDS, p.n_mels), axis=2)
+        ]
         self._dct = tf.constant(dct_matrix(p.n_mels, p.n_mfcc)) if p.n_mfcc else None
         self._window = tf.constant(hann_window(p.win_length, p.n_fft))
         self._noise = tf.constant(noise_table(p.block, p.seed)) if p.augmentation.noise_db else None
         self._background = None if background is None else tf.constant(background)
         self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
-        self._before = -(-(p.n_fft // 2) // p.block) * p.block  # whole blocks of silence before a clip
+        self._before = (
+            -(-(p.n_fft // 2) // p.block) * p.block
+        )  # whole blocks of silence before a clip
         self._chunk = None if tf.config.list_logical_devices("GPU") else _CHUNK
-        # XLA fuses what works element by element; gathering frames inside it would be slower than outside
+        # XLA fuses what works element by element; gathering frames inside it would be slower than
+        # outside
         self._waveforms_by_xla = tf.function(self._with_noise, jit_compile=True, autograph=False)
-        self._transform_by_xla = tf.function(self._spectral_features, jit_compile=True, autograph=False)
+        self._transform_by_xla = tf.function(
+            self._spectral_features, jit_compile=True, autograph=False
+        )
         self.features = tf.function(self._features, autograph=False)
 
     def _features(self, clips: Clips) -> Any:
@@ -62,7 +82,9 @@ class SpectralEngine:
 
     def _spectral_features(self, frames: Any, pitch: Any, is_inside: Any) -> Any:
         """Gathered frames to log-mel or MFCC, with the filter bank of each clip's pitch."""
-        offset = self._before - self.params.n_fft // 2  # the gathered blocks begin this many samples before the frame
+        offset = (
+            self._before - self.params.n_fft // 2
+        )  # the gathered blocks begin this many samples before the frame
         spectrum = tf.signal.rfft(frames[:, :, offset : offset + self.params.n_fft] * self._window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mel = tf.concat([band.apply(power, pitch) for band in self._bands], axis=-1)
@@ -73,36 +95,46 @@ class SpectralEngine:
         features = tf.where(is_inside[:, :, None], features, self.params.pad_value)
         first, n_places = self.params.places
         after = self.params.audio_length - first - n_places
-        return tf.pad(features, [[0, 0], [first, after], [0, 0]], constant_values=self.params.pad_value)
+        return tf.pad(
+            features, [[0, 0], [first, after], [0, 0]], constant_values=self.params.pad_value
+        )
 
     def _with_noise(self, clips: Clips) -> Any:
         """Scale to [-1, 1) and add noise up to each clip's end; float32 [batch, samples]."""
         waveforms = tf.cast(clips.waveforms, tf.float32) / 32768.0
         noises = []
         if self._noise is not None:
-            # warped filters see fewer or more bins: the gain makes up for it, so that noise is as loud at every pitch
+            # warped filters see fewer or more bins: the gain makes up for it, so that noise is as
+            # loud at every pitch
             gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
             noises.append(self._from_table(self._noise, clips.noise_start, gain))
         if self._background is not None:
-            noises.append(self._from_table(self._background, clips.background_start, clips.background_gain))
+            noises.append(
+                self._from_table(self._background, clips.background_start, clips.background_gain)
+            )
         if not noises:
             return waveforms
-        after = self.params.n_fft // 2 if self.params.reflect else 0  # what the host has mirrored there
+        after = (
+            self.params.n_fft // 2 if self.params.reflect else 0
+        )  # what the host has mirrored there
         is_clip = tf.range(self.params.n_samples) < clips.lengths[:, None] + after
         return waveforms + tf.where(is_clip, tf.add_n(noises), 0.0)
 
     def _from_table(self, table: Any, start: Any, gain: Any) -> Any:
-        """Samples from place ``start`` of a table on, which goes round, times ``gain``; [batch, n_samples]."""
+        """Samples from place ``start`` of a table on, which goes round, times ``gain``; [batch,
+        n_samples].
+        """
         n_samples, block = self.params.n_samples, self.params.block
         first = tf.cast(start * table.shape[0], tf.int32)
         blocks = (first[:, None] + tf.range(n_samples // block)) % table.shape[0]
         return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
 
     def _frame_indices(self, clips: Clips) -> tuple[Any, Any]:
-        """Which frame of the stretched clip stands at each place of the image, and whether the clip has it.
+        """Which frame of the stretched clip stands at each place of the image, and whether the clip
+        has it.
 
-        Both [batch, places], for the places that clips can reach. A long clip is sliced at ``crop``, a short one lies
-        in the middle or at the beginning.
+        Both [batch, places], for the places that clips can reach. A long clip is sliced at
+        ``crop``, a short one lies in the middle or at the beginning.
         """
         p = self.params
         stretched = tf.round(tf.cast(clips.lengths, tf.float32) / clips.stretch)
@@ -115,10 +147,11 @@ class SpectralEngine:
         return frames, (frames >= 0) & (frames < n_frames[:, None])
 
     def _frames(self, waveforms: Any, places: Any, stretch: Any) -> Any:
-        """Frames centred at multiples of stretch * hop_length, in whole blocks; [batch, places, >= n_fft].
+        """Frames centred at multiples of stretch * hop_length, in whole blocks; [batch, places, >=
+        n_fft].
 
-        They are gathered in blocks of `FrontEndParams.block` samples, which rounds a centre by 0.8 ms at most
-        for a stretched clip and not at all otherwise.
+        They are gathered in blocks of `FrontEndParams.block` samples, which rounds a centre by 0.8
+        ms at most for a stretched clip and not at all otherwise.
         """
         p = self.params
         before = self._before
@@ -126,7 +159,9 @@ class SpectralEngine:
         n_blocks = (before + p.n_samples) // p.block
         if p.reflect:
             waveforms = tf.concat([waveforms[:, before:0:-1], waveforms], axis=1)
-        padded = tf.pad(waveforms, [[0, 0], [0 if p.reflect else before, blocks_per_frame * p.block]])
+        padded = tf.pad(
+            waveforms, [[0, 0], [0 if p.reflect else before, blocks_per_frame * p.block]]
+        )
         blocks = tf.reshape(padded, [-1, n_blocks + blocks_per_frame, p.block])
 
         hop = tf.cast(p.hop_length / p.block, tf.float32) * stretch[:, None]
@@ -137,7 +172,9 @@ class SpectralEngine:
 
 
 class _Band(NamedTuple):
-    """Neighbouring mel filters, and the only bins that they see: a third of the products of the whole matrix."""
+    """Neighbouring mel filters, and the only bins that they see: a third of the products of the
+    whole matrix.
+    """
 
     first_bin: int
     filters: Any  # float32 [n_warps, bins, n_mels]

@@ -42,32 +42,57 @@ _FRONT_END = {
 
 
 class SpeechCommandsDataLayer(Params):
-    """Clips to images of log-mel or MFCC, 128x128 by default: read, augment, transform, slice or pad, keep."""
+    """Clips to images of log-mel or MFCC, 128x128 by default: read, augment, transform, slice or
+    pad, keep.
+    """
 
-    dataset_files: list[str] = Field(default=[], description="Manifests; all of them are read, one after the other.")
+    dataset_files: list[str] = Field(
+        default=[], description="Manifests; all of them are read, one after the other."
+    )
     dataset_location: str | None = Field(
         default=None, description="Folder that relative dataset_files and labels_file lie in."
     )
     labels_file: str | None = Field(
-        default=None, description="One label per line; by default <version>-labels.txt beside the first manifest."
+        default=None,
+        description="One label per line; by default <version>-labels.txt beside the first manifest.",
     )
-    num_labels: int | None = Field(default=None, gt=0, description="Number of labels, as a check on labels_file.")
+    num_labels: int | None = Field(
+        default=None, gt=0, description="Number of labels, as a check on labels_file."
+    )
     features: Literal["log_mel", "mfcc"] = Field(
-        default="log_mel", description="Log-mel energies, or their cosine transform as torchaudio defines it."
+        default="log_mel",
+        description="Log-mel energies, or their cosine transform as torchaudio defines it.",
     )
-    num_audio_features: int = Field(default=128, gt=0, description="Mel bands, or MFCC coefficients.")
-    num_mels: int | None = Field(default=None, gt=0, description="Mel bands of MFCC; by default num_audio_features.")
-    audio_length: int = Field(default=128, gt=0, description="Frames of an image; clips are sliced or padded to it.")
-    sample_rate: int = Field(default=16000, gt=0, description="Hz; files at other rates are resampled.")
-    n_fft: int = Field(default=1024, gt=1, multiple_of=2, description="FFT length in samples, an even number.")
-    win_length: int | None = Field(default=None, gt=1, description="Window length in samples; by default n_fft.")
+    num_audio_features: int = Field(
+        default=128, gt=0, description="Mel bands, or MFCC coefficients."
+    )
+    num_mels: int | None = Field(
+        default=None, gt=0, description="Mel bands of MFCC; by default num_audio_features."
+    )
+    audio_length: int = Field(
+        default=128, gt=0, description="Frames of an image; clips are sliced or padded to it."
+    )
+    sample_rate: int = Field(
+        default=16000, gt=0, description="Hz; files at other rates are resampled."
+    )
+    n_fft: int = Field(
+        default=1024, gt=1, multiple_of=2, description="FFT length in samples, an even number."
+    )
+    win_length: int | None = Field(
+        default=None, gt=1, description="Window length in samples; by default n_fft."
+    )
     hop_length: int = Field(
-        default=125, gt=0, description="Samples from frame to frame; 125 makes 129 frames of a second."
+        default=125,
+        gt=0,
+        description="Samples from frame to frame; 125 makes 129 frames of a second.",
     )
     fmin: float = Field(default=0.0, ge=0, description="Lowest mel band edge in Hz.")
-    fmax: float | None = Field(default=None, gt=0, description="Highest mel band edge in Hz; by default half the rate.")
+    fmax: float | None = Field(
+        default=None, gt=0, description="Highest mel band edge in Hz; by default half the rate."
+    )
     frame_padding: Literal["zeros", "reflect"] = Field(
-        default="zeros", description="What frames that reach over a clip's ends see: silence, or the clip mirrored."
+        default="zeros",
+        description="What frames that reach over a clip's ends see: silence, or the clip mirrored.",
     )
     pad_value: float | None = Field(
         default=None,
@@ -75,51 +100,87 @@ class SpeechCommandsDataLayer(Params):
         "0.0 is OpenSeq2Seq's loud padding.",
     )
     pad_side: Literal["both", "end"] = Field(
-        default="both", description="Where: 'end' tells encoders with use_conv_mask how long each clip is."
+        default="both",
+        description="Where: 'end' tells encoders with use_conv_mask how long each clip is.",
     )
     model_format: Literal["resnet", "jasper"] = Field(
-        default="resnet", description="Kept for OpenSeq2Seq's configs: images are [frames, features] for every encoder."
+        default="resnet",
+        description="Kept for OpenSeq2Seq's configs: images are [frames, features] for every encoder.",
     )
-    shuffle: bool = Field(default=False, description="Whether training takes the rows in a new order each epoch.")
+    shuffle: bool = Field(
+        default=False, description="Whether training takes the rows in a new order each epoch."
+    )
     augment_data: bool = Field(default=False, description="Whether clips are changed at random.")
     augment_prob: float = Field(
-        default=1.0, ge=0, le=1, description="Share of the clips whose sound is changed; the others stay as they are."
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of the clips whose sound is changed; the others stay as they are.",
     )
     augmentation: Literal["spectral", "librosa"] = Field(
-        default="spectral", description="Engine: batched TensorFlow on the model's device, or librosa on the host."
+        default="spectral",
+        description="Engine: batched TensorFlow on the model's device, or librosa on the host.",
     )
     pitch_shift: float = Field(
-        default=2.0, ge=0, le=12, description="Largest pitch shift, up or down, in semitones; drawn in eighths."
+        default=2.0,
+        ge=0,
+        le=12,
+        description="Largest pitch shift, up or down, in semitones; drawn in eighths.",
     )
-    time_stretch: float = Field(default=0.2, ge=0, lt=0.9, description="Largest change of speed, as a share.")
-    noise_level_min: float = Field(default=-90.0, le=0, description="Lowest level of added white noise, dB.")
+    time_stretch: float = Field(
+        default=0.2, ge=0, lt=0.9, description="Largest change of speed, as a share."
+    )
+    noise_level_min: float = Field(
+        default=-90.0, le=0, description="Lowest level of added white noise, dB."
+    )
     noise_level_max: float | None = Field(
         default=-46.0, le=0, description="Highest level of added white noise, dB; None: no noise."
     )
     background_noise: str | None = Field(
-        default=None, description="Folder of recorded noise that is mixed in; the preprocessing makes <version>-noise."
+        default=None,
+        description="Folder of recorded noise that is mixed in; the preprocessing makes <version>-noise.",
     )
-    background_noise_prob: float = Field(default=0.8, ge=0, le=1, description="Share of the clips that get it.")
-    background_noise_volume: float = Field(default=0.1, ge=0, description="Its largest factor; drawn from 0 on.")
-    time_shift_ms: float = Field(default=0.0, ge=0, description="Largest shift in time, either way.")
-    time_masks: int = Field(default=0, ge=0, description="SpecAugment: runs of frames that are covered.")
+    background_noise_prob: float = Field(
+        default=0.8, ge=0, le=1, description="Share of the clips that get it."
+    )
+    background_noise_volume: float = Field(
+        default=0.1, ge=0, description="Its largest factor; drawn from 0 on."
+    )
+    time_shift_ms: float = Field(
+        default=0.0, ge=0, description="Largest shift in time, either way."
+    )
+    time_masks: int = Field(
+        default=0, ge=0, description="SpecAugment: runs of frames that are covered."
+    )
     time_mask_width: int = Field(default=25, ge=0, description="Longest of them, in frames.")
-    freq_masks: int = Field(default=0, ge=0, description="SpecAugment: runs of features that are covered.")
+    freq_masks: int = Field(
+        default=0, ge=0, description="SpecAugment: runs of features that are covered."
+    )
     freq_mask_width: int = Field(default=15, ge=0, description="Widest of them, in features.")
     cutouts: int = Field(default=0, ge=0, description="SpecCutout: rectangles that are covered.")
     cutout_time: int = Field(default=25, ge=0, description="Longest of them, in frames.")
     cutout_freq: int = Field(default=15, ge=0, description="Widest of them, in features.")
-    mask_value: float | None = Field(default=None, description="What covers them; by default pad_value.")
+    mask_value: float | None = Field(
+        default=None, description="What covers them; by default pad_value."
+    )
     mixup_alpha: float = Field(
-        default=0.0, ge=0, description="Training clips are mixed in pairs, in shares from Beta(alpha, alpha); 0: not."
+        default=0.0,
+        ge=0,
+        description="Training clips are mixed in pairs, in shares from Beta(alpha, alpha); 0: not.",
     )
     cache_data: bool | Literal["waveforms", "images"] = Field(
         default=False,
         description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep the first epoch's.",
     )
-    cache_dir: str | None = Field(default=None, description="Folder for the cache; by default it is kept in memory.")
-    on_bad_audio: Literal["stop", "skip"] = Field(default="stop", description="What to do with unreadable clips.")
-    num_readers: int = Field(default=0, ge=0, description="Threads that read audio; 0: one per core.")
+    cache_dir: str | None = Field(
+        default=None, description="Folder for the cache; by default it is kept in memory."
+    )
+    on_bad_audio: Literal["stop", "skip"] = Field(
+        default="stop", description="What to do with unreadable clips."
+    )
+    num_readers: int = Field(
+        default=0, ge=0, description="Threads that read audio; 0: one per core."
+    )
 
     @model_validator(mode="after")
     def _check_signal(self) -> SpeechCommandsDataLayer:
@@ -127,13 +188,23 @@ class SpeechCommandsDataLayer(Params):
             raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
         half = self.sample_rate / 2
         if not self.fmin < (self.fmax or half) <= half:
-            raise ValueError(f"fmax must lie between fmin {self.fmin} and {half} Hz, got {self.fmax or half}")
+            raise ValueError(
+                f"fmax must lie between fmin {self.fmin} and {half} Hz, got {self.fmax or half}"
+            )
         if self.num_mels is not None and self.features == "log_mel":
-            raise ValueError("num_mels is for 'features': 'mfcc'; log-mel has num_audio_features bands")
-        if self.features == "mfcc" and self.num_audio_features > (self.num_mels or self.num_audio_features):
-            raise ValueError(f"{self.num_audio_features} MFCC need as many mel bands, num_mels is {self.num_mels}")
+            raise ValueError(
+                "num_mels is for 'features': 'mfcc'; log-mel has num_audio_features bands"
+            )
+        if self.features == "mfcc" and self.num_audio_features > (
+            self.num_mels or self.num_audio_features
+        ):
+            raise ValueError(
+                f"{self.num_audio_features} MFCC need as many mel bands, num_mels is {self.num_mels}"
+            )
         if self.noise_level_max is not None and self.noise_level_min > self.noise_level_max:
-            raise ValueError(f"noise_level_min {self.noise_level_min} is above noise_level_max {self.noise_level_max}")
+            raise ValueError(
+                f"noise_level_min {self.noise_level_min} is above noise_level_max {self.noise_level_max}"
+            )
         return self
 
     def read_labels(self) -> tuple[str, ...]:
@@ -166,7 +237,8 @@ class SpeechCommandsDataLayer(Params):
         """Read the manifests, check every file and return the dataset.
 
         Args:
-            training: whether clips are augmented (if ``augment_data``) and long ones sliced at random.
+            training: whether clips are augmented (if ``augment_data``) and long ones sliced at
+                random.
             seed: of everything random.
 
         Raises:
@@ -175,7 +247,9 @@ class SpeechCommandsDataLayer(Params):
         from open_seq2seq.data.manifests import read_manifests
 
         if not self.dataset_files:
-            raise UserError("data_layer_params/dataset_files: expected at least one manifest, got none")
+            raise UserError(
+                "data_layer_params/dataset_files: expected at least one manifest, got none"
+            )
         labels = self.read_labels()
         table = read_manifests([self._locate(name) for name in self.dataset_files], labels)
         return self._open(table, labels, training=training, seed=seed)
@@ -193,12 +267,19 @@ class SpeechCommandsDataLayer(Params):
         """Return what the augmentation engines need to know."""
         augmentation = Augmentation()
         if training and self.augment_data:
-            noise_db = None if self.noise_level_max is None else (self.noise_level_min, self.noise_level_max)
+            noise_db = (
+                None
+                if self.noise_level_max is None
+                else (self.noise_level_min, self.noise_level_max)
+            )
             shift = round(self.time_shift_ms * self.sample_rate / 1000)
-            augmentation = Augmentation(self.pitch_shift, self.time_stretch, noise_db, shift, prob=self.augment_prob)
+            augmentation = Augmentation(
+                self.pitch_shift, self.time_stretch, noise_db, shift, prob=self.augment_prob
+            )
             if self.background_noise is not None:
                 augmentation = augmentation._replace(
-                    background_prob=self.background_noise_prob, background_volume=self.background_noise_volume
+                    background_prob=self.background_noise_prob,
+                    background_volume=self.background_noise_volume,
                 )
         return FrontEndParams(
             sample_rate=self.sample_rate,
@@ -227,7 +308,9 @@ class SpeechCommandsDataLayer(Params):
         if self.background_noise is None:
             return ()
         folder = Path(self.background_noise)
-        found = sorted(str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac"))
+        found = sorted(
+            str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac")
+        )
         if not found:
             raise UserError(
                 f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
@@ -253,7 +336,9 @@ class SpeechCommandsDataLayer(Params):
         """Return the parameters that decide what a network sees of a clip, in JSON's types."""
         return self.model_dump(mode="json", include=_FRONT_END, exclude_unset=True)
 
-    def _open(self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int) -> Dataset:
+    def _open(
+        self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int
+    ) -> Dataset:
         from open_seq2seq.data.dataset import Dataset, DatasetOptions
         from open_seq2seq.data.waveforms import StoreOptions
 

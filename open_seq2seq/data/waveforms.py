@@ -1,4 +1,6 @@
-"""The waveforms of a dataset: checked when it is opened, kept in memory or a file, or read each time."""
+"""The waveforms of a dataset: checked when it is opened, kept in memory or a file, or read each
+time.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ class StoreOptions(NamedTuple):
 class WaveformStore:
     """Files by number.
 
-    Opening it looks at every file once. ``bad`` then maps the unreadable ones to the reason, and ``converted`` those
-    that are not 16-bit mono at the sample rate to what they are. ``longest`` is the number of samples of the longest
-    file that is not bad.
+    Opening it looks at every file once. ``bad`` then maps the unreadable ones to the reason, and
+    ``converted`` those that are not 16-bit mono at the sample rate to what they are. ``longest`` is
+    the number of samples of the longest file that is not bad.
     """
 
     def __init__(self, paths: list[str], options: StoreOptions) -> None:
@@ -47,14 +49,18 @@ class WaveformStore:
         if options.keep:
             self._keep()
         else:
-            # whether a file must be left out has to be known before the epochs are planned; where one bad file
-            # stops the run anyway, headers are enough to begin with
+            # whether a file must be left out has to be known before the epochs are planned; where
+            # one bad file stops the run anyway, headers are enough to begin with
             check = self._decode if options.on_bad_audio == "skip" else self._check_header
             self._for_each(np.arange(len(paths)), check)
         if self.bad and options.on_bad_audio == "stop":
-            raise UserError(bad_audio_message({paths[file]: reason for file, reason in self.bad.items()}))
+            raise UserError(
+                bad_audio_message({paths[file]: reason for file, reason in self.bad.items()})
+            )
 
-    def take(self, files: np.ndarray, crop: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    def take(
+        self, files: np.ndarray, crop: np.ndarray, width: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return waveforms int16 [n, width], zeros after their end, and their lengths int32 [n].
 
         Args:
@@ -93,8 +99,12 @@ class WaveformStore:
         key = None
         if options.cache_dir is not None:
             key = [options.sample_rate, *((path, file_stamp(path)) for path in self.paths)]
-        self._kept = ArrayCache(n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key])
-        self._lengths = ArrayCache(n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples])
+        self._kept = ArrayCache(
+            n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key]
+        )
+        self._lengths = ArrayCache(
+            n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples]
+        )
         files = np.arange(n_files)
         self._for_each(files[~(self._kept.has(files) & self._lengths.has(files))], self._decode)
         self.longest = int(self._lengths.values[self._lengths.has(files)].max(initial=0))

@@ -1,4 +1,6 @@
-"""One linear layer to the logits, on a vector, on all frames, or on the mean or maximum over the frames."""
+"""One linear layer to the logits, on a vector, on all frames, or on the mean or maximum over the
+frames.
+"""
 
 from __future__ import annotations
 
@@ -37,28 +39,41 @@ class FullyConnectedSCDecoder(Decoder):
 class PooledDecoder(Decoder):
     """A linear classifier of the mean or the maximum over the frames."""
 
-    pooling: Literal["mean", "max"] = Field(default="mean", description="What is taken over the frames.")
+    pooling: Literal["mean", "max"] = Field(
+        default="mean", description="What is taken over the frames."
+    )
     use_lengths: bool = Field(
-        default=False, description="Take the frames of the clip only; False: those that fill the image as well."
+        default=False,
+        description="Take the frames of the clip only; False: those that fill the image as well.",
     )
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
         """Map [batch, frames, hidden] to logits [batch, n_labels]."""
         hidden, lengths = encoded
         if len(hidden.shape) == 2:
-            raise UserError("decoder: PooledDecoder takes one vector per frame; use FullyConnectedDecoder here")
-        return _logits(self._pool(hidden, lengths if self.use_lengths else None, options), n_labels, options)
+            raise UserError(
+                "decoder: PooledDecoder takes one vector per frame; use FullyConnectedDecoder here"
+            )
+        return _logits(
+            self._pool(hidden, lengths if self.use_lengths else None, options), n_labels, options
+        )
 
     def _pool(self, hidden: Any, lengths: Any, options: LayerOptions) -> Any:
         takes_mean = self.pooling == "mean"
         if lengths is None:
-            pool = keras.layers.GlobalAveragePooling1D if takes_mean else keras.layers.GlobalMaxPooling1D
+            pool = (
+                keras.layers.GlobalAveragePooling1D
+                if takes_mean
+                else keras.layers.GlobalMaxPooling1D
+            )
             return pool(dtype=options.dtype)(hidden)
         is_clip = frame_mask(lengths, hidden.shape[1])[:, :, None]
         if takes_mean:
             weights = keras.ops.cast(is_clip, hidden.dtype)
             return keras.ops.sum(hidden * weights, axis=1) / keras.ops.sum(weights, axis=1)
-        return keras.ops.max(keras.ops.where(is_clip, hidden, keras.ops.full_like(hidden, float("-inf"))), axis=1)
+        return keras.ops.max(
+            keras.ops.where(is_clip, hidden, keras.ops.full_like(hidden, float("-inf"))), axis=1
+        )
 
 
 def _logits(hidden: Any, n_labels: int, options: LayerOptions) -> Any:

@@ -1,8 +1,9 @@
 """Signs of life between the processes of a run: that one is lost, and which, within a known time.
 
-Of a process that ends, Horovod says that something failed but not where; one that is stopped, or whose machine is gone,
-can keep the others waiting. So each process holds a connection to rank 0 and both ends send a line every second. A
-connection that closes without a farewell is a process that ended; one that is silent for too long is one that hangs.
+Of a process that ends, Horovod says that something failed but not where; one that is stopped, or
+whose machine is gone, can keep the others waiting. So each process holds a connection to rank 0 and
+both ends send a line every second. A connection that closes without a farewell is a process that
+ended; one that is silent for too long is one that hangs.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ def watched(
         workers: all processes; each of them enters and leaves.
         timeout_s: without a sign of life before a process counts as lost.
         report: is told which one it is, for the log.
-        kills_silent: end a silent process of the same machine rather than this one, so that the others can go on.
+        kills_silent: end a silent process of the same machine rather than this one, so that the
+            others can go on.
 
     Raises:
-        LostWorkerError: a collective failed. Where the main thread waits in one that does not fail, the process ends
-            with the same message and exit status.
+        LostWorkerError: a collective failed. Where the main thread waits in one that does not fail,
+            the process ends with the same message and exit status.
     """
     if workers.size == 1:
         yield
@@ -58,7 +60,11 @@ def watched(
     except Exception as error:
         if not _is_of_horovod(error):
             raise
-        cause = watch.find_cause() if watch is not None else "a process was lost before they all knew each other"
+        cause = (
+            watch.find_cause()
+            if watch is not None
+            else "a process was lost before they all knew each other"
+        )
         report(cause)
         raise LostWorkerError(cause) from None
     finally:
@@ -67,7 +73,9 @@ def watched(
 
 
 def _is_of_horovod(error: Exception) -> bool:
-    is_collective = isinstance(error, tf.errors.OpError) or type(error).__name__ == "HorovodInternalError"
+    is_collective = (
+        isinstance(error, tf.errors.OpError) or type(error).__name__ == "HorovodInternalError"
+    )
     return is_collective and "horovod" in str(error).lower()
 
 
@@ -75,7 +83,12 @@ class Watch:
     """This process's end of the connections, and a thread that looks at them."""
 
     def __init__(
-        self, workers: Workers, timeout_s: float, report: Callable[[str], None], *, kills_silent: bool
+        self,
+        workers: Workers,
+        timeout_s: float,
+        report: Callable[[str], None],
+        *,
+        kills_silent: bool,
     ) -> None:
         self._timeout_s, self._report, self._kills_silent = timeout_s, report, kills_silent
         self._connections = selectors.DefaultSelector()
@@ -96,9 +109,15 @@ class Watch:
         if self._cause:
             return self._cause
         now = time.monotonic()
-        silent = [rank for rank, heard in self._heard.items() if now - heard > _SUSPECT_S and rank not in self._gone]
+        silent = [
+            rank
+            for rank, heard in self._heard.items()
+            if now - heard > _SUSPECT_S and rank not in self._gone
+        ]
         if silent:
-            self._tell_of(silent[0], f"has given no sign of life for {now - self._heard[silent[0]]:.0f} s")
+            self._tell_of(
+                silent[0], f"has given no sign of life for {now - self._heard[silent[0]]:.0f} s"
+            )
             return self._cause
         return (
             "a collective operation failed, though every process that is watched gives signs of life: the lines above "
@@ -139,7 +158,11 @@ class Watch:
                 last_beat = now
             for rank, heard in self._heard.items():
                 if now - heard > self._timeout_s and rank not in self._gone:
-                    self._lose(rank, f"has given no sign of life for {self._timeout_s:.0f} s", is_silent=True)
+                    self._lose(
+                        rank,
+                        f"has given no sign of life for {self._timeout_s:.0f} s",
+                        is_silent=True,
+                    )
 
     def _receive(self, rank: int, now: float) -> None:
         try:

@@ -1,4 +1,6 @@
-"""How the processes of a run get to know each other: who they are, and a connection of each with rank 0."""
+"""How the processes of a run get to know each other: who they are, and a connection of each with
+rank 0.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Member(NamedTuple):
         boot = Path("/proc/sys/kernel/random/boot_id")
         machine = boot.read_text().strip() if boot.exists() else socket.gethostname()
         with contextlib.suppress(OSError):
-            machine += f" {os.stat('/proc/self/ns/pid').st_ino}"  # containers number their processes anew
+            machine += (
+                f" {os.stat('/proc/self/ns/pid').st_ino}"  # containers number their processes anew
+            )
         return cls(rank, os.getpid(), socket.gethostname(), machine)
 
     def __str__(self) -> str:
@@ -43,8 +47,9 @@ def meet(workers: Workers) -> tuple[list[Member], dict[int, socket.socket]]:
     """Connect every process with rank 0; each of them calls this.
 
     Returns:
-        all processes in the order of their ranks, and this one's connections by the rank at the other end: to rank 0,
-        or rank 0's to all others. Of one that cannot reach rank 0, a firewall's matter, both ends have none.
+        all processes in the order of their ranks, and this one's connections by the rank at the
+        other end: to rank 0, or rank 0's to all others. Of one that cannot reach rank 0, a
+        firewall's matter, both ends have none.
     """
     if workers.is_chief:
         with socket.create_server(("", 0), backlog=workers.size) as server:
@@ -75,7 +80,9 @@ def _welcome(server: socket.socket, workers: Workers) -> dict[int, socket.socket
     return peers
 
 
-def _open_door(server: socket.socket, token: str, peers: dict[int, socket.socket], have_tried: threading.Event) -> None:
+def _open_door(
+    server: socket.socket, token: str, peers: dict[int, socket.socket], have_tried: threading.Event
+) -> None:
     server.settimeout(_TURN_S)
     while not have_tried.is_set():
         with contextlib.suppress(OSError):  # nobody there, or somebody who leaves again
@@ -96,7 +103,9 @@ def _connect(addresses: list[tuple[str, int]], greeting: str) -> socket.socket |
             peer = socket.create_connection(address, timeout=_CONNECT_S)
             with contextlib.suppress(OSError):
                 peer.sendall(greeting.encode())
-                if peer.recv(len(_WELCOME)) == _WELCOME:  # on another machine's 127.0.0.1 may be somebody else
+                if (
+                    peer.recv(len(_WELCOME)) == _WELCOME
+                ):  # on another machine's 127.0.0.1 may be somebody else
                     return peer
             peer.close()
     return None

@@ -96,7 +96,9 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
             f"horovodrun -np {num_gpus} python run.py ... --use_horovod=True"
         )
     if (use_horovod or size > 1) and not _is_installed():
-        raise UserError(f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False")
+        raise UserError(
+            f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False"
+        )
 
 
 def is_elastic() -> bool:
@@ -113,7 +115,8 @@ def start(use_horovod: bool | None, timeout_s: float) -> Workers:
     """
     if not (use_horovod or (use_horovod is None and launched_size() > 1)):
         return Workers()
-    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but takes no part
+    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but
+    # takes no part
     timeout = str(max(1, round(timeout_s)))
     os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", timeout)
     os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", str(max(1, round(timeout_s / 2))))

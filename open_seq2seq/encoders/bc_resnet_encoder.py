@@ -1,4 +1,5 @@
-"""BC-ResNet: two-dimensional features, and a residual path over time that is broadcast to all features.
+"""BC-ResNet: two-dimensional features, and a residual path over time that is broadcast to all
+features.
 
 Kim et al., "Broadcasted Residual Learning for Efficient Keyword Spotting", 2021.
 """
@@ -21,19 +22,28 @@ _BASE_CHANNELS = 8
 
 
 class BCResNetEncoder(Encoder):
-    """BC-ResNet of a scale: 1, 1.5, 2, 3, 6 and 8 are published; the output is the mean over all places.
+    """BC-ResNet of a scale: 1, 1.5, 2, 3, 6 and 8 are published; the output is the mean over all
+    places.
 
-    Four stages of 2, 2, 4 and 4 blocks. A block convolves over features with SubSpectralNorm, averages over the
-    features, convolves over time with a dilation of 1, 2, 4 or 8, and adds what comes out to every feature.
+    Four stages of 2, 2, 4 and 4 blocks. A block convolves over features with SubSpectralNorm,
+    averages over the features, convolves over time with a dilation of 1, 2, 4 or 8, and adds what
+    comes out to every feature.
     """
 
     scale: float = Field(default=1.0, gt=0, description="Width, in units of 8 channels.")
     num_blocks: list[int] = Field(
-        default=[2, 2, 4, 4], min_length=4, max_length=4, description="Blocks in each of the four stages."
+        default=[2, 2, 4, 4],
+        min_length=4,
+        max_length=4,
+        description="Blocks in each of the four stages.",
     )
     num_bands: int = Field(default=5, gt=0, description="Bands of SubSpectralNorm.")
-    dropout_keep_prob: float = Field(default=0.9, gt=0, le=1, description="Share of channels that a block keeps.")
-    bn_momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of the moving statistics.")
+    dropout_keep_prob: float = Field(
+        default=0.9, gt=0, le=1, description="Share of channels that a block keeps."
+    )
+    bn_momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="Momentum of the moving statistics."
+    )
     bn_epsilon: float = Field(default=1e-5, gt=0, description="Added to the variance.")
 
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
@@ -47,22 +57,27 @@ class BCResNetEncoder(Encoder):
         layers = _Layers(self, options)
         base = int(_BASE_CHANNELS * self.scale)
         x = keras.layers.Reshape((*features.shape[1:], 1), dtype=options.dtype)(features)
-        x = layers.relu(layers.norm(layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2), pad=(2, 2))))
+        x = layers.relu(
+            layers.norm(layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2), pad=(2, 2)))
+        )
         for stage, (width, stride, n_blocks) in enumerate(
             zip(_STAGE_WIDTHS, _STAGE_STRIDES, self.num_blocks, strict=True)
         ):
             for block in range(n_blocks):
-                x = layers.block(x, int(width * base), stride if block == 0 else 1, 2**stage, f"{stage}_{block}")
+                x = layers.block(
+                    x, int(width * base), stride if block == 0 else 1, 2**stage, f"{stage}_{block}"
+                )
         x = layers.depthwise(x, (5, 5), "tail", pad=(2, 0))
         x = layers.relu(layers.norm(layers.conv(x, 4 * base, (1, 1), "tail_1x1")))
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
 
 def _uniform_initializer(n_groups: int) -> Any:
-    """Return PyTorch's initializer of convolutions, with which the recipe was found: uniform within 1 / sqrt(fan-in).
+    """Return PyTorch's initializer of convolutions, with which the recipe was found: uniform within
+    1 / sqrt(fan-in).
 
-    How long weights are decides, with BatchNorm after them, how fast they turn at a learning rate. Keras counts the
-    inputs of all groups as the fan-in of a depthwise convolution.
+    How long weights are decides, with BatchNorm after them, how fast they turn at a learning rate.
+    Keras counts the inputs of all groups as the fan-in of a depthwise convolution.
     """
     return keras.initializers.VarianceScaling(n_groups / 3.0, "fan_in", "uniform")
 
@@ -76,7 +91,9 @@ class _Layers:
         self._n_norms = 0
 
     def block(self, x: Any, channels: int, stride: int, dilation: int, name: str) -> Any:
-        """One block; the first of a stage changes the width, and then the block's input is not added."""
+        """One block; the first of a stage changes the width, and then the block's input is not
+        added.
+        """
         is_transition = x.shape[3] != channels
         shortcut = x
         if is_transition:
@@ -85,7 +102,9 @@ class _Layers:
         x = self.depthwise(x, (1, 3), f"{name}.over_features", pad=(0, 1))[:, :, ::stride]
         x = over_features = self._sub_spectral_norm(x)
         x = keras.ops.mean(x, axis=2, keepdims=True)
-        x = self.norm(self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation, pad=(dilation, 0)))
+        x = self.norm(
+            self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation, pad=(dilation, 0))
+        )
         x = keras.layers.Activation("silu", dtype=self.options.dtype)(x)
         x = self.conv(x, channels, (1, 1), f"{name}.pointwise")
         if self.params.dropout_keep_prob < 1.0:

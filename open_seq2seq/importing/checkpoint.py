@@ -23,13 +23,17 @@ def build_network(config: Config, n_labels: int) -> Any:
 
 
 def find_misfits(network: Any, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return a line for each weight of the network that ``arrays`` does not have, or has in another shape."""
+    """Return a line for each weight of the network that ``arrays`` does not have, or has in another
+    shape.
+    """
     problems = []
     for weight in network.weights:
         if weight.path not in arrays:
             problems.append(f"{weight.path}: not in it")
         elif tuple(weight.shape) != arrays[weight.path].shape:
-            problems.append(f"{weight.path}: {arrays[weight.path].shape} in it, {tuple(weight.shape)} in the network")
+            problems.append(
+                f"{weight.path}: {arrays[weight.path].shape} in it, {tuple(weight.shape)} in the network"
+            )
     return problems
 
 
@@ -40,14 +44,27 @@ def assign(network: Any, arrays: dict[str, np.ndarray]) -> None:
 
 
 def check_output(logdir: Path) -> None:
-    """Refuse a folder whose checkpoints an imported one would come among: saving deletes the later ones."""
+    """Refuse a folder whose checkpoints an imported one would come among: saving deletes the later
+    ones.
+    """
     for name in (session.LAST, session.BEST):
         if checkpoints.list_checkpoints(logdir / name):
-            raise UserError(f"{logdir / name} has checkpoints already; name another folder with --output_dir=DIR")
+            raise UserError(
+                f"{logdir / name} has checkpoints already; name another folder with --output_dir=DIR"
+            )
 
 
-def save(logdir: Path, network: Any, labels: tuple[str, ...], config: Config, *, step: int, imported_from: str) -> Path:
-    """Write the network as a checkpoint of ``logdir`` for eval, infer and load_model: it has no optimizer's state.
+def save(
+    logdir: Path,
+    network: Any,
+    labels: tuple[str, ...],
+    config: Config,
+    *,
+    step: int,
+    imported_from: str,
+) -> Path:
+    """Write the network as a checkpoint of ``logdir`` for eval, infer and load_model: it has no
+    optimizer's state.
 
     Raises:
         UserError: the folder cannot be written.
@@ -61,7 +78,9 @@ def save(logdir: Path, network: Any, labels: tuple[str, ...], config: Config, *,
             "best_top1": -1.0,
             "labels": list(labels),
             "dataset_version": config.params.dataset_version,
-            "blueprint": architecture.draw_up(config.encoder, config.decoder, config.data_layers["infer"]),
+            "blueprint": architecture.draw_up(
+                config.encoder, config.decoder, config.data_layers["infer"]
+            ),
             "imported_from": imported_from,
         },
     )

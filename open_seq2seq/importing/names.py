@@ -24,14 +24,17 @@ _OPTIMIZER = re.compile(
 class Names(NamedTuple):
     """The variables of a checkpoint, sorted out."""
 
-    model: dict[str, str]  # name in the graph, from "ForwardPass/" on -> name in the checkpoint, the master copy if any
+    model: dict[
+        str, str
+    ]  # name in the graph, from "ForwardPass/" on -> name in the checkpoint, the master copy if any
     unknown: list[str]  # neither the model's nor the optimizer's
 
 
 def sort_names(names: Iterable[str]) -> Names:
     """Tell the model's variables from those of the optimizer.
 
-    A variable below another one's whole name, such as ``.../kernel/Momentum``, is an optimizer's slot.
+    A variable below another one's whole name, such as ``.../kernel/Momentum``, is an optimizer's
+    slot.
     """
     names = set(names)
     model: dict[str, str] = {}
@@ -55,7 +58,8 @@ def _parents(name: str) -> Iterable[str]:
 
 
 def translate(name: str, encoder_prefix: str) -> str | None:
-    """Return what a variable of the graph is called here, or None where it has no layer and variable in it.
+    """Return what a variable of the graph is called here, or None where it has no layer and
+    variable in it.
 
     ``ForwardPass/w2l_encoder/conv23/res_bn/gamma`` is ``tdnn_encoder.conv23.res_bn/gamma``.
     """

@@ -1,4 +1,6 @@
-"""NeMo's MatchboxNet archives as a folder with a config, a labels file and a checkpoint of this toolkit."""
+"""NeMo's MatchboxNet archives as a folder with a config, a labels file and a checkpoint of this
+toolkit.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,15 @@ def import_archive(
     Args:
         path: the archive.
         output_dir: a new folder, or an empty one.
-        label_order: what the outputs of the network mean: the labels "sorted" by name, as NeMo trains whatever the
-            archive lists, or as in its "config".
-        labels_file: the same labels in another order, that of manifests; the outputs are put into it.
+        label_order: what the outputs of the network mean: the labels "sorted" by name, as NeMo
+            trains whatever the archive lists, or as in its "config".
+        labels_file: the same labels in another order, that of manifests; the outputs are put into
+            it.
         report: takes a line of text.
 
     Raises:
-        UserError: the archive cannot be imported, or the folder is not empty or cannot be written; nothing is written.
+        UserError: the archive cannot be imported, or the folder is not empty or cannot be written;
+            nothing is written.
     """
     _check_output(output_dir)
     archive = read_archive(path)
@@ -60,7 +64,9 @@ def import_archive(
         raise UserError(f"{output_dir}: cannot write there ({error.strerror})") from None
     for note in model.notes:
         report(note)
-    report(f"{path}: {len(arrays)} variables and {len(model.labels)} labels imported into {output_dir}")
+    report(
+        f"{path}: {len(arrays)} variables and {len(model.labels)} labels imported into {output_dir}"
+    )
 
 
 def _check_output(folder: Path) -> None:
@@ -78,7 +84,10 @@ def _reorder(
             "expected the same words"
         )
     order = [model.labels.index(label) for label in labels]
-    reordered = {f"{_DECODER}/{ending}": arrays[f"{_DECODER}/{ending}"][..., order] for ending in ("kernel", "bias")}
+    reordered = {
+        f"{_DECODER}/{ending}": arrays[f"{_DECODER}/{ending}"][..., order]
+        for ending in ("kernel", "bias")
+    }
     return model._replace(labels=labels), arrays | reordered
 
 
@@ -99,7 +108,9 @@ def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.
             raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
         ours = checkpoint.build_network(config, len(model.labels))
         if problems := checkpoint.find_misfits(ours, arrays):
-            raise UserError(f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems))
+            raise UserError(
+                f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems)
+            )
         checkpoint.assign(ours, arrays)
         checkpoint.save(
             aside,

@@ -1,4 +1,6 @@
-"""The two files of a ``.nemo`` archive that describe a model, read without unpacking anything to the disk."""
+"""The two files of a ``.nemo`` archive that describe a model, read without unpacking anything to
+the disk.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ def read_archive(path: Path) -> NemoArchive:
     """Read a ``.nemo`` file: a tar, compressed with gzip or not.
 
     Raises:
-        UserError: it is no such archive, it lacks a file or has it twice, it is larger than any model that can be
-            imported, or it holds links, devices or paths out of it.
+        UserError: it is no such archive, it lacks a file or has it twice, it is larger than any
+            model that can be imported, or it holds links, devices or paths out of it.
     """
     try:
         check_plain(path)
@@ -49,10 +51,14 @@ def read_archive(path: Path) -> NemoArchive:
             with tarfile.open(fileobj=bounded, mode="r|", tarinfo=TarHeader) as tar:
                 files = _read_members(tar, path)
     except (OSError, *READ_ERRORS) as error:
-        raise UserError(f"{path}: cannot read it as a .nemo archive, which is a tar ({error})") from None
+        raise UserError(
+            f"{path}: cannot read it as a .nemo archive, which is a tar ({error})"
+        ) from None
     for name in _MAX_BYTES:
         if name not in files:
-            raise UserError(f"{path}: no {name} in it; expected a model as NeMo's save_to writes it")
+            raise UserError(
+                f"{path}: no {name} in it; expected a model as NeMo's save_to writes it"
+            )
     return NemoArchive(
         config=_parse(files[_CONFIG], f"{path}: {_CONFIG}"),
         weights=read_state_dict(files[_WEIGHTS], f"{path}: {_WEIGHTS}"),
@@ -60,7 +66,9 @@ def read_archive(path: Path) -> NemoArchive:
 
 
 class _Bounded:
-    """A file that ends in a `UserError` where an archive gets too large: a small gzip can hold a huge tar."""
+    """A file that ends in a `UserError` where an archive gets too large: a small gzip can hold a
+    huge tar.
+    """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file, self._path, self._left = file, path, _MAX_TOTAL_BYTES
@@ -69,7 +77,9 @@ class _Bounded:
         data = self._file.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
-            raise UserError(f"{self._path}: more than {_MAX_TOTAL_BYTES >> 20} MB in it, too large for a MatchboxNet")
+            raise UserError(
+                f"{self._path}: more than {_MAX_TOTAL_BYTES >> 20} MB in it, too large for a MatchboxNet"
+            )
         return data
 
 
@@ -82,12 +92,18 @@ def _read_members(tar: tarfile.TarFile, path: Path) -> dict[str, bytes]:
                 f"{path}: it holds {shown(member.name)}, a path out of the archive; it is no model of NeMo's"
             )
         if not (member.isreg() or member.isdir()) or member.issparse():
-            raise UserError(f"{path}: {shown(member.name)} in it is no plain file; it is no model of NeMo's")
+            raise UserError(
+                f"{path}: {shown(member.name)} in it is no plain file; it is no model of NeMo's"
+            )
         name = str(place)
         if member.size > _MAX_BYTES.get(name, _MAX_TOTAL_BYTES):
-            raise UserError(f"{path}: {shown(name)} in it has {member.size:,} bytes, too large for a MatchboxNet")
+            raise UserError(
+                f"{path}: {shown(name)} in it has {member.size:,} bytes, too large for a MatchboxNet"
+            )
         if i >= _MAX_MEMBERS:
-            raise UserError(f"{path}: more than {_MAX_MEMBERS} files in it; it is no model of NeMo's")
+            raise UserError(
+                f"{path}: more than {_MAX_MEMBERS} files in it; it is no model of NeMo's"
+            )
         if name in _MAX_BYTES and member.isreg():
             if name in files:
                 raise UserError(f"{path}: {name} stands in it twice")
@@ -98,7 +114,9 @@ def _read_members(tar: tarfile.TarFile, path: Path) -> dict[str, bytes]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Without merge keys, ``<<``, which NeMo does not write: a few lines of them grow to any size while being read."""
+    """Without merge keys, ``<<``, which NeMo does not write: a few lines of them grow to any size
+    while being read.
+    """
 
     def flatten_mapping(self, node: Any) -> None:
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
@@ -114,18 +132,28 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
             f"{name}: not a YAML file that can be read ({cut(str(error)) or type(error).__name__})"
         ) from None
     if _is_larger(config, _MAX_VALUES):
-        raise UserError(f"{name}: more than {_MAX_VALUES:,} values in it, too large for a MatchboxNet")
+        raise UserError(
+            f"{name}: more than {_MAX_VALUES:,} values in it, too large for a MatchboxNet"
+        )
     if not isinstance(config, dict):
         raise UserError(f"{name}: expected keys and values, got a {type(config).__name__}")
     return config
 
 
 def _is_larger(value: Any, most: int) -> bool:
-    """Tell whether a value has more than ``most`` parts, each counted as often as an alias stands for it."""
+    """Tell whether a value has more than ``most`` parts, each counted as often as an alias stands
+    for it.
+    """
     left, waiting = most, [value]
     while waiting:
         part = waiting.pop()
-        inner = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+        inner = (
+            list(part.values())
+            if isinstance(part, dict)
+            else part
+            if isinstance(part, list)
+            else []
+        )
         left -= len(inner)
         if left < 0:
             return True

@@ -79,7 +79,8 @@ infer_params = {{}}
 def write_config(model: NemoModel, archive_name: str) -> str:
     """Return the text of a config that stands beside ``labels.txt`` and ``checkpoints/``.
 
-    Nothing of the archive comes into it but numbers, and of its name what can do no harm in Python code.
+    Nothing of the archive comes into it but numbers, and of its name what can do no harm in Python
+    code.
     """
     train_data = {
         "dataset_files": ["{dataset_location}/{dataset_version}-train.csv"],
@@ -89,7 +90,9 @@ def write_config(model: NemoModel, archive_name: str) -> str:
     }
     data_layer = _literal(model.data_layer_params, 1)
     # the one value that is no literal
-    data_layer = data_layer.replace("{\n", '{\n        "labels_file": str(HERE / "labels.txt"),\n', 1)
+    data_layer = data_layer.replace(
+        "{\n", '{\n        "labels_file": str(HERE / "labels.txt"),\n', 1
+    )
     return _TEMPLATE.format(
         title=re.sub(r"[^\w .()-]", "_", archive_name, flags=re.ASCII),
         version=_literal(guess_version(model.labels), 0),
@@ -107,11 +110,15 @@ def guess_version(labels: tuple[str, ...]) -> str:
 
 
 def _literal(value: Any, depth: int) -> str:
-    """Write a value as the formatter would: in one line if it is a layer that fits, in several if it has parts."""
+    """Write a value as the formatter would: in one line if it is a layer that fits, in several if
+    it has parts.
+    """
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, dict):
-        entries = [f"{_literal(key, 0)}: {_literal(inner, depth + 1)}" for key, inner in value.items()]
+        entries = [
+            f"{_literal(key, 0)}: {_literal(inner, depth + 1)}" for key, inner in value.items()
+        ]
         in_one_line = "{" + ", ".join(entries) + "}"
         is_layer = depth > 2 or len(entries) == 1
         fits = "\n" not in in_one_line and 4 * depth + len(in_one_line + ",") <= _LINE_LENGTH

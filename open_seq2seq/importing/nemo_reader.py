@@ -11,7 +11,9 @@ from open_seq2seq.errors import cut, shown
 # what says which class it is, not how it is set
 _CLASS_KEYS = ("_target_", "cls", "target")
 
-_MOST_ITEMS = 100_000  # of lists that are looked through: a list may refer to itself, in each of its items
+_MOST_ITEMS = (
+    100_000  # of lists that are looked through: a list may refer to itself, in each of its items
+)
 
 
 class Reader:
@@ -36,18 +38,28 @@ class Reader:
         self, name: str, section: dict[str, Any], known: tuple[str, ...], is_required: bool = True
     ) -> None:
         """Note a problem where a part is not of a known class."""
-        found = next((section[key] for key in _CLASS_KEYS if isinstance(section.get(key), str)), None)
+        found = next(
+            (section[key] for key in _CLASS_KEYS if isinstance(section.get(key), str)), None
+        )
         if (found or is_required) and str(found).rpartition(".")[2] not in known:
-            self.problems.append(f"{name or 'model'}: its class is {cut(str(found))}, expected {' or '.join(known)}")
+            self.problems.append(
+                f"{name or 'model'}: its class is {cut(str(found))}, expected {' or '.join(known)}"
+            )
 
-    def expect_constants(self, place: str, section: dict[str, Any], constants: dict[str, Any]) -> None:
+    def expect_constants(
+        self, place: str, section: dict[str, Any], constants: dict[str, Any]
+    ) -> None:
         """Note a problem for each key that has another value than the one that works here."""
         for key, expected in constants.items():
             value = self._resolve(section.get(key, expected))
             if value != expected:
-                self.problems.append(f"{place}{key}: {shown(value)}, only {expected!r} can be imported")
+                self.problems.append(
+                    f"{place}{key}: {shown(value)}, only {expected!r} can be imported"
+                )
 
-    def value(self, place: str, section: dict[str, Any], key: str, kind: Any, default: Any = None) -> Any:
+    def value(
+        self, place: str, section: dict[str, Any], key: str, kind: Any, default: Any = None
+    ) -> Any:
         """Return a number, bool or word; without a default the key must be there."""
         value = self._resolve(section.get(key))
         if value is None:
@@ -65,13 +77,17 @@ class Reader:
         """Return a list of words, empty where it is missing or null."""
         value = self._resolve(section.get(key)) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.problems.append(f"{place}{key}: expected a list of words, each in quotes, got {shown(value)}")
+            self.problems.append(
+                f"{place}{key}: expected a list of words, each in quotes, got {shown(value)}"
+            )
             return []
         return value
 
     def _resolve(self, value: Any, depth: int = 0) -> Any:
         """Look up a reference such as ``${model.dropout}``, which older archives hold."""
-        found = re.fullmatch(r"\$\{(?:model\.)?([\w.]+)\}", value) if isinstance(value, str) else None
+        found = (
+            re.fullmatch(r"\$\{(?:model\.)?([\w.]+)\}", value) if isinstance(value, str) else None
+        )
         if isinstance(value, list):
             self._n_left -= len(value)
             return [self._resolve(item, depth + 1) for item in value] if self._n_left > 0 else value

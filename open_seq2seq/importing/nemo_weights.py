@@ -11,35 +11,48 @@ import numpy as np
 from open_seq2seq.errors import UserError, cut, listed
 
 # PyTorch's and Keras's names of a BatchNorm's variables
-_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
 # of no meaning for the network: counters, and the lengths that older masked convolutions keep
 _IGNORED = re.compile(r"(?!encoder\.|decoder\.).*|.*\.(num_batches_tracked|max_len|lens|seq_range)")
 
 
 class _Weight(NamedTuple):
-    theirs: str  # state-dict key; a convolution's has ".conv" before ".weight" if it is a masked one
+    theirs: (
+        str  # state-dict key; a convolution's has ".conv" before ".weight" if it is a masked one
+    )
     ours: str  # path of the variable
     shape: tuple[int, ...]  # theirs
 
 
 def convert_weights(
-    weights: dict[str, np.ndarray], layers: list[dict[str, Any]], n_features: int, n_labels: int, name: str
+    weights: dict[str, np.ndarray],
+    layers: list[dict[str, Any]],
+    n_features: int,
+    n_labels: int,
+    name: str,
 ) -> dict[str, np.ndarray]:
     """Rename and lay out the weights of `NemoModel`'s layers and of its decoder.
 
     Args:
-        weights: NeMo's, by state-dict key; convolutions are [out, in / groups, k], linear layers [out, in].
+        weights: NeMo's, by state-dict key; convolutions are [out, in / groups, k], linear layers
+            [out, in].
         layers: ``convnet_layers``.
         n_features: of the input.
         n_labels: outputs of the decoder.
         name: of the archive, for messages.
 
     Returns:
-        by variable path; convolutions are [k, 1, in, out] and depthwise ones [k, 1, channels, 1], the decoder's kernel
-        is [in, out].
+        by variable path; convolutions are [k, 1, in, out] and depthwise ones [k, 1, channels, 1],
+        the decoder's kernel is [in, out].
 
     Raises:
-        UserError: one is missing, has another shape or is not finite, or the archive has more of them; all are named.
+        UserError: one is missing, has another shape or is not finite, or the archive has more of
+            them; all are named.
     """
     found, problems = {}, []
     left = {key for key in weights if not _IGNORED.fullmatch(key)}
@@ -56,7 +69,9 @@ def convert_weights(
             problems.append(f"{key}: some of its values are not finite")
         else:
             found[weight.ours] = _lay_out(np.asarray(weights[key], np.float32), weight)
-    problems += [f"{cut(key)}: of no layer that model_config.yaml describes" for key in sorted(left)]
+    problems += [
+        f"{cut(key)}: of no layer that model_config.yaml describes" for key in sorted(left)
+    ]
     if problems:
         raise UserError(
             f"{name}: model_weights.ckpt does not fit model_config.yaml ({len(problems)} differences):"
@@ -68,17 +83,27 @@ def convert_weights(
 def _expected(layers: list[dict[str, Any]], n_features: int, n_labels: int) -> Iterator[_Weight]:
     channels = n_features
     for block, layer in enumerate(layers):
-        theirs, width, kernel = f"encoder.encoder.{block}", layer["num_channels"], layer["kernel_size"][0]
+        theirs, width, kernel = (
+            f"encoder.encoder.{block}",
+            layer["num_channels"],
+            layer["kernel_size"][0],
+        )
         is_separable, n_repeats = layer.get("separable", False), layer.get("repeat", 1)
         n_in = channels
         place = 0  # in mconv: convolution, pointwise convolution if separable, BatchNorm; then activation and dropout
         for repeat in range(n_repeats):
             ours = f"tdnn_encoder.conv{block + 1}{repeat + 1}"
             if is_separable:
-                yield _Weight(f"{theirs}.mconv.{place}.weight", f"{ours}.depthwise/kernel", (n_in, 1, kernel))
-                yield _Weight(f"{theirs}.mconv.{place + 1}.weight", f"{ours}/kernel", (width, n_in, 1))
+                yield _Weight(
+                    f"{theirs}.mconv.{place}.weight", f"{ours}.depthwise/kernel", (n_in, 1, kernel)
+                )
+                yield _Weight(
+                    f"{theirs}.mconv.{place + 1}.weight", f"{ours}/kernel", (width, n_in, 1)
+                )
             else:
-                yield _Weight(f"{theirs}.mconv.{place}.weight", f"{ours}/kernel", (width, n_in, kernel))
+                yield _Weight(
+                    f"{theirs}.mconv.{place}.weight", f"{ours}/kernel", (width, n_in, kernel)
+                )
             yield from _norm(f"{theirs}.mconv.{place + 1 + is_separable}", f"{ours}.bn", width)
             place += 4 + is_separable
             n_in = width

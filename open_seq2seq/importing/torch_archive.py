@@ -1,8 +1,9 @@
-"""Tensors from a file that ``torch.save`` wrote, without PyTorch and without running anything from the file.
+"""Tensors from a file that ``torch.save`` wrote, without PyTorch and without running anything from
+the file.
 
-The file is an uncompressed zip: ``<prefix>/data.pkl`` is a pickle with the place, shape and strides of each tensor, and
-``<prefix>/data/<key>`` holds the numbers. A pickle can call whatever it names, so this reader knows a few names, gives
-functions of its own for them, and refuses all others.
+The file is an uncompressed zip: ``<prefix>/data.pkl`` is a pickle with the place, shape and strides
+of each tensor, and ``<prefix>/data/<key>`` holds the numbers. A pickle can call whatever it names,
+so this reader knows a few names, gives functions of its own for them, and refuses all others.
 """
 
 from __future__ import annotations
@@ -63,10 +64,12 @@ def read_state_dict(content: bytes, name: str) -> dict[str, np.ndarray]:
         name: of the file, for messages.
 
     Returns:
-        NumPy arrays by key; bfloat16 becomes float32, everything else keeps its type. They may be read-only views.
+        NumPy arrays by key; bfloat16 becomes float32, everything else keeps its type. They may be
+        read-only views.
 
     Raises:
-        UserError: it is not a state dict in PyTorch's zip format, it is damaged, or it asks for anything but tensors.
+        UserError: it is not a state dict in PyTorch's zip format, it is damaged, or it asks for
+            anything but tensors.
     """
     if not content.startswith(b"PK"):
         raise UserError(
@@ -92,14 +95,18 @@ def _read(file: zipfile.ZipFile, n_bytes: int, name: str) -> dict[str, np.ndarra
         raise UserError(f"{name}: its parts overlap, as torch.save does not write them")
     pickles = [entry for entry in file.infolist() if entry.filename.split("/")[1:] == ["data.pkl"]]
     if len(pickles) != 1:
-        raise UserError(f"{name}: expected one data.pkl, as torch.save writes it, found {len(pickles)}")
+        raise UserError(
+            f"{name}: expected one data.pkl, as torch.save writes it, found {len(pickles)}"
+        )
     if pickles[0].file_size > _MAX_PICKLE_BYTES:
         raise UserError(
             f"{name}: its data.pkl has {pickles[0].file_size:,} bytes, expected {_MAX_PICKLE_BYTES:,} at most"
         )
     prefix = pickles[0].filename.removesuffix("data.pkl")
     found = _unpickle(file.read(pickles[0]), name)
-    if not isinstance(found, dict) or not all(_is_entry(key, value) for key, value in found.items()):
+    if not isinstance(found, dict) or not all(
+        _is_entry(key, value) for key, value in found.items()
+    ):
         raise UserError(f"{name}: expected a state dict, tensors by name, found something else")
     is_big = f"{prefix}byteorder" in file.namelist() and file.read(f"{prefix}byteorder") == b"big"
     # by name and type: storages of one name may differ in length, and a file is to be read once
@@ -108,9 +115,13 @@ def _read(file: zipfile.ZipFile, n_bytes: int, name: str) -> dict[str, np.ndarra
     for key, tensor in found.items():
         part, kind, n_items = tensor.storage.key, tensor.storage.type, tensor.storage.n_items
         if (part, kind) not in numbers:
-            numbers[part, kind] = _numbers(file.read(f"{prefix}data/{part}"), kind, ">" if is_big else "<")
+            numbers[part, kind] = _numbers(
+                file.read(f"{prefix}data/{part}"), kind, ">" if is_big else "<"
+            )
         if len(numbers[part, kind]) < n_items:
-            raise ValueError(f"data/{part} has {len(numbers[part, kind]):,} numbers instead of {n_items:,}")
+            raise ValueError(
+                f"data/{part} has {len(numbers[part, kind]):,} numbers instead of {n_items:,}"
+            )
         arrays[key] = _view(numbers[part, kind], tensor)
     return arrays
 
@@ -124,10 +135,14 @@ def _unpickle(content: bytes, name: str) -> Any:
     for opcode, argument, _ in pickletools.genops(content):
         n_tuples += opcode.name.startswith("TUPLE")
         if n_tuples > _MAX_TUPLES:
-            raise UserError(f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a MatchboxNet")
+            raise UserError(
+                f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a MatchboxNet"
+            )
         # the unpickler makes room for as many memos as the largest number says
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-            raise UserError(f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write")
+            raise UserError(
+                f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write"
+            )
     return _Unpickler(content, name).load()
 
 
@@ -150,7 +165,11 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, storage_type, key, _location, n_items = pid
-        if kind != "storage" or not isinstance(storage_type, _StorageType) or not isinstance(key, str):
+        if (
+            kind != "storage"
+            or not isinstance(storage_type, _StorageType)
+            or not isinstance(key, str)
+        ):
             raise ValueError(f"unknown persistent id {shown(pid)}")
         return _Storage(storage_type, key, _count(n_items))
 
@@ -159,11 +178,17 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
     """Stand for PyTorch's function of the same arguments; requires_grad and hooks are left out."""
     if not isinstance(storage, _Storage) or len(shape) != len(strides):
         raise ValueError("a tensor without a storage, or with more dimensions than strides")
-    tensor = _Tensor(storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides)))
-    last = tensor.offset + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True))
+    tensor = _Tensor(
+        storage, _count(offset), tuple(map(_count, shape)), tuple(map(_count, strides))
+    )
+    last = tensor.offset + sum(
+        (n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True)
+    )
     n_items = int(np.prod(tensor.shape, dtype=object))  # exact, whatever is in the file
     if n_items > storage.n_items or (n_items and last >= storage.n_items):
-        raise ValueError(f"a tensor of shape {tensor.shape} reaches out of its storage of {storage.n_items:,} numbers")
+        raise ValueError(
+            f"a tensor of shape {tensor.shape} reaches out of its storage of {storage.n_items:,} numbers"
+        )
     return tensor
 
 
@@ -184,4 +209,6 @@ def _view(numbers: np.ndarray, tensor: _Tensor) -> np.ndarray:
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, numbers.dtype)
     strides = [stride * numbers.itemsize for stride in tensor.strides]
-    return np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides, writeable=False)
+    return np.lib.stride_tricks.as_strided(
+        numbers[tensor.offset :], tensor.shape, strides, writeable=False
+    )

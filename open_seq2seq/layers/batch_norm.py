@@ -1,6 +1,7 @@
 """BatchNorm as one fused operation, and SubSpectralNorm on top of it.
 
-Keras 3 writes BatchNorm out in single operations and casts to float32 for it; TensorFlow's fused kernels are three
+Keras 3 writes BatchNorm out in single operations and casts to float32 for it; TensorFlow's fused
+kernels are three
 times as fast on a CPU. This module imports Keras: use it through `open_seq2seq.layers`.
 """
 
@@ -15,8 +16,8 @@ import tensorflow as tf
 class BatchNorm(keras.layers.Layer):
     """Normalizes [batch, frames, features, channels] over all but the channels.
 
-    Statistics, gamma and beta are float32 whatever the dtype policy. The moving variance takes the unbiased variance of
-    each batch, as TensorFlow 1's fused BatchNorm and PyTorch's do.
+    Statistics, gamma and beta are float32 whatever the dtype policy. The moving variance takes the
+    unbiased variance of each batch, as TensorFlow 1's fused BatchNorm and PyTorch's do.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class BatchNorm(keras.layers.Layer):
         shape = (n_channels,)
         starts = {"gamma": "ones", "beta": "zeros"}
         self.gamma, self.beta = (
-            self.add_weight(shape, start, name=name, regularizer=self._regularizers[name], autocast=False)
+            self.add_weight(
+                shape, start, name=name, regularizer=self._regularizers[name], autocast=False
+            )
             for name, start in starts.items()
         )
         self.moving_mean, self.moving_variance = (
@@ -103,17 +106,22 @@ class SubSpectralNorm(BatchNorm):
         """
         n_features, n_channels = input_shape[2:]
         if n_features is None or n_channels is None or n_features % self.n_bands:
-            raise ValueError(f"{n_features} features cannot be divided into {self.n_bands} bands of equal width")
+            raise ValueError(
+                f"{n_features} features cannot be divided into {self.n_bands} bands of equal width"
+            )
         self._make_variables(self.n_bands * n_channels)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Normalize with the batch's statistics in training, or else with the moving ones."""
         _, n_frames, n_features, n_channels = inputs.shape
         width = n_features // self.n_bands
-        # a band's channels become channels of their own; with one feature to a band they are side by side already
+        # a band's channels become channels of their own; with one feature to a band they are side
+        # by side already
         x = tf.reshape(inputs, (-1, n_frames, self.n_bands, width, n_channels))
         x = tf.transpose(x, (0, 1, 3, 2, 4)) if width > 1 else x
-        x = self._normalize(tf.reshape(x, (-1, n_frames, width, self.n_bands * n_channels)), training)
+        x = self._normalize(
+            tf.reshape(x, (-1, n_frames, width, self.n_bands * n_channels)), training
+        )
         x = tf.reshape(x, (-1, n_frames, width, self.n_bands, n_channels))
         x = tf.transpose(x, (0, 1, 3, 2, 4)) if width > 1 else x
         return tf.reshape(x, (-1, n_frames, n_features, n_channels))

@@ -1,8 +1,9 @@
 """Convolutions over time as matrix products, one for each tap of the kernel.
 
-On a CPU, TensorFlow's convolutions over so few frames with so many channels leave most of its speed unused, above all
-the gradient of the kernel, and they multiply the zeros beyond a clip's ends: with 29 taps two frames apart on 16
-frames, three products of four. Tap by tap, only frames that exist are multiplied, at the speed of the matrix product.
+On a CPU, TensorFlow's convolutions over so few frames with so many channels leave most of its speed
+unused, above all the gradient of the kernel, and they multiply the zeros beyond a clip's ends: with
+29 taps two frames apart on 16 frames, three products of four. Tap by tap, only frames that exist
+are multiplied, at the speed of the matrix product.
 This module imports Keras: use it through `open_seq2seq.layers`.
 """
 
@@ -15,16 +16,26 @@ import tensorflow as tf
 
 
 class TimeConv(keras.layers.Conv2D):
-    """Conv2D of kernels [k, 1] on [batch, frames, 1, channels]; TensorFlow's own on a GPU, and for a single tap."""
+    """Conv2D of kernels [k, 1] on [batch, frames, 1, channels]; TensorFlow's own on a GPU, and for
+    a single tap.
+    """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, without bias and activation."""
         if self.kernel_size == (1, 1) or tf.config.list_logical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
-        return convolve(inputs, tf.convert_to_tensor(kernel), self.strides[0], self.dilation_rate[0], self.padding)
+        return convolve(
+            inputs,
+            tf.convert_to_tensor(kernel),
+            self.strides[0],
+            self.dilation_rate[0],
+            self.padding,
+        )
 
 
-def convolve(inputs: Any, kernel: Any, stride: int = 1, dilation: int = 1, padding: str = "same") -> Any:
+def convolve(
+    inputs: Any, kernel: Any, stride: int = 1, dilation: int = 1, padding: str = "same"
+) -> Any:
     """Convolve over time as ``tf.nn.conv2d`` does.
 
     Products are of the inputs' type; the sum over the taps is in float32.
@@ -58,7 +69,9 @@ def convolve(inputs: Any, kernel: Any, stride: int = 1, dilation: int = 1, paddi
                 for reach, weights in zip(reaches, tf.unstack(kernel[:, 0]), strict=True)
             ]
             to_kernel = [
-                tf.matmul(_rows(reach.inputs(frames)), _rows(reach.outputs(errors)), transpose_a=True)
+                tf.matmul(
+                    _rows(reach.inputs(frames)), _rows(reach.outputs(errors)), transpose_a=True
+                )
                 for reach in reaches
             ]
             return _batch_first(to_inputs, inputs.dtype), tf.stack(to_kernel)[:, None]
@@ -69,7 +82,9 @@ def convolve(inputs: Any, kernel: Any, stride: int = 1, dilation: int = 1, paddi
 
 
 def _outputs(n_in: int, n_taps: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
-    """Return the number of output frames, and how many frames the first tap lies before the first input."""
+    """Return the number of output frames, and how many frames the first tap lies before the first
+    input.
+    """
     span = (n_taps - 1) * dilation + 1
     if padding == "valid":
         return (n_in - span) // stride + 1, 0
@@ -107,12 +122,16 @@ class _Reach(NamedTuple):
         n = max(0, (self.n - 1) * self.stride + 1)
         if self.stride > 1:
             apart = tf.pad(frames[:, None], [[0, 0], [0, self.stride - 1], [0, 0], [0, 0]])
-            frames = tf.reshape(apart, (self.n * self.stride, tf.shape(frames)[1], frames.shape[2]))[:n]
+            frames = tf.reshape(
+                apart, (self.n * self.stride, tf.shape(frames)[1], frames.shape[2])
+            )[:n]
         return tf.pad(frames, [[self.first_in, n_in - self.first_in - n], [0, 0], [0, 0]])
 
 
 def _time_first(x: Any) -> Any:
-    """[batch, frames, 1, channels] to [frames, batch, channels]: some frames are then one piece of memory."""
+    """[batch, frames, 1, channels] to [frames, batch, channels]: some frames are then one piece of
+    memory.
+    """
     return tf.transpose(x[:, :, 0], (1, 0, 2))
 
 

@@ -14,9 +14,13 @@ from open_seq2seq.lazy import tf
 
 
 class LARC(Params):
-    """The gradient g of a variable w is multiplied by larc_eta |w| / |g|, over the learning rate in mode 'clip'."""
+    """The gradient g of a variable w is multiplied by larc_eta |w| / |g|, over the learning rate in
+    mode 'clip'.
+    """
 
-    larc_eta: float = Field(gt=0, description="How long an update may be, as a share of the variable's length.")
+    larc_eta: float = Field(
+        gt=0, description="How long an update may be, as a share of the variable's length."
+    )
     larc_mode: Literal["clip", "scale"] = Field(
         default="clip", description="'clip': LARC, which only shortens updates; 'scale': LARS."
     )
@@ -26,14 +30,17 @@ class LARC(Params):
     def factors(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> list[Any]:
         """Return the factor of each gradient, a scalar.
 
-        A variable that is all zeros, as biases are at the start, keeps its gradient: it could not leave zero otherwise.
+        A variable that is all zeros, as biases are at the start, keeps its gradient: it could not
+        leave zero otherwise.
 
         Args:
             gradients: the length of each gradient.
             variables: the length of each variable.
             learning_rate: a scalar.
         """
-        return [self._factor(*each, learning_rate) for each in zip(variables, gradients, strict=True)]
+        return [
+            self._factor(*each, learning_rate) for each in zip(variables, gradients, strict=True)
+        ]
 
     def _factor(self, length: Any, gradient_length: Any, learning_rate: Any) -> Any:
         factor = self.larc_eta * length / (gradient_length + self.epsilon)

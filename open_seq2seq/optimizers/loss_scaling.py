@@ -27,12 +27,16 @@ class ConstantScale(LossScaling):
 
 
 class Backoff(LossScaling):
-    """Divided by ``step_factor`` after an overflow, multiplied after ``step_window`` steps without one."""
+    """Divided by ``step_factor`` after an overflow, multiplied after ``step_window`` steps without
+    one.
+    """
 
     scale_min: float = Field(default=1.0, gt=0, description="Lowest scale.")
     scale_max: float = Field(default=2.0**14, gt=0, description="Highest scale, and the first one.")
     step_factor: float = Field(default=2.0, gt=1, description="Factor of each change.")
-    step_window: int = Field(default=2000, gt=0, description="Steps since the last overflow before the scale grows.")
+    step_window: int = Field(
+        default=2000, gt=0, description="Steps since the last overflow before the scale grows."
+    )
 
     def create(self) -> LossScaler:
         return BackoffScaler(self)
@@ -42,15 +46,22 @@ class LogMax(LossScaling):
     """As large as the largest gradients seen lately allow.
 
     log2 of the largest gradient is followed by a moving mean and deviation, and the scale is
-    2^(log_max - mean - overflow_std_dev * deviation): it rarely overflows if the logarithms are normally distributed.
+    2^(log_max - mean - overflow_std_dev * deviation): it rarely overflows if the logarithms are
+    normally distributed.
     """
 
     scale_min: float = Field(default=1.0, gt=0, description="Lowest scale, and the first one.")
     scale_max: float = Field(default=2.0**14, gt=0, description="Highest scale.")
-    log_max: float = Field(default=16.0, description="log2 of the largest number of half precision.")
+    log_max: float = Field(
+        default=16.0, description="log2 of the largest number of half precision."
+    )
     beta1: float = Field(default=0.99, ge=0, lt=1, description="Decay of the mean.")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay of the moments that the deviation comes from.")
-    overflow_std_dev: float = Field(default=3.09, ge=0, description="Deviations to stay away from log_max.")
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Decay of the moments that the deviation comes from."
+    )
+    overflow_std_dev: float = Field(
+        default=3.09, ge=0, description="Deviations to stay away from log_max."
+    )
 
     def create(self) -> LossScaler:
         return LogMaxScaler(self)
@@ -68,7 +79,9 @@ class LossScaler:
         return [self.value]
 
     def update(self, is_finite: Any, largest: Any) -> None:
-        """Take note of the last step's gradients: whether they were finite, and their largest absolute value."""
+        """Take note of the last step's gradients: whether they were finite, and their largest
+        absolute value.
+        """
 
 
 class BackoffScaler(LossScaler):
@@ -98,7 +111,13 @@ class LogMaxScaler(LossScaler):
     def __init__(self, params: LogMax) -> None:
         super().__init__(params.scale_min)
         self._params = params
-        names = ("log_mean", "log_slow_mean", "log_slow_square", "log_beta1_power", "log_beta2_power")
+        names = (
+            "log_mean",
+            "log_slow_mean",
+            "log_slow_square",
+            "log_beta1_power",
+            "log_beta2_power",
+        )
         starts = (0.0, 0.0, 0.0, 1.0, 1.0)
         self._state = [
             tf.Variable(start, trainable=False, dtype=tf.float32, name=name)
@@ -112,14 +131,18 @@ class LogMaxScaler(LossScaler):
     def update(self, is_finite: Any, largest: Any) -> None:
         p = self._params
         tiny = 2.0**-126  # the logarithm of a gradient that is all zeros would poison the means
-        log = tf.where(is_finite, tf.math.log(tf.maximum(largest, tiny)) / tf.math.log(2.0), p.log_max)
+        log = tf.where(
+            is_finite, tf.math.log(tf.maximum(largest, tiny)) / tf.math.log(2.0), p.log_max
+        )
         seen = (log, log, log * log, 0.0, 0.0)
         betas = (p.beta1, p.beta2, p.beta2, p.beta1, p.beta2)
         mean, slow_mean, slow_square, power1, power2 = (
             state.assign(beta * state + (1.0 - beta) * value)
             for state, beta, value in zip(self._state, betas, seen, strict=True)
         )
-        deviation = tf.sqrt(tf.maximum(slow_square / (1 - power2) - tf.square(slow_mean / (1 - power2)), 0.0))
+        deviation = tf.sqrt(
+            tf.maximum(slow_square / (1 - power2) - tf.square(slow_mean / (1 - power2)), 0.0)
+        )
         scale = tf.pow(2.0, p.log_max - mean / (1.0 - power1) - p.overflow_std_dev * deviation)
         self.value.assign(tf.clip_by_value(scale, p.scale_min, p.scale_max))
 

@@ -1,9 +1,9 @@
 """Learning rates as plain functions of the step.
 
-Each takes ``global_step``, the number of steps before this one (skipped ones count), and returns the learning rate
-of this step. ``decay_steps``, ``steps_per_epoch`` and ``total_steps`` are filled in by the run where the config leaves
-them out. With ``warmup_steps`` the rate first climbs in a straight line from 0, as in OpenSeq2Seq, and a decay begins
-after that.
+Each takes ``global_step``, the number of steps before this one (skipped ones count), and returns
+the learning rate of this step. ``decay_steps``, ``steps_per_epoch`` and ``total_steps`` are filled
+in by the run where the config leaves them out. With ``warmup_steps`` the rate first climbs in a
+straight line from 0, as in OpenSeq2Seq, and a decay begins after that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def poly_decay(
     min_lr: float = 0.0,
     warmup_steps: int = 0,
 ) -> float:
-    """From ``learning_rate`` to ``min_lr`` as (1 - progress)^power; decay_steps by default: to the end of the run."""
+    """From ``learning_rate`` to ``min_lr`` as (1 - progress)^power; decay_steps by default: to the
+    end of the run.
+    """
     left = 1.0 - _progress(global_step, max(begin_decay_at, warmup_steps), decay_steps)
     return _warm((learning_rate - min_lr) * left**power + min_lr, global_step, warmup_steps)
 
@@ -66,7 +68,9 @@ def exp_decay(
     min_lr: float = 0.0,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` times ``decay_rate`` per ``decay_steps``, in steps or smoothly, not below ``min_lr``."""
+    """``learning_rate`` times ``decay_rate`` per ``decay_steps``, in steps or smoothly, not below
+    ``min_lr``.
+    """
     exponent = max(global_step - max(begin_decay_at, warmup_steps), 0) / decay_steps
     if use_staircase_decay:
         exponent = math.floor(exponent)
@@ -82,7 +86,8 @@ def inv_poly_decay(
     begin_decay_at: int = 0,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` / (1 + scale * step)^power, with the scale that makes it ``min_lr`` after ``decay_steps``.
+    """``learning_rate`` / (1 + scale * step)^power, with the scale that makes it ``min_lr`` after
+    ``decay_steps``.
 
     It goes on falling after that. ``min_lr`` is taken as 1e-8 at the least.
     """
@@ -100,9 +105,11 @@ def piecewise_constant(
     steps_per_epoch: int | None = None,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` until the first boundary, then times the decay rate of the boundary last passed.
+    """``learning_rate`` until the first boundary, then times the decay rate of the boundary last
+    passed.
 
-    Boundaries are epochs, and begin with the first step of that epoch; with ``steps_per_epoch=None`` they are steps.
+    Boundaries are epochs, and begin with the first step of that epoch; with
+    ``steps_per_epoch=None`` they are steps.
     """
     place = global_step if steps_per_epoch is None else global_step / steps_per_epoch
     passed = bisect_right(boundaries, place)
@@ -117,7 +124,9 @@ def transformer_policy(
     max_lr: float | None = None,
     coefficient: float = 1.0,
 ) -> float:
-    """Vaswani et al., "Attention Is All You Need", 2017: up in a straight line, then down as 1 / sqrt(step)."""
+    """Vaswani et al., "Attention Is All You Need", 2017: up in a straight line, then down as 1 /
+    sqrt(step).
+    """
     step = global_step + 1
     rate = learning_rate * coefficient * d_model**-0.5 * min(step * warmup_steps**-1.5, step**-0.5)
     return rate if max_lr is None else min(max_lr, rate)
@@ -132,12 +141,16 @@ def warmup_hold_decay(
     power: float = 2.0,
     min_lr: float = 0.0,
 ) -> float:
-    """Up for a share of the run, level for another, then to ``min_lr`` as (1 - progress)^power: MatchboxNet's."""
+    """Up for a share of the run, level for another, then to ``min_lr`` as (1 - progress)^power:
+    MatchboxNet's.
+    """
     warmup_steps = int(warmup_ratio * total_steps)
     begin_decay_at = warmup_steps + int(hold_ratio * total_steps)
     if global_step < warmup_steps:
         return learning_rate * (global_step + 1) / (warmup_steps + 1)
-    return poly_decay(global_step, learning_rate, total_steps - begin_decay_at, power, begin_decay_at, min_lr)
+    return poly_decay(
+        global_step, learning_rate, total_steps - begin_decay_at, power, begin_decay_at, min_lr
+    )
 
 
 def warmup_cosine_decay(
@@ -148,9 +161,13 @@ def warmup_cosine_decay(
     warmup_epochs: float = 5.0,
     min_lr: float = 0.0,
 ) -> float:
-    """Up from 0 for some epochs, at most half the run, then to ``min_lr`` along half a cosine: BC-ResNet's."""
+    """Up from 0 for some epochs, at most half the run, then to ``min_lr`` along half a cosine:
+    BC-ResNet's.
+    """
     warmup_steps = min(round(warmup_epochs * steps_per_epoch), total_steps // 2)
-    return cosine_decay(global_step, learning_rate, total_steps - warmup_steps, 0, min_lr, warmup_steps)
+    return cosine_decay(
+        global_step, learning_rate, total_steps - warmup_steps, 0, min_lr, warmup_steps
+    )
 
 
 LR_POLICIES = {

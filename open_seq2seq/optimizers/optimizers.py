@@ -28,12 +28,16 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """v = momentum * v + gradient; w -= learning_rate * v.
 
-    The learning rate stands outside the velocity, as in TensorFlow 1: when it decays, the velocity's share decays at
-    once. Keras's own SGD keeps it inside.
+    The learning rate stands outside the velocity, as in TensorFlow 1: when it decays, the
+    velocity's share decays at once. Keras's own SGD keeps it inside.
     """
 
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the velocity that is kept.")
-    use_nesterov: bool = Field(default=False, description="Look ahead: w -= learning_rate * (gradient + momentum * v).")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="Share of the velocity that is kept."
+    )
+    use_nesterov: bool = Field(
+        default=False, description="Look ahead: w -= learning_rate * (gradient + momentum * v)."
+    )
 
     def create(self) -> Any:
         params = self
@@ -43,11 +47,14 @@ class Momentum(Optimizer):
                 if self.built:
                     return
                 super().build(variables)
-                self.velocities = [self.add_variable_from_reference(v, name="velocity") for v in variables]
+                self.velocities = [
+                    self.add_variable_from_reference(v, name="velocity") for v in variables
+                ]
 
             def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
                 velocity = self.velocities[self._get_variable_index(variable)]
-                # TensorFlow's own operation: written out, it would be eight passes over the variable instead of two
+                # TensorFlow's own operation: written out, it would be eight passes over the
+                # variable instead of two
                 tf.raw_ops.ResourceApplyMomentum(
                     var=variable.handle,
                     accum=velocity.value.handle,
@@ -65,29 +72,45 @@ class Adam(Optimizer):
 
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay of the first moment.")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay of the second moment.")
-    epsilon: float = Field(default=1e-8, gt=0, description="Added to the root of the second moment.")
+    epsilon: float = Field(
+        default=1e-8, gt=0, description="Added to the root of the second moment."
+    )
 
     def create(self) -> Any:
-        return keras.optimizers.Adam(beta_1=self.beta1, beta_2=self.beta2, epsilon=self.epsilon, name="Adam")
+        return keras.optimizers.Adam(
+            beta_1=self.beta1, beta_2=self.beta2, epsilon=self.epsilon, name="Adam"
+        )
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay; Loshchilov and Hutter, 2017. Biases and BatchNorm are not decayed."""
+    """Adam with decoupled weight decay; Loshchilov and Hutter, 2017. Biases and BatchNorm are not
+    decayed.
+    """
 
-    weight_decay: float = Field(default=0.01, ge=0, description="Share of a weight taken off, times learning rate.")
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="Share of a weight taken off, times learning rate."
+    )
 
     def create(self) -> Any:
         optimizer = keras.optimizers.AdamW(
-            weight_decay=self.weight_decay, beta_1=self.beta1, beta_2=self.beta2, epsilon=self.epsilon, name="AdamW"
+            weight_decay=self.weight_decay,
+            beta_1=self.beta1,
+            beta_2=self.beta2,
+            epsilon=self.epsilon,
+            name="AdamW",
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
 
 
 class Adagrad(Optimizer):
-    """Duchi et al., "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011."""
+    """Duchi et al., "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    2011.
+    """
 
-    initial_accumulator_value: float = Field(default=0.1, gt=0, description="Sum of squares to begin with.")
+    initial_accumulator_value: float = Field(
+        default=0.1, gt=0, description="Sum of squares to begin with."
+    )
 
     def create(self) -> Any:
         return keras.optimizers.Adagrad(
@@ -99,13 +122,19 @@ class RMSProp(Optimizer):
     """Hinton's lecture 6e, 2012, as TensorFlow 1 has it: the mean square begins at 1."""
 
     decay: float = Field(default=0.9, ge=0, lt=1, description="Decay of the mean square.")
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last update that is kept.")
+    momentum: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the last update that is kept."
+    )
     epsilon: float = Field(default=1e-10, gt=0, description="Added to the mean square.")
     centered: bool = Field(default=False, description="Divide by the standard deviation instead.")
 
     def create(self) -> Any:
         optimizer = keras.optimizers.RMSprop(
-            rho=self.decay, momentum=self.momentum, epsilon=self.epsilon, centered=self.centered, name="RMSProp"
+            rho=self.decay,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            centered=self.centered,
+            name="RMSProp",
         )
         build = optimizer.build
 
@@ -122,8 +151,12 @@ class RMSProp(Optimizer):
 class Ftrl(Optimizer):
     """McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013."""
 
-    learning_rate_power: float = Field(default=-0.5, le=0, description="Power of the sum of squares.")
-    initial_accumulator_value: float = Field(default=0.1, ge=0, description="Sum of squares to begin with.")
+    learning_rate_power: float = Field(
+        default=-0.5, le=0, description="Power of the sum of squares."
+    )
+    initial_accumulator_value: float = Field(
+        default=0.1, ge=0, description="Sum of squares to begin with."
+    )
     l1_regularization_strength: float = Field(default=0.0, ge=0, description="Of the L1 penalty.")
     l2_regularization_strength: float = Field(default=0.0, ge=0, description="Of the L2 penalty.")
 
@@ -134,14 +167,19 @@ class Ftrl(Optimizer):
 class NovoGrad(Optimizer):
     """Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments", 2019.
 
-    One second moment for each variable: v = beta2 * v + (1 - beta2) * |g|^2, which begins with the first |g|^2 that is
-    not 0. Then m = beta1 * m + g / (sqrt(v) + epsilon) + weight_decay * w, and w -= learning_rate * m.
+    One second moment for each variable: v = beta2 * v + (1 - beta2) * |g|^2, which begins with the
+    first |g|^2 that is not 0. Then m = beta1 * m + g / (sqrt(v) + epsilon) + weight_decay * w, and
+    w -= learning_rate * m.
     """
 
     beta1: float = Field(default=0.95, ge=0, lt=1, description="Decay of the first moment.")
     beta2: float = Field(default=0.98, ge=0, lt=1, description="Decay of the second moment.")
-    epsilon: float = Field(default=1e-8, gt=0, description="Added to the root of the second moment.")
-    weight_decay: float = Field(default=0.0, ge=0, description="Share of a weight added to its gradient.")
+    epsilon: float = Field(
+        default=1e-8, gt=0, description="Added to the root of the second moment."
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="Share of a weight added to its gradient."
+    )
     grad_averaging: bool = Field(default=False, description="Take gradients times 1 - beta1.")
 
     def create(self) -> Any:
@@ -152,9 +190,12 @@ class NovoGrad(Optimizer):
                 if self.built:
                     return
                 super().build(variables)
-                self.first_moments = [self.add_variable_from_reference(v, name="first_moment") for v in variables]
+                self.first_moments = [
+                    self.add_variable_from_reference(v, name="first_moment") for v in variables
+                ]
                 self.second_moments = [
-                    self.add_variable((), "zeros", dtype="float32", name=f"{v.name}_second_moment") for v in variables
+                    self.add_variable((), "zeros", dtype="float32", name=f"{v.name}_second_moment")
+                    for v in variables
                 ]
 
             def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -163,7 +204,10 @@ class NovoGrad(Optimizer):
                 square = tf.reduce_sum(tf.square(gradient))
                 decayed = params.beta2 * second.value + (1.0 - params.beta2) * square
                 self.assign(second, tf.where(second.value > 0.0, decayed, square))
-                update = gradient / (tf.sqrt(second.value) + params.epsilon) + params.weight_decay * variable
+                update = (
+                    gradient / (tf.sqrt(second.value) + params.epsilon)
+                    + params.weight_decay * variable
+                )
                 if params.grad_averaging:
                     update *= 1.0 - params.beta1
                 self.assign(first, params.beta1 * first.value + update)

@@ -9,19 +9,24 @@ import pandas as pd
 def rows_beside_keywords(clips: pd.DataFrame, n_keywords: int) -> dict[str, int]:
     """Return how many rows unknown and silence get in each split.
 
-    In training as many as the largest keyword has; in validation and test the mean count of the keywords, rounded.
+    In training as many as the largest keyword has; in validation and test the mean count of the
+    keywords, rounded.
 
     Args:
         clips: the rows of the keywords, with columns ``word`` and ``split``.
         n_keywords: how many keywords there are, with or without clips in a split.
     """
-    n_rows = {split: clips.loc[clips["split"] == split, "word"].value_counts() for split in ("train", "val", "test")}
+    n_rows = {
+        split: clips.loc[clips["split"] == split, "word"].value_counts()
+        for split in ("train", "val", "test")
+    }
     mean = {split: n_rows[split].sum() / n_keywords for split in ("val", "test")}
     return {"train": int(n_rows["train"].max())} | {split: round(mean[split]) for split in mean}
 
 
 def draw_evenly(clips: pd.DataFrame, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw ``n_rows`` distinct rows, taking one of each word in turn, so that the rare words are all in.
+    """Draw ``n_rows`` distinct rows, taking one of each word in turn, so that the rare words are
+    all in.
 
     Returns:
         the rows drawn, in their old order; all of them where there are fewer than ``n_rows``.

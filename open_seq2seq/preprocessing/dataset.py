@@ -24,11 +24,12 @@ log = logging.getLogger(__name__)
 def scan_clips(data_dir: Path) -> pd.DataFrame:
     """List every clip ``data_dir/<word>/<speaker>_nohash_<n>.wav`` (or ``.flac``).
 
-    A file name without ``_nohash_`` is its own speaker. What is no clip is passed over and counted in a warning.
+    A file name without ``_nohash_`` is its own speaker. What is no clip is passed over and counted
+    in a warning.
 
     Returns:
-        a table in order of path with columns ``word``, ``speaker``, ``path`` (relative to ``data_dir``, with
-        slashes) and ``n_bytes``.
+        a table in order of path with columns ``word``, ``speaker``, ``path`` (relative to
+        ``data_dir``, with slashes) and ``n_bytes``.
 
     Raises:
         UserError: the folder is missing or holds no clips.
@@ -65,8 +66,9 @@ def has_clips(data_dir: Path) -> bool:
 def select_words(clips: pd.DataFrame, version: str, labels: tuple[str, ...]) -> pd.DataFrame:
     """Keep the clips that ``version`` uses and give each its label.
 
-    The clips of a keyword carry the keyword's index. Where the labels include unknown, the other words carry that:
-    the words of the version's release, or, for the user's own keywords, every word there is.
+    The clips of a keyword carry the keyword's index. Where the labels include unknown, the other
+    words carry that: the words of the version's release, or, for the user's own keywords, every
+    word there is.
 
     Args:
         clips: a table with the column ``word``.
@@ -84,7 +86,9 @@ def select_words(clips: pd.DataFrame, version: str, labels: tuple[str, ...]) -> 
     _refuse_missing(keywords, found, version)
     index = {word: i for i, word in enumerate(labels) if word in keywords}
     if UNKNOWN in labels:
-        usable = (found if version == CUSTOM_VERSION else found & set(words_of(version))) - {SILENCE}
+        usable = (found if version == CUSTOM_VERSION else found & set(words_of(version))) - {
+            SILENCE
+        }
         others = usable - set(keywords)
         if not others:
             raise UserError(
@@ -129,8 +133,13 @@ def _refuse_missing(keywords: tuple[str, ...], found: set[str], version: str) ->
     hints = []
     for word in missing:
         close = difflib.get_close_matches(word.lower(), sorted(found), n=1)
-        hints.append(f"{word!r} has no folder with clips" + (f", did you mean {close[0]!r}?" if close else ""))
-    raise UserError(f"--keywords: {'; '.join(hints)}; words with clips are {', '.join(sorted(found))}")
+        hints.append(
+            f"{word!r} has no folder with clips"
+            + (f", did you mean {close[0]!r}?" if close else "")
+        )
+    raise UserError(
+        f"--keywords: {'; '.join(hints)}; words with clips are {', '.join(sorted(found))}"
+    )
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -142,19 +151,27 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_word_folder(entry: os.DirEntry[str]) -> bool:
-    """Words are folders that are neither hidden nor, as `_background_noise_` is, marked as something else."""
+    """Words are folders that are neither hidden nor, as `_background_noise_` is, marked as
+    something else.
+    """
     return entry.is_dir() and not entry.name.startswith((".", "_")) and entry.name.isprintable()
 
 
-def _clips_of_word(folder: os.DirEntry[str]) -> tuple[list[tuple[str, str, str, int]], Counter[str]]:
-    """Return (word, speaker, path, n_bytes) for each clip in a word's folder, and by reason how many files are none."""
+def _clips_of_word(
+    folder: os.DirEntry[str],
+) -> tuple[list[tuple[str, str, str, int]], Counter[str]]:
+    """Return (word, speaker, path, n_bytes) for each clip in a word's folder, and by reason how
+    many files are none.
+    """
     rows: dict[str, tuple[str, str, str, int]] = {}
     passed_over = Counter[str]()
     for entry in reversed(_listed(Path(folder.path))):  # .wav comes before .flac
         stem, suffix = os.path.splitext(entry.name)
         if entry.name.startswith("."):
             passed_over["hidden"] += 1
-        elif not entry.name.isprintable():  # bytes that are not UTF-8, or a line break: no row of a CSV file
+        elif (
+            not entry.name.isprintable()
+        ):  # bytes that are not UTF-8, or a line break: no row of a CSV file
             passed_over["with unprintable names"] += 1
         elif suffix.lower() not in AUDIO_SUFFIXES:
             passed_over["not .wav or .flac"] += 1
@@ -163,5 +180,10 @@ def _clips_of_word(folder: os.DirEntry[str]) -> tuple[list[tuple[str, str, str, 
         elif stem in rows:  # the same clip twice would count twice, and could land in two splits
             passed_over["beside the same clip in the other format"] += 1
         else:
-            rows[stem] = (folder.name, speaker_of(stem), f"{folder.name}/{entry.name}", entry.stat().st_size)
+            rows[stem] = (
+                folder.name,
+                speaker_of(stem),
+                f"{folder.name}/{entry.name}",
+                entry.stat().st_size,
+            )
     return list(reversed(rows.values())), passed_over

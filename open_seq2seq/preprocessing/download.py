@@ -32,26 +32,31 @@ _DATASET = Wanted(
     noun="dataset",
     lacking="holds no <word>/<speaker>_nohash_<n>.wav; it is not a Speech Commands archive",
     again="run the command again",
-    make_room=("an archive and the clips in it take about 6 GB: make room, or choose a --data_dir on another disk"),
+    make_room=(
+        "an archive and the clips in it take about 6 GB: make room, or choose a --data_dir on another disk"
+    ),
     flag="--download: ",
 )
 
 
 def download_dataset(data_dir: Path, release: Archive) -> None:
-    """Fetch ``release``, check it and unpack it as ``data_dir``; do nothing where ``data_dir`` has clips already.
+    """Fetch ``release``, check it and unpack it as ``data_dir``; do nothing where ``data_dir`` has
+    clips already.
 
     The archive stays beside ``data_dir``.
 
     Raises:
-        UserError: ``data_dir`` is in the way, the archive cannot be fetched or stored, its checksum is another one,
-            or it holds what a dataset does not.
+        UserError: ``data_dir`` is in the way, the archive cannot be fetched or stored, its checksum
+            is another one, or it holds what a dataset does not.
     """
     data_dir = data_dir.resolve()
     if has_clips(data_dir):
         log.info("--download: %s already holds clips, nothing is fetched", data_dir)
         return
     if not archives.is_vacant(data_dir):
-        raise UserError(f"--data_dir {data_dir}: holds something other than clips; name a new or an empty folder")
+        raise UserError(
+            f"--data_dir {data_dir}: holds something other than clips; name a new or an empty folder"
+        )
     file = data_dir.parent / release.url.rsplit("/", 1)[-1]
     archives.fetch_and_unpack(release, file, data_dir, _DATASET, keep_file=True)
     log.info("--download: %s is complete; %s is no longer needed", data_dir, file)

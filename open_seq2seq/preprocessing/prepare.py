@@ -45,23 +45,29 @@ class Settings(NamedTuple):
 
 
 def prepare(settings: Settings, console: Console) -> None:
-    """Write manifests, labels, silence clips, noise and summary to ``settings.output_dir`` and show the counts.
+    """Write manifests, labels, silence clips, noise and summary to ``settings.output_dir`` and show
+    the counts.
 
-    Nothing is in place before all of it is written; the same settings and files give the same bytes.
+    Nothing is in place before all of it is written; the same settings and files give the same
+    bytes.
 
     Raises:
         UserError: the dataset does not serve the version, or the output cannot be written.
     """
     rng = np.random.default_rng(settings.seed)
     clips, split_rule = _split_clips(settings, rng)
-    n_beside = rows_beside_keywords(_keyword_rows(clips, settings.labels), len(keywords_of(settings.labels)))
+    n_beside = rows_beside_keywords(
+        _keyword_rows(clips, settings.labels), len(keywords_of(settings.labels))
+    )
     if UNKNOWN in settings.labels:
         clips = _draw_unknown(clips, settings.labels.index(UNKNOWN), n_beside, rng)
     has_silence = SILENCE in settings.labels
     noise = find_noise(settings.data_dir) if has_silence else list_noise(settings.data_dir)
     try:
         settings.output_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{settings.version}-", dir=settings.output_dir) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{settings.version}-", dir=settings.output_dir
+        ) as folder:
             new, old = Path(folder) / "new", Path(folder) / "old"
             new.mkdir()
             old.mkdir()
@@ -70,17 +76,23 @@ def prepare(settings: Settings, console: Console) -> None:
                 silence_dir = f"{settings.version}-silence"
                 written = write_silence(noise, n_beside, new / silence_dir, rng)
                 label = settings.labels.index(SILENCE)
-                rows = pd.concat([rows, _silence_rows(written, label, silence_dir)], ignore_index=True)
+                rows = pd.concat(
+                    [rows, _silence_rows(written, label, silence_dir)], ignore_index=True
+                )
             if noise:
                 write_noise(noise, new / f"{settings.version}-noise")
             rows = _in_order(rows, settings.balance, rng)
             counts, total = count_rows(rows, settings.labels), totals(rows)
             for split in SPLITS:
-                write_manifest(new / f"{settings.version}-{split}.csv", rows[rows["split"] == split])
+                write_manifest(
+                    new / f"{settings.version}-{split}.csv", rows[rows["split"] == split]
+                )
             write_labels(new / f"{settings.version}-labels.txt", settings.labels)
             counts.to_csv(new / f"{settings.version}-summary.csv", index=False, lineterminator="\n")
             about = _about(settings, split_rule) | total
-            (new / f"{settings.version}-summary.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            (new / f"{settings.version}-summary.json").write_text(
+                json.dumps(about, indent=2) + "\n", encoding="utf-8"
+            )
             put_in_place(new, settings.output_dir, old)
     except OSError as error:
         raise UserError(
@@ -88,11 +100,15 @@ def prepare(settings: Settings, console: Console) -> None:
             "earlier manifests are as they were; make room, or choose a folder that you may write to"
         ) from None
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
-    console.print(f"written to {settings.output_dir}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"written to {settings.output_dir}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def put_in_place(new: Path, destination: Path, old: Path) -> None:
-    """Move everything in ``new`` to ``destination``, what stood there to ``old``; undo all of it if one move fails."""
+    """Move everything in ``new`` to ``destination``, what stood there to ``old``; undo all of it if
+    one move fails.
+    """
     names = sorted(path.name for path in new.iterdir())
     try:
         for name in names:
@@ -126,19 +142,30 @@ def _keyword_rows(clips: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
     return clips[clips["word"].isin(keywords_of(labels))]
 
 
-def _draw_unknown(clips: pd.DataFrame, unknown: int, n_rows: dict[str, int], rng: np.random.Generator) -> pd.DataFrame:
+def _draw_unknown(
+    clips: pd.DataFrame, unknown: int, n_rows: dict[str, int], rng: np.random.Generator
+) -> pd.DataFrame:
     """Keep of the rows labelled ``unknown`` as many in each split as ``n_rows`` says."""
     drawn = []
     for split in SPLITS:
         rows = clips[(clips["label"] == unknown) & (clips["split"] == split)]
         if len(rows) < n_rows[split]:
-            log.warning("split %r: %d clips for unknown, fewer than the %d wanted", split, len(rows), n_rows[split])
+            log.warning(
+                "split %r: %d clips for unknown, fewer than the %d wanted",
+                split,
+                len(rows),
+                n_rows[split],
+            )
         drawn.append(draw_evenly(rows, n_rows[split], rng))
     return pd.concat([clips[clips["label"] != unknown], *drawn], ignore_index=True)
 
 
 def _silence_rows(written: dict[str, list[str]], label: int, folder: str) -> pd.DataFrame:
-    rows = [(label, SILENCE, "", f"{folder}/{path}", split) for split in SPLITS for path in written[split]]
+    rows = [
+        (label, SILENCE, "", f"{folder}/{path}", split)
+        for split in SPLITS
+        for path in written[split]
+    ]
     return pd.DataFrame(rows, columns=["label", "word", "speaker", "path", "split"])
 
 
@@ -151,7 +178,9 @@ def _in_order(rows: pd.DataFrame, balance: bool, rng: np.random.Generator) -> pd
 
 
 def _prefix(settings: Settings) -> str:
-    """Return what goes before a clip's path: nothing absolute where the dataset can move with its manifests."""
+    """Return what goes before a clip's path: nothing absolute where the dataset can move with its
+    manifests.
+    """
     data_dir, output_dir = settings.data_dir.resolve(), settings.output_dir.resolve()
     if not data_dir.is_relative_to(output_dir):
         return f"{data_dir.as_posix()}/"

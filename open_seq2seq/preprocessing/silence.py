@@ -20,7 +20,8 @@ NOISE_FOLDER = "_background_noise_"
 SAMPLE_RATE = 16000
 CLIP_SAMPLES = SAMPLE_RATE  # one second, as the clips of the dataset
 
-# Each split has a stretch of every noise file to itself, so that no noise heard in training is tested.
+# Each split has a stretch of every noise file to itself, so that no noise heard in training is
+# tested.
 _STRETCH_TENTHS = {"train": (0, 8), "val": (8, 9), "test": (9, 10)}
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,9 @@ def list_noise(data_dir: Path) -> list[NoiseFile]:
     """
     folder = data_dir / NOISE_FOLDER
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."]
+    found = [
+        path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
+    ]
     return [file for file in map(_open, found) if file]
 
 
@@ -70,7 +73,9 @@ def find_noise(data_dir: Path) -> list[NoiseFile]:
     files = list_noise(data_dir)
     for split in SPLITS:
         if not any(file.serves(split) for file in files):
-            lengths = listed(f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files)
+            lengths = listed(
+                f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files
+            )
             raise UserError(
                 f"{folder}: no noise file is long enough to give {split!r} a stretch of 1 s to itself "
                 f"({lengths or 'no readable files'}); {remedy}"
@@ -86,7 +91,8 @@ def write_silence(
 ) -> dict[str, list[str]]:
     """Write clips of one second, 16 kHz mono PCM16, to ``folder/<split>/``.
 
-    The clips of a split come from its files in turn, at random places of its stretch, at a random gain in [0, 1).
+    The clips of a split come from its files in turn, at random places of its stretch, at a random
+    gain in [0, 1).
 
     Args:
         files: what `find_noise` returned.
@@ -121,7 +127,8 @@ def write_silence(
 
 
 def write_noise(files: list[NoiseFile], folder: Path) -> None:
-    """Write the training stretch of each file, 16 kHz mono PCM16, to ``folder``, to be mixed into training clips.
+    """Write the training stretch of each file, 16 kHz mono PCM16, to ``folder``, to be mixed into
+    training clips.
 
     Raises:
         UserError: a noise file is damaged.
@@ -146,11 +153,20 @@ def _open(path: Path) -> NoiseFile | None:
 def _read_noise(file: NoiseFile) -> np.ndarray:
     """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
     try:
-        noise, sample_rate = soundfile.read(file.path, dtype="float32", always_2d=True)  # [samples, channels]
+        noise, sample_rate = soundfile.read(
+            file.path, dtype="float32", always_2d=True
+        )  # [samples, channels]
     except soundfile.SoundFileError as error:
-        raise UserError(f"{file.path}: the noise file is damaged ({error}); mend or delete it") from None
+        raise UserError(
+            f"{file.path}: the noise file is damaged ({error}); mend or delete it"
+        ) from None
     if sample_rate != SAMPLE_RATE or noise.shape[1] != 1:
-        log.warning("%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, noise.shape[1])
+        log.warning(
+            "%s: %d Hz, %d channels, converted to 16 kHz mono",
+            file.path,
+            sample_rate,
+            noise.shape[1],
+        )
     mono = noise.mean(axis=1)
     if sample_rate != SAMPLE_RATE:
         mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, str]:
-    """Give each clip its split by the published lists or, where there are none, by the SHA-1 rule on its speaker.
+    """Give each clip its split by the published lists or, where there are none, by the SHA-1 rule
+    on its speaker.
 
     Args:
         clips: a table with columns ``speaker`` and ``path``, every clip of the dataset.
@@ -32,7 +33,11 @@ def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, st
     Raises:
         UserError: only one of the lists is there, a list cannot be read, or a clip is in both.
     """
-    present = {split: data_dir / name for split, name in PUBLISHED_LISTS.items() if (data_dir / name).exists()}
+    present = {
+        split: data_dir / name
+        for split, name in PUBLISHED_LISTS.items()
+        if (data_dir / name).exists()
+    }
     if not present:
         by_speaker = {speaker: official_split(speaker) for speaker in clips["speaker"].unique()}
         return clips["speaker"].map(by_speaker), "SHA-1 of the speaker"
@@ -51,21 +56,28 @@ def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, st
     clip = clips["path"].map(_without_suffix)
     absent = (in_val | in_test) - set(clip)
     if absent:
-        log.warning("%d clips of the published lists are not there: %s", len(absent), listed(sorted(absent)))
-    return pd.Series(np.select([clip.isin(in_val), clip.isin(in_test)], ["val", "test"], "train"), clips.index), (
-        "published lists"
-    )
+        log.warning(
+            "%d clips of the published lists are not there: %s", len(absent), listed(sorted(absent))
+        )
+    return pd.Series(
+        np.select([clip.isin(in_val), clip.isin(in_test)], ["val", "test"], "train"), clips.index
+    ), ("published lists")
 
 
 def split_randomly(clips: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
-    """Give 80 % of each word's clips to training, 10 % to validation and 10 % to test, as OpenSeq2Seq did.
+    """Give 80 % of each word's clips to training, 10 % to validation and 10 % to test, as
+    OpenSeq2Seq did.
 
     A speaker's clips may land in several splits.
     """
     order = pd.Series(rng.permutation(len(clips)), clips.index)
-    place = order.groupby(clips["word"]).rank(method="first").astype(int) - 1  # 0 … n - 1 within each word
+    place = (
+        order.groupby(clips["word"]).rank(method="first").astype(int) - 1
+    )  # 0 … n - 1 within each word
     n = order.groupby(clips["word"]).transform("size")
-    return pd.Series(np.select([place < n * 8 // 10, place < n * 9 // 10], ["train", "val"], "test"), clips.index)
+    return pd.Series(
+        np.select([place < n * 8 // 10, place < n * 9 // 10], ["train", "val"], "test"), clips.index
+    )
 
 
 def crossing_speakers(clips: pd.DataFrame) -> list[str]:
@@ -85,7 +97,9 @@ def refuse_crossing_speakers(clips: pd.DataFrame) -> None:
         )
 
 
-def refuse_empty_splits(clips: pd.DataFrame, labels: tuple[str, ...], keywords: tuple[str, ...]) -> None:
+def refuse_empty_splits(
+    clips: pd.DataFrame, labels: tuple[str, ...], keywords: tuple[str, ...]
+) -> None:
     """Raise a `UserError` where a split has no keyword at all or a label has no training rows.
 
     A keyword that validation or test lacks is only warned of: its accuracy there cannot be known.
@@ -110,7 +124,9 @@ def refuse_empty_splits(clips: pd.DataFrame, labels: tuple[str, ...], keywords: 
 
 
 def _read_list(path: Path) -> set[str]:
-    """Read a list of clips, one ``word/file.wav`` per line, without the suffix: the clips may be FLAC."""
+    """Read a list of clips, one ``word/file.wav`` per line, without the suffix: the clips may be
+    FLAC.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

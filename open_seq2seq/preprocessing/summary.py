@@ -16,12 +16,13 @@ def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
     """Count the rows of each label in each split.
 
     Args:
-        rows: all rows of all manifests: ``label``, ``split``, ``speaker`` ("" for silence), ``path``.
+        rows: all rows of all manifests: ``label``, ``split``, ``speaker`` ("" for silence),
+            ``path``.
         labels: the names of the labels in index order.
 
     Returns:
-        a table with a row for each label and split and columns ``label``, ``split``, ``rows``, ``copies`` (rows that
-        repeat an earlier one) and ``speakers``.
+        a table with a row for each label and split and columns ``label``, ``split``, ``rows``,
+        ``copies`` (rows that repeat an earlier one) and ``speakers``.
     """
     counted = []
     for i, label in enumerate(labels):
@@ -37,13 +38,17 @@ def totals(rows: pd.DataFrame) -> dict[str, Any]:
     of_split = {split: rows[rows["split"] == split] for split in SPLITS}
     return {
         "rows": {split: len(chosen) for split, chosen in of_split.items()},
-        "copies": {split: int(chosen["path"].duplicated().sum()) for split, chosen in of_split.items()},
+        "copies": {
+            split: int(chosen["path"].duplicated().sum()) for split, chosen in of_split.items()
+        },
         "speakers": {split: _n_speakers(chosen) for split, chosen in of_split.items()},
         "speakers_in_several_splits": len(crossing_speakers(rows[rows["speaker"] != ""])),
     }
 
 
-def print_summary(counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console) -> None:
+def print_summary(
+    counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console
+) -> None:
     """Show the counts as a table, one line a label."""
     table = Table("label", title=title)
     for split in SPLITS:
@@ -54,10 +59,14 @@ def print_summary(counts: pd.DataFrame, total: dict[str, Any], title: str, conso
         n_rows = [str(by_label.loc[(label, split), "rows"]) for split in SPLITS]
         table.add_row(escape(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
     table.add_section()
-    table.add_row("all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"]))
+    table.add_row(
+        "all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"])
+    )
     table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
     console.print(table)
-    console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False)
+    console.print(
+        f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False
+    )
 
 
 def _n_speakers(rows: pd.DataFrame) -> int:

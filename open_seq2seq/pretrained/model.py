@@ -1,17 +1,18 @@
 """Trained models as objects: ``open_seq2seq.from_pretrained("result/demo").predict(["clip.wav"])``.
 
 A name instead of a path is looked up in registry files: first those that the environment variable
-OPEN_SEQ2SEQ_REGISTRY names (several with the system's path separator), then ``pretrained_models.json`` in the current
-folder, then the package's own. They are JSON, an entry for each name, and say in which folder a model is (relative to
-the file) or where it can be fetched:
+OPEN_SEQ2SEQ_REGISTRY names (several with the system's path separator), then
+``pretrained_models.json`` in the current folder, then the package's own. They are JSON, an entry
+for each name, and say in which folder a model is (relative to the file) or where it can be fetched:
 
     {"demo": {"path": "runs/demo"},
      "lamp": {"url": "https://example.org/lamp.tar.gz", "sha256": "<64 hexadecimal digits>"}}
 
-The archive holds a run's logdir or one checkpoint, at its top or one folder deep. ``from_pretrained("lamp",
-download=True)`` fetches it, compares its SHA-256 and unpacks it in the cache, ``~/.cache/open_seq2seq`` (below
-XDG_CACHE_HOME where that is set), or in the entry's "path" where it has one; a model that is in that folder already is
-taken as it is. From then on nothing is fetched, and without ``download=True`` nothing ever is.
+The archive holds a run's logdir or one checkpoint, at its top or one folder deep.
+``from_pretrained("lamp", download=True)`` fetches it, compares its SHA-256 and unpacks it in the
+cache, ``~/.cache/open_seq2seq`` (below XDG_CACHE_HOME where that is set), or in the entry's "path"
+where it has one; a model that is in that folder already is taken as it is. From then on nothing is
+fetched, and without ``download=True`` nothing ever is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class PretrainedModel:
         data_layer: makes features of clips.
     """
 
-    def __init__(self, network: Any, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]) -> None:
+    def __init__(
+        self, network: Any, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]
+    ) -> None:
         self.network, self.data_layer, self.labels = network, data_layer, labels
 
     def predict(self, paths: Iterable[str | Path], batch_size: int = 32) -> list[Prediction]:
@@ -66,9 +69,10 @@ def from_pretrained(
     """Load a trained model.
 
     Args:
-        path_or_name: a run's logdir (its best checkpoint is taken, or else its last), one checkpoint, or a name of a
-            registry.
-        config_file: the config of the run; needed only where its network has parts that are not of this package.
+        path_or_name: a run's logdir (its best checkpoint is taken, or else its last), one
+            checkpoint, or a name of a registry.
+        config_file: the config of the run; needed only where its network has parts that are not of
+            this package.
         download: fetch a model that the registry has a URL for, unless it is here already.
 
     Raises:
@@ -77,12 +81,16 @@ def from_pretrained(
     path = registry.locate(str(path_or_name), download)
     checkpoint = checkpoints.load_run(path)
     if checkpoint is None:
-        raise UserError(f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints")
+        raise UserError(
+            f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints"
+        )
     if config_file is not None:
         config = load_config(config_file, "infer", {})
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
     else:
-        encoder, decoder, data_layer = architecture.read(checkpoint.state.get("blueprint"), str(path))
+        encoder, decoder, data_layer = architecture.read(
+            checkpoint.state.get("blueprint"), str(path)
+        )
     labels = tuple(checkpoint.state["labels"])
     shape = data_layer.audio_length, data_layer.num_audio_features
     network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())

@@ -1,4 +1,6 @@
-"""Names of trained models, and the folders that they stand for; `open_seq2seq.pretrained` says what a registry is."""
+"""Names of trained models, and the folders that they stand for; `open_seq2seq.pretrained` says what
+a registry is.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,18 @@ from open_seq2seq.system.archives import Archive, Wanted
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
 _NAME = re.compile(r"\w[\w.+-]*")  # begins no hidden folder, and cannot be ".."
-_MAX_NAME_BYTES = 200  # file systems allow 255, of which the SHA-256 and .tar.gz.partial.version take some
+_MAX_NAME_BYTES = (
+    200  # file systems allow 255, of which the SHA-256 and .tar.gz.partial.version take some
+)
 _MAX_MODEL_BYTES = 8 << 30
 
 
 class Entry(Params):
     """Where a registry says that a model is."""
 
-    path: str | None = Field(default=None, min_length=1, description="Its folder, relative to the registry.")
+    path: str | None = Field(
+        default=None, min_length=1, description="Its folder, relative to the registry."
+    )
     url: str | None = Field(default=None, description="A .tar.gz of it.")
     sha256: str | None = Field(default=None, description="The SHA-256 of that archive.")
 
@@ -70,7 +76,8 @@ def locate(path_or_name: str, download: bool) -> Path:
     """Return the folder of a model; with ``download``, fetch it first where it is not there yet.
 
     Raises:
-        UserError: there is no such model, its folder cannot be reached, or it was not or cannot be fetched.
+        UserError: there is no such model, its folder cannot be reached, or it was not or cannot be
+            fetched.
     """
     if os.path.isdir(path_or_name):
         return Path(path_or_name)
@@ -89,13 +96,22 @@ def _registries() -> list[Path]:
     for path in named:
         if not path.is_file():
             raise UserError(f"{REGISTRY_VARIABLE}: {path}: no such file")
-    return [*named, *(path for path in (Path(_FILE_NAME), Path(__file__).with_name(_FILE_NAME)) if path.is_file())]
+    return [
+        *named,
+        *(
+            path
+            for path in (Path(_FILE_NAME), Path(__file__).with_name(_FILE_NAME))
+            if path.is_file()
+        ),
+    ]
 
 
 def _read(registry: Path) -> dict[str, Entry]:
     try:
         entries = json.loads(registry.read_text(encoding="utf-8"))
-        problems = [problem for name, entry in entries.items() for problem in _problems(name, entry)]
+        problems = [
+            problem for name, entry in entries.items() for problem in _problems(name, entry)
+        ]
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UserError(
             f'{registry}: expected JSON such as {{"name": {{"path": "folder"}}}} or '
@@ -110,7 +126,9 @@ def _problems(name: str, entry: dict) -> list[str]:
     if not isinstance(entry, dict):
         raise TypeError(f"{shown(name)} is no object")
     problems = find_problems(Entry, entry, name)
-    if not _NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES:  # it becomes part of a folder's name
+    if (
+        not _NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES
+    ):  # it becomes part of a folder's name
         problems.append(
             f"{name!r}: expected a name of letters, digits, '_', '.', '+' and '-', beginning with one of the first "
             f"three and of at most {_MAX_NAME_BYTES} bytes"
@@ -135,8 +153,11 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
                 f"and keeps it in {folder}"
             )
         if not archives.is_vacant(folder):
-            raise UserError(f"{folder}: holds something other than a model; move it away and {_again(name)}")
-        # in the cache, whatever the folder: what is deleted once it is unpacked is then never a file of the user's
+            raise UserError(
+                f"{folder}: holds something other than a model; move it away and {_again(name)}"
+            )
+        # in the cache, whatever the folder: what is deleted once it is unpacked is then never a
+        # file of the user's
         file = cached.with_name(cached.name + ".tar.gz")
         archives.fetch_and_unpack(archive, file, folder, _wanted(name), keep_file=False)
     return _find_run(folder) or folder
@@ -149,12 +170,16 @@ def _cache_folder() -> Path:
 
 
 def _find_run(folder: Path) -> Path | None:
-    """Return what of an unpacked archive can be loaded: the folder itself, or else the one run in it."""
+    """Return what of an unpacked archive can be loaded: the folder itself, or else the one run in
+    it.
+    """
     if checkpoints.has_checkpoint(folder):
         return folder
     if not folder.is_dir():
         return None
-    runs = [p for p in folder.iterdir() if not p.name.startswith(".") and checkpoints.has_checkpoint(p)]
+    runs = [
+        p for p in folder.iterdir() if not p.name.startswith(".") and checkpoints.has_checkpoint(p)
+    ]
     return runs[0] if len(runs) == 1 else None
 
 

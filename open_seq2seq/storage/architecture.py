@@ -1,4 +1,5 @@
-"""What a network is made of, as plain data that a checkpoint keeps: it can be built again without its config file.
+"""What a network is made of, as plain data that a checkpoint keeps: it can be built again without
+its config file.
 
 Only classes of this package are named, so reading one never runs code from elsewhere.
 """
@@ -19,8 +20,12 @@ from open_seq2seq.errors import UserError
 Blueprint = dict[str, Any]
 
 
-def draw_up(encoder: Encoder, decoder: Decoder, data_layer: SpeechCommandsDataLayer) -> Blueprint | None:
-    """Describe a network and its front end in JSON's types; None where classes or functions are the user's own."""
+def draw_up(
+    encoder: Encoder, decoder: Decoder, data_layer: SpeechCommandsDataLayer
+) -> Blueprint | None:
+    """Describe a network and its front end in JSON's types; None where classes or functions are the
+    user's own.
+    """
     for package, part in ((encoders, encoder), (decoders, decoder)):
         if getattr(package, type(part).__name__, None) is not type(part):
             return None
@@ -36,22 +41,33 @@ def draw_up(encoder: Encoder, decoder: Decoder, data_layer: SpeechCommandsDataLa
         return None
 
 
-def read(blueprint: Blueprint | None, source: str) -> tuple[Encoder, Decoder, SpeechCommandsDataLayer]:
+def read(
+    blueprint: Blueprint | None, source: str
+) -> tuple[Encoder, Decoder, SpeechCommandsDataLayer]:
     """Return the parts that a blueprint describes.
 
     Raises:
         UserError: there is none, or it is of another version of this package.
     """
     if blueprint is None:
-        raise UserError(f"{source}: its network has parts of its own; name the config that it was trained with")
+        raise UserError(
+            f"{source}: its network has parts of its own; name the config that it was trained with"
+        )
     try:
-        encoder = _part(encoders, Encoder, blueprint["encoder"], blueprint["encoder_params"], source)
-        decoder = _part(decoders, Decoder, blueprint["decoder"], blueprint["decoder_params"], source)
+        encoder = _part(
+            encoders, Encoder, blueprint["encoder"], blueprint["encoder_params"], source
+        )
+        decoder = _part(
+            decoders, Decoder, blueprint["decoder"], blueprint["decoder_params"], source
+        )
         layer = SpeechCommandsDataLayer(**blueprint["data_layer_params"])
-        # the front end alone: a checkpoint that came from elsewhere must not name files or a cache on this machine
+        # the front end alone: a checkpoint that came from elsewhere must not name files or a cache
+        # on this machine
         return encoder, decoder, SpeechCommandsDataLayer(**layer.front_end_parameters())
     except (KeyError, TypeError, pydantic.ValidationError) as error:
-        raise UserError(f"{source}: cannot be built by this version of open_seq2seq ({error})") from None
+        raise UserError(
+            f"{source}: cannot be built by this version of open_seq2seq ({error})"
+        ) from None
 
 
 def _part(package: Any, base: type[Params], name: str, params: dict[str, Any], source: str) -> Any:
@@ -60,5 +76,7 @@ def _part(package: Any, base: type[Params], name: str, params: dict[str, Any], s
         raise UserError(f"{source}: this version of open_seq2seq has no {name}")
     problems = find_problems(cls, params, name)
     if problems:
-        raise UserError(f"{source}: cannot be built by this version of open_seq2seq: {'; '.join(problems)}")
+        raise UserError(
+            f"{source}: cannot be built by this version of open_seq2seq: {'; '.join(problems)}"
+        )
     return cls(**params)

@@ -3,9 +3,10 @@
     <logdir>/checkpoints/step-00001200/     the last `num_checkpoints`
     <logdir>/best_models/step-00001000/     the best by validation accuracy
 
-Each holds ``model.npz`` and ``training.npz`` (optimizer, loss scale), NumPy arrays by variable name, and
-``state.json``: step, labels, best accuracy, and the SHA-256 of the two and of itself. Loading one never runs code from
-it.
+Each holds ``model.npz`` and ``training.npz`` (optimizer, loss scale), NumPy arrays by variable
+name, and
+``state.json``: step, labels, best accuracy, and the SHA-256 of the two and of itself. Loading one
+never runs code from it.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class DamagedCheckpointError(Exception):
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint into ``folder``, then delete all but it and the ``keep - 1`` before it.
 
-    It is written aside, flushed to the disk, read back, and made visible by one rename, so that a crash at any moment
-    leaves the earlier ones; only then are those deleted. One of the same step, which a run that was taken up again
-    before it makes, stands beside the first until then.
+    It is written aside, flushed to the disk, read back, and made visible by one rename, so that a
+    crash at any moment leaves the earlier ones; only then are those deleted. One of the same step,
+    which a run that was taken up again before it makes, stands beside the first until then.
     """
     if not folder.is_dir():
         folder.mkdir(parents=True)
@@ -77,7 +78,8 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     _flush_folder(folder)
     steps = list_checkpoints(folder)
     newest = steps.index(target)
-    # what claims to be later is the damaged or abandoned end of a run that was taken up again before it
+    # what claims to be later is the damaged or abandoned end of a run that was taken up again
+    # before it
     for path in (*steps[: max(0, newest + 1 - keep)], *steps[newest + 1 :]):
         _delete(path)
     return target
@@ -94,7 +96,9 @@ def list_checkpoints(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise UserError(f"{folder}: cannot be read ({error.strerror}); give yourself the right to") from None
+        raise UserError(
+            f"{folder}: cannot be read ({error.strerror}); give yourself the right to"
+        ) from None
     return sorted((folder / name for name in names), key=_step_and_number)
 
 
@@ -128,7 +132,9 @@ def load(path: Path) -> Checkpoint:
     except DamagedCheckpointError:
         raise
     except Exception as error:  # digests can be made to fit, and what a zip or JSON made by hand can raise has no end
-        raise DamagedCheckpointError(f"it cannot be read ({cut(str(error)) or type(error).__name__})") from None
+        raise DamagedCheckpointError(
+            f"it cannot be read ({cut(str(error)) or type(error).__name__})"
+        ) from None
     return Checkpoint(arrays[0], arrays[1], state)
 
 
@@ -157,10 +163,14 @@ def _check_state(state: dict[str, Any]) -> None:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read numbers by name: no objects, which would be code, and nothing compressed, which could be of any size."""
+    """Read numbers by name: no objects, which would be code, and nothing compressed, which could be
+    of any size.
+    """
     with np.load(path, allow_pickle=False) as file:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.zip.infolist()):
-            raise DamagedCheckpointError(f"{path.name} has compressed parts, which are never written")
+            raise DamagedCheckpointError(
+                f"{path.name} has compressed parts, which are never written"
+            )
         arrays = dict(file)
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
@@ -177,7 +187,9 @@ def _verify(path: Path, checkpoint: Checkpoint) -> None:
     try:
         found = load(path)
     except DamagedCheckpointError as error:
-        raise OSError(errno.EIO, f"what was written cannot be read back: {error}", str(path)) from None
+        raise OSError(
+            errno.EIO, f"what was written cannot be read back: {error}", str(path)
+        ) from None
     for written, wanted in ((found.model, checkpoint.model), (found.training, checkpoint.training)):
         for name in written.keys() | wanted.keys():
             if name not in written or written[name].tobytes() != np.asarray(wanted[name]).tobytes():
@@ -187,12 +199,16 @@ def _verify(path: Path, checkpoint: Checkpoint) -> None:
 def _free_name(folder: Path, step: int) -> Path:
     """Return a name that sorts after all checkpoints of the same step."""
     name = f"step-{step:08d}"
-    taken = [number for other, number in map(_step_and_number, list_checkpoints(folder)) if other == step]
+    taken = [
+        number for other, number in map(_step_and_number, list_checkpoints(folder)) if other == step
+    ]
     return folder / (f"{name}.{taken[-1] + 1}" if taken else name)
 
 
 def _delete(path: Path) -> None:
-    """Delete a checkpoint: at once out of sight, so that a crash leaves no half of it that looks like one."""
+    """Delete a checkpoint: at once out of sight, so that a crash leaves no half of it that looks
+    like one.
+    """
     hidden = path.with_name(f".{path.name}.deleted")
     os.rename(path, hidden)
     _remove(hidden)
@@ -213,7 +229,8 @@ def _remove(path: Path) -> None:
 
 
 def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
-    """Return the newest intact checkpoint, naming the damaged ones, or None where there are none at all.
+    """Return the newest intact checkpoint, naming the damaged ones, or None where there are none at
+    all.
 
     Raises:
         UserError: there are checkpoints, and all of them are damaged.
@@ -223,17 +240,22 @@ def load_newest(folder: Path, warn: Any = print) -> Checkpoint | None:
         try:
             checkpoint = load(path)
             if checkpoint.step != _step_and_number(path)[0]:  # by its name it was chosen
-                raise DamagedCheckpointError(f"it holds step {checkpoint.step}, its name says another")
+                raise DamagedCheckpointError(
+                    f"it holds step {checkpoint.step}, its name says another"
+                )
             return checkpoint
         except DamagedCheckpointError as error:
             warn(f"{path}: damaged, {error}; trying the one before it")
     if paths:
-        raise UserError(f"{folder}: all {len(paths)} checkpoints are damaged; remove the folder to start again")
+        raise UserError(
+            f"{folder}: all {len(paths)} checkpoints are damaged; remove the folder to start again"
+        )
     return None
 
 
 def load_run(source: Path, warn: Any = print) -> Checkpoint | None:
-    """Return the best weights of a run: of a logdir the best checkpoint or else the last, of a folder the newest.
+    """Return the best weights of a run: of a logdir the best checkpoint or else the last, of a
+    folder the newest.
 
     Args:
         source: a logdir, a folder of checkpoints, or one checkpoint.
@@ -255,8 +277,12 @@ def load_run(source: Path, warn: Any = print) -> Checkpoint | None:
 
 
 def has_checkpoint(source: Path) -> bool:
-    """Tell whether `load_run` finds something in ``source``; whether that is intact, it tells only then."""
-    return (source / "state.json").is_file() or any(list_checkpoints(folder) for folder in _folders(source))
+    """Tell whether `load_run` finds something in ``source``; whether that is intact, it tells only
+    then.
+    """
+    return (source / "state.json").is_file() or any(
+        list_checkpoints(folder) for folder in _folders(source)
+    )
 
 
 def _folders(source: Path) -> tuple[Path, ...]:

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation
@@ -29,7 +36,8 @@ _METRICS_FILE = "metrics.jsonl"
 class Reporter:
     """The chief's voice; other workers are silent.
 
-    Until `open` names a logdir, nothing is written: lines for the log wait. A line that cannot be written is lost, not
+    Until `open` names a logdir, nothing is written: lines for the log wait. A line that cannot be
+        written is lost, not
     the run: each place that takes none is named once.
 
     Attributes:
@@ -124,7 +132,11 @@ class Reporter:
             self._progress.update(self._task, completed=step, description=description)
 
     def summarize(
-        self, section: str, step: int, scalars: dict[str, float], histograms: dict[str, Any] | None = None
+        self,
+        section: str,
+        step: int,
+        scalars: dict[str, float],
+        histograms: dict[str, Any] | None = None,
     ) -> None:
         """Write values for TensorBoard under ``section`` (train, val or test)."""
         if self._logdir is None:
@@ -132,7 +144,9 @@ class Reporter:
         with self._going_on_without(f"tensorboard/{section}"):
             self.check_logdir()  # TensorFlow would make it anew, for its own files
             if section not in self._writers:
-                self._writers[section] = tf.summary.create_file_writer(str(self._logdir / "tensorboard" / section))
+                self._writers[section] = tf.summary.create_file_writer(
+                    str(self._logdir / "tensorboard" / section)
+                )
             # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
             with self._writers[section].as_default(step=np.int64(step)):
                 for name, value in scalars.items():
@@ -197,8 +211,12 @@ class Reporter:
         except (OSError, tf.errors.OpError, UserError) as error:
             if name not in self._lost:
                 self._lost.add(name)
-                reason = getattr(error, "strerror", None) or str(error).split("}} ")[-1].splitlines()[0]
-                self._print(f"{self._logdir}/{name}: cannot be written ({reason}); the run goes on without these lines")
+                reason = (
+                    getattr(error, "strerror", None) or str(error).split("}} ")[-1].splitlines()[0]
+                )
+                self._print(
+                    f"{self._logdir}/{name}: cannot be written ({reason}); the run goes on without these lines"
+                )
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

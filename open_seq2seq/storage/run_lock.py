@@ -1,4 +1,6 @@
-"""One training run to a logdir: the lock is the system's, and ends with the process whatever ends that."""
+"""One training run to a logdir: the lock is the system's, and ends with the process whatever ends
+that.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def held(logdir: Path, report: Callable[[str], None]) -> Iterator[None]:
                 "or start this one with another --logdir=DIR"
             ) from None
         except OSError as error:
-            report(f"logdir: {logdir} cannot be locked ({error.strerror}); see to it that no other run uses it")
+            report(
+                f"logdir: {logdir} cannot be locked ({error.strerror}); see to it that no other run uses it"
+            )
         yield
     finally:
         os.close(descriptor)

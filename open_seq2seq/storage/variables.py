@@ -19,7 +19,8 @@ def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -
     """Set variables to a checkpoint's values.
 
     Raises:
-        UserError: a variable is missing in the checkpoint, is not in the model, or has another shape.
+        UserError: a variable is missing in the checkpoint, is not in the model, or has another
+            shape.
     """
     variables = _by_name(variables)
     problems = [f"{name}: not in the {what}" for name in values.keys() - variables.keys()]
@@ -27,7 +28,9 @@ def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -
         if name not in values:
             problems.append(f"{name}: not in the checkpoint")
         elif tuple(variable.shape) != values[name].shape:
-            problems.append(f"{name}: {values[name].shape} in the checkpoint, {tuple(variable.shape)} in the {what}")
+            problems.append(
+                f"{name}: {values[name].shape} in the checkpoint, {tuple(variable.shape)} in the {what}"
+            )
     if problems:
         shown = "".join(f"\n  {line}" for line in sorted(problems)[:5])
         raise UserError(
@@ -39,7 +42,9 @@ def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -
 
 
 def _by_name(variables: Iterable[Any]) -> dict[str, Any]:
-    """Return variables by path; the seeds of dropout by their order, as Keras counts them through the whole process."""
+    """Return variables by path; the seeds of dropout by their order, as Keras counts them through
+    the whole process.
+    """
     named: dict[str, Any] = {}
     n_seeds = 0
     for variable in variables:

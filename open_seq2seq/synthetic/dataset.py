@@ -48,13 +48,14 @@ def make_dataset(
 ) -> int:
     """Write ``clips_per_word`` clips of every word, the background noises and the split lists.
 
-    The same arguments give the same bytes, whatever ``n_jobs`` is. The folder appears whole at the end; until then
-    the files are in ``<output_dir>.partial``, which an error or Ctrl-C removes.
+    The same arguments give the same bytes, whatever ``n_jobs`` is. The folder appears whole at the
+    end; until then the files are in ``<output_dir>.partial``, which an error or Ctrl-C removes.
 
     Args:
         output_dir: where; must not exist or be empty.
         words: what is said, each plain letters a to z.
-        clips_per_word: at least `MIN_CLIPS_PER_WORD`; about a tenth go to each of validation and testing.
+        clips_per_word: at least `MIN_CLIPS_PER_WORD`; about a tenth go to each of validation and
+            testing.
         seed: chooses speakers, noises and everything else that is random; 0 or more.
         n_jobs: processes that record; 0 stands for one per core.
         on_progress: called with the number of clips each time that some are done.
@@ -63,7 +64,8 @@ def make_dataset(
         the number of clips.
 
     Raises:
-        UserError: a bad argument, ``output_dir`` is not empty or cannot be written, or espeak-ng is missing.
+        UserError: a bad argument, ``output_dir`` is not empty or cannot be written, or espeak-ng is
+            missing.
     """
     _check(words, clips_per_word, seed, n_jobs)
     clips = plan_clips(words, clips_per_word, seed)
@@ -73,7 +75,9 @@ def make_dataset(
         _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
         for split, list_name in _LIST_OF_SPLIT.items():
             paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
-            (folder / list_name).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n")
+            (folder / list_name).write_text(
+                "".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n"
+            )
         readme = _README.format(words=" ".join(words), clips_per_word=clips_per_word, seed=seed)
         (folder / "README.md").write_text(readme, encoding="utf-8", newline="\n")
     return len(clips)
@@ -84,9 +88,13 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
         raise UserError("words: none given, expected one or more such as yes,no")
     for word in words:
         if not (word.isascii() and word.isalpha() and word.islower()):
-            raise UserError(f"words: {word!r} is not plain letters a to z; give such as yes,no, lower case, no spaces")
+            raise UserError(
+                f"words: {word!r} is not plain letters a to z; give such as yes,no, lower case, no spaces"
+            )
     if len(set(words)) < len(words):
-        raise UserError(f"words: {next(word for word in words if words.count(word) > 1)!r} stands there twice")
+        raise UserError(
+            f"words: {next(word for word in words if words.count(word) > 1)!r} stands there twice"
+        )
     if clips_per_word < MIN_CLIPS_PER_WORD:
         raise UserError(
             f"clips_per_word: {clips_per_word}, expected {MIN_CLIPS_PER_WORD} or more, at least one for each split"
@@ -94,7 +102,9 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
     if seed < 0:
         raise UserError(f"seed: {seed}, expected 0 or more")
     if n_jobs < 0:
-        raise UserError(f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core")
+        raise UserError(
+            f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core"
+        )
 
 
 @contextmanager
@@ -129,10 +139,14 @@ def _partial_folder(output_dir: Path) -> Iterator[Path]:
         ) from None
 
 
-def _write_sounds(folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_progress: Callable[[int], None]) -> None:
+def _write_sounds(
+    folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_progress: Callable[[int], None]
+) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as speaking:
-        speaking.submit(workers.start_speaking).result()  # no initializer: its errors would not come through
+        speaking.submit(
+            workers.start_speaking
+        ).result()  # no initializer: its errors would not come through
         talkers = speaking.submit(workers.speak_sentences, _choose_talkers(clips)).result()
         running: deque[Future[int]] = deque()
         with ProcessPoolExecutor(n_jobs, context, workers.start_recording, (talkers,)) as recording:
@@ -140,11 +154,18 @@ def _write_sounds(folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_pr
                 for first in range(0, len(clips), _BATCH):
                     batch = clips[first : first + _BATCH]
                     speech = speaking.submit(workers.speak, batch, seed).result()
-                    running.append(recording.submit(workers.write_clips, folder, batch, speech, seed))
-                    if len(running) > 2 * n_jobs:  # or the speech of a large set would pile up in memory
+                    running.append(
+                        recording.submit(workers.write_clips, folder, batch, speech, seed)
+                    )
+                    if (
+                        len(running) > 2 * n_jobs
+                    ):  # or the speech of a large set would pile up in memory
                         on_progress(running.popleft().result())
                 background = folder / "_background_noise_"
-                noises = [recording.submit(workers.write_background, background, kind, seed) for kind in NOISE_KINDS]
+                noises = [
+                    recording.submit(workers.write_background, background, kind, seed)
+                    for kind in NOISE_KINDS
+                ]
                 for clips_done in running:
                     on_progress(clips_done.result())
                 for noise_done in noises:
@@ -155,6 +176,8 @@ def _write_sounds(folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_pr
 
 
 def _choose_talkers(clips: list[Clip]) -> list[Speaker]:
-    """Return training speakers for the babble, so that no voice of validation or testing is heard elsewhere."""
+    """Return training speakers for the babble, so that no voice of validation or testing is heard
+    elsewhere.
+    """
     speakers = {clip.speaker.id: clip.speaker for clip in clips if clip.speaker.split == "train"}
     return list(speakers.values())[:_N_TALKERS]

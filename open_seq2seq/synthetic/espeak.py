@@ -1,9 +1,10 @@
 """Speech from libespeak-ng, the formant synthesiser, through its C interface.
 
-The library keeps state between utterances (the phase of its oscillators, its pitch flutter, its last voice), which
-neither its random seed nor a second initialisation resets: the samples of an utterance depend on those said before
-it in the same process. Whoever wants the same bytes again must say the same utterances in the same order in a fresh
-process; `open_seq2seq.synthetic.dataset` does.
+The library keeps state between utterances (the phase of its oscillators, its pitch flutter, its
+last voice), which
+neither its random seed nor a second initialisation resets: the samples of an utterance depend on
+those said before it in the same process. Whoever wants the same bytes again must say the same
+utterances in the same order in a fresh process; `open_seq2seq.synthetic.dataset` does.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Espeak:
     def __init__(self) -> None:
         self._voices = _data_folder() / "voices" / "!v"
         self._chunks: list[bytes] = []
-        self._callback = _CALLBACK(self._receive)  # kept here, or it would be collected while C still calls it
+        self._callback = _CALLBACK(
+            self._receive
+        )  # kept here, or it would be collected while C still calls it
         self._library = _load_library()
         sample_rate = self._library.espeak_Initialize(
             _AUDIO_OUTPUT_SYNCHRONOUS, 0, os.fsencode(_data_folder()), _DO_NOT_EXIT_ON_ERROR
@@ -69,7 +72,9 @@ class Espeak:
 
     def say(self, utterance: Utterance) -> np.ndarray:
         """Return the speech, int16 at `ESPEAK_RATE`, without the silence around it."""
-        if not (self._voices / utterance.voice).is_file():  # the library would take its plain voice without a word
+        if not (
+            self._voices / utterance.voice
+        ).is_file():  # the library would take its plain voice without a word
             raise UserError(
                 f"espeak-ng has no voice variant {utterance.voice!r} in {self._voices}; "
                 "install the version of espeakng-loader that this package asks for"
@@ -81,7 +86,9 @@ class Espeak:
         library.espeak_SetParameter(_PITCH_RANGE, utterance.pitch_range, 0)
         text = utterance.text.encode("utf-8")
         self._chunks.clear()
-        library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTER_POSITION, 0, _UTF8, None, None)
+        library.espeak_Synth(
+            text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTER_POSITION, 0, _UTF8, None, None
+        )
         return trim_silence(np.frombuffer(b"".join(self._chunks), dtype=np.int16))
 
     def say_within(self, utterance: Utterance, max_s: float) -> np.ndarray:
@@ -123,4 +130,6 @@ def _load_library() -> ctypes.CDLL:
     except ImportError:
         raise UserError(_MISSING) from None
     except OSError as error:
-        raise UserError(f"cannot load the espeak-ng library ({error}); reinstall espeakng-loader") from None
+        raise UserError(
+            f"cannot load the espeak-ng library ({error}); reinstall espeakng-loader"
+        ) from None

@@ -41,9 +41,12 @@ def mains_hum(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     harmonics = np.arange(1, 21)
     amplitudes = rng.uniform(0.1, 1.0, len(harmonics)) / harmonics**0.7
     phases = rng.uniform(0, 2 * np.pi, len(harmonics))
-    # The powers of one phasor are its harmonics: a polynomial is three times faster than a sine for each of them.
+    # The powers of one phasor are its harmonics: a polynomial is three times faster than a sine for
+    # each of them.
     phasor = np.exp(2j * np.pi * fundamental_hz * seconds)
-    hum = np.polynomial.polynomial.polyval(phasor, np.concatenate([[0], amplitudes * np.exp(1j * phases)])).real
+    hum = np.polynomial.polynomial.polyval(
+        phasor, np.concatenate([[0], amplitudes * np.exp(1j * phases)])
+    ).real
     return to_unit_rms(to_unit_rms(hum) + 0.1 * pink(rng, n_samples))
 
 
@@ -68,8 +71,12 @@ def dripping_tap(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     return to_unit_rms(to_unit_rms(drops) + 0.2 * pink(rng, n_samples))
 
 
-def babble(rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray], n_voices: int = 6) -> np.ndarray:
-    """Return ``n_voices`` people talking at once, each saying random ones of ``talkers``' sentences end to end."""
+def babble(
+    rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray], n_voices: int = 6
+) -> np.ndarray:
+    """Return ``n_voices`` people talking at once, each saying random ones of ``talkers``' sentences
+    end to end.
+    """
     mixture = np.zeros(n_samples)
     for _ in range(n_voices):
         sentence = talkers[int(rng.integers(len(talkers)))]
@@ -99,6 +106,10 @@ _KINDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 NOISE_KINDS = (*_KINDS, "babble")
 
 
-def make_noise(kind: str, rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray]) -> np.ndarray:
-    """Return ``n_samples`` of a noise of `NOISE_KINDS`; babble is made of ``talkers``, sentences at 16 kHz."""
+def make_noise(
+    kind: str, rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return ``n_samples`` of a noise of `NOISE_KINDS`; babble is made of ``talkers``, sentences at
+    16 kHz.
+    """
     return babble(rng, n_samples, talkers) if kind == "babble" else _KINDS[kind](rng, n_samples)

@@ -29,18 +29,32 @@ class Clip(NamedTuple):
 
 
 def plan_clips(words: Sequence[str], clips_per_word: int, seed: int) -> list[Clip]:
-    """Return ``clips_per_word`` clips (at least `MIN_CLIPS_PER_WORD`) of every word, a tenth each in val and test."""
+    """Return ``clips_per_word`` clips (at least `MIN_CLIPS_PER_WORD`) of every word, a tenth each
+    in val and test.
+    """
     n_held_out = max(1, round(HELD_OUT_SHARE * clips_per_word))
-    quotas: dict[Split, int] = {"train": clips_per_word - 2 * n_held_out, "val": n_held_out, "test": n_held_out}
-    # As many speakers as clips of a word: with up to three repeats, each word is said by about half of them.
-    speakers = make_speakers({split: max(quota, _MIN_SPEAKERS) for split, quota in quotas.items()}, seed)
+    quotas: dict[Split, int] = {
+        "train": clips_per_word - 2 * n_held_out,
+        "val": n_held_out,
+        "test": n_held_out,
+    }
+    # As many speakers as clips of a word: with up to three repeats, each word is said by about half
+    # of them.
+    speakers = make_speakers(
+        {split: max(quota, _MIN_SPEAKERS) for split, quota in quotas.items()}, seed
+    )
     return [
-        clip for word in words for split, quota in quotas.items() for clip in _cast(word, speakers[split], quota, seed)
+        clip
+        for word in words
+        for split, quota in quotas.items()
+        for clip in _cast(word, speakers[split], quota, seed)
     ]
 
 
 def _cast(word: str, speakers: Sequence[Speaker], quota: int, seed: int) -> list[Clip]:
-    """Let random ``speakers`` of one split say ``word`` up to `MAX_REPEATS` times each until ``quota`` is reached."""
+    """Let random ``speakers`` of one split say ``word`` up to `MAX_REPEATS` times each until
+    ``quota`` is reached.
+    """
     rng = generator(seed, "cast", word, speakers[0].split)
     clips: list[Clip] = []
     for index in rng.permutation(len(speakers)):

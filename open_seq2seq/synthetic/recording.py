@@ -1,4 +1,6 @@
-"""A made-up recording of a word: a room, a place in the clip, background noise, a microphone and a level."""
+"""A made-up recording of a word: a room, a place in the clip, background noise, a microphone and a
+level.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,14 @@ CUT_SHARE = 0.1  # clips in which the word is cut at an edge
 MAX_CUT = 0.12  # of the word
 
 
-def record(speech: np.ndarray, rng: np.random.Generator, talkers: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the clip, int16 at 16 kHz and at most one second, in which ``speech`` (float, 16 kHz) is heard.
+def record(
+    speech: np.ndarray, rng: np.random.Generator, talkers: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the clip, int16 at 16 kHz and at most one second, in which ``speech`` (float, 16 kHz)
+    is heard.
 
-    The signal-to-noise ratio is drawn from `SNR_DB` (power over the word, before the microphone), the peak level
-    from `PEAK_DBFS`. ``talkers`` are the sentences that babble noise is made of.
+    The signal-to-noise ratio is drawn from `SNR_DB` (power over the word, before the microphone),
+    the peak level from `PEAK_DBFS`. ``talkers`` are the sentences that babble noise is made of.
     """
     n_samples = draw_length(len(speech), rng)
     onset = draw_onset(len(speech), n_samples, rng)
@@ -33,7 +38,9 @@ def record(speech: np.ndarray, rng: np.random.Generator, talkers: Sequence[np.nd
 
 
 def draw_length(n_speech: int, rng: np.random.Generator) -> int:
-    """Return a clip's length: a second, or for a share of them something from half a second that holds the word."""
+    """Return a clip's length: a second, or for a share of them something from half a second that
+    holds the word.
+    """
     shortest = max(CLIP_SAMPLES // 2, n_speech)
     if rng.random() >= SHORT_SHARE or shortest >= CLIP_SAMPLES:
         return CLIP_SAMPLES
@@ -41,7 +48,9 @@ def draw_length(n_speech: int, rng: np.random.Generator) -> int:
 
 
 def draw_onset(n_speech: int, n_samples: int, rng: np.random.Generator) -> int:
-    """Return where the word begins: anywhere it fits, or for a share of clips a little beyond one of the edges."""
+    """Return where the word begins: anywhere it fits, or for a share of clips a little beyond one
+    of the edges.
+    """
     slack = n_samples - n_speech
     if slack < 0:  # longer than the clip: both of its ends are cut
         return int(rng.integers(slack, 1))
@@ -60,7 +69,9 @@ def place(speech: np.ndarray, onset: int, n_samples: int) -> np.ndarray:
 
 
 def add_room(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``speech`` and the reverberation of a small room: exponentially decaying noise (Polack's model)."""
+    """Return ``speech`` and the reverberation of a small room: exponentially decaying noise
+    (Polack's model).
+    """
     t60_s = rng.uniform(0.1, 0.4)
     direct_to_reverberant_db = rng.uniform(3.0, 20.0)
     seconds = np.arange(1, int(t60_s * SAMPLE_RATE)) / SAMPLE_RATE
@@ -68,18 +79,26 @@ def add_room(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     tail *= 10 ** (-direct_to_reverberant_db / 20) / np.sqrt(np.sum(np.square(tail)))
     response = np.concatenate([[1.0], tail])
     n_samples = len(speech) + len(response) - 1
-    n_fft = 1 << (n_samples - 1).bit_length()  # a power of two is five times faster than a length with large primes
-    return np.fft.irfft(np.fft.rfft(speech, n_fft) * np.fft.rfft(response, n_fft), n_fft)[:n_samples]
+    n_fft = (
+        1 << (n_samples - 1).bit_length()
+    )  # a power of two is five times faster than a length with large primes
+    return np.fft.irfft(np.fft.rfft(speech, n_fft) * np.fft.rfft(response, n_fft), n_fft)[
+        :n_samples
+    ]
 
 
 def filter_by_microphone(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``samples`` as a random microphone hears them: no lows, perhaps no highs, and a tilt of the spectrum."""
+    """Return ``samples`` as a random microphone hears them: no lows, perhaps no highs, and a tilt
+    of the spectrum.
+    """
     high_pass_hz, low_pass_hz = rng.uniform(40, 200), rng.uniform(3800, 9000)
     tilt_db_per_octave = rng.uniform(-3.0, 3.0)
     frequency_hz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
     octaves_from_1k = np.log2(np.clip(frequency_hz, 100, 6000) / 1000)
     gain = 10 ** (tilt_db_per_octave * octaves_from_1k / 20)
-    gain /= np.sqrt(1 + (high_pass_hz / np.maximum(frequency_hz, 1e-3)) ** 4)  # second-order Butterworth magnitude
+    gain /= np.sqrt(
+        1 + (high_pass_hz / np.maximum(frequency_hz, 1e-3)) ** 4
+    )  # second-order Butterworth magnitude
     gain /= np.sqrt(1 + (frequency_hz / low_pass_hz) ** 8)  # fourth-order
     return np.fft.irfft(np.fft.rfft(samples) * gain, len(samples))
 

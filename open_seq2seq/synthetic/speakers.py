@@ -1,4 +1,6 @@
-"""Synthetic speakers: voices of espeak-ng, kept apart between the splits, with identities in the official format."""
+"""Synthetic speakers: voices of espeak-ng, kept apart between the splits, with identities in the
+official format.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ import numpy as np
 from open_seq2seq.data.official_split import Split, official_split
 from open_seq2seq.synthetic.streams import generator
 
-# Voice variants of espeak-ng 1.52, those of nearly the same formants in one family, so that no test voice has a twin
-# in training. Left out: whispers, robots and echoes, which at 0 dB a person would not make out either, and `Reed` and
-# `caleb`, whose samples differ even between fresh loads of the library.
+# Voice variants of espeak-ng 1.52, those of nearly the same formants in one family, so that no test
+# voice has a twin in training. Left out: whispers, robots and echoes, which at 0 dB a person would
+# not make out either, and `Reed` and `caleb`, whose samples differ even between fresh loads of the
+# library.
 LOW_VOICES: tuple[tuple[str, ...], ...] = (
     ("Alex", "croak", "grandpa", "john", "Mike", "Mr serious", "m1", "m3", "pedro"),
     ("Andy", "AnxiousAndy"),
@@ -59,14 +62,25 @@ HIGH_VOICES: tuple[tuple[str, ...], ...] = (
 )
 
 # espeak-ng's English accents, without Shavian, which reads another alphabet.
-ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-gb-x-rp", "en-029", "en-us-nyc")
+ACCENTS = (
+    "en",
+    "en-us",
+    "en-gb-scotland",
+    "en-gb-x-gbclan",
+    "en-gb-x-gbcwmd",
+    "en-gb-x-rp",
+    "en-029",
+    "en-us-nyc",
+)
 
 HELD_OUT_SHARE = 0.1  # of the voices, for each of validation and testing
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One synthetic person; the espeak-ng scales are explained at `open_seq2seq.synthetic.espeak.Utterance`."""
+    """One synthetic person; the espeak-ng scales are explained at
+    `open_seq2seq.synthetic.espeak.Utterance`.
+    """
 
     id: str  # eight hexadecimal digits whose official split is `split`
     split: Split
@@ -79,7 +93,9 @@ class Speaker:
 
 
 def voices_by_split(seed: int) -> dict[Split, list[tuple[str, ...]]]:
-    """Deal the voice families out: a tenth of the low and of the high ones each to val and test, the rest to train."""
+    """Deal the voice families out: a tenth of the low and of the high ones each to val and test,
+    the rest to train.
+    """
     families: dict[Split, list[tuple[str, ...]]] = {"train": [], "val": [], "test": []}
     rng = generator(seed, "voices by split")
     for group in (LOW_VOICES, HIGH_VOICES):
@@ -92,7 +108,9 @@ def voices_by_split(seed: int) -> dict[Split, list[tuple[str, ...]]]:
 
 
 def make_speakers(n_speakers: dict[Split, int], seed: int) -> dict[Split, list[Speaker]]:
-    """Make ``n_speakers`` of each split, all families of the split in turn, each with an identity of its own."""
+    """Make ``n_speakers`` of each split, all families of the split in turn, each with an identity
+    of its own.
+    """
     taken: set[str] = set()
     speakers: dict[Split, list[Speaker]] = {}
     for split, families in voices_by_split(seed).items():
@@ -100,11 +118,15 @@ def make_speakers(n_speakers: dict[Split, int], seed: int) -> dict[Split, list[S
         for index in range(n_speakers[split]):
             rng = generator(seed, "speaker", split, index)
             identity = _find_identity(split, f"{seed}/{split}/{index}", taken)
-            speakers[split].append(_draw_speaker(identity, split, families[index % len(families)], rng))
+            speakers[split].append(
+                _draw_speaker(identity, split, families[index % len(families)], rng)
+            )
     return speakers
 
 
-def _draw_speaker(identity: str, split: Split, family: tuple[str, ...], rng: np.random.Generator) -> Speaker:
+def _draw_speaker(
+    identity: str, split: Split, family: tuple[str, ...], rng: np.random.Generator
+) -> Speaker:
     return Speaker(
         id=identity,
         split=split,
@@ -118,7 +140,9 @@ def _draw_speaker(identity: str, split: Split, family: tuple[str, ...], rng: np.
 
 
 def _find_identity(split: Split, name: str, taken: set[str]) -> str:
-    """Return the first identity made from ``name`` that lies in ``split`` and is not ``taken``, and add it there."""
+    """Return the first identity made from ``name`` that lies in ``split`` and is not ``taken``, and
+    add it there.
+    """
     attempt = 0
     while True:
         identity = hashlib.sha256(f"{name}/{attempt}".encode()).hexdigest()[:8]

@@ -1,8 +1,9 @@
 """What the processes do: one of them speaks, the others record.
 
-The one that speaks says everything in the plan's order, because an utterance's samples depend on those before it
-(see `open_seq2seq.synthetic.espeak`). It takes under a millisecond for a word, the recording several, so it is no
-bottleneck; and since it is always one process, the number of the others changes no byte.
+The one that speaks says everything in the plan's order, because an utterance's samples depend on
+those before it (see `open_seq2seq.synthetic.espeak`). It takes under a millisecond for a word, the
+recording several, so it is no bottleneck; and since it is always one process, the number of the
+others changes no byte.
 """
 
 from __future__ import annotations
@@ -57,7 +58,14 @@ def speak_sentences(speakers: list[Speaker]) -> list[np.ndarray]:
     sentences = []
     for index, speaker in enumerate(speakers):
         text = _SENTENCES[index % len(_SENTENCES)]
-        utterance = Utterance(text, speaker.accent, speaker.voice, speaker.rate_wpm, speaker.pitch, speaker.pitch_range)
+        utterance = Utterance(
+            text,
+            speaker.accent,
+            speaker.voice,
+            speaker.rate_wpm,
+            speaker.pitch,
+            speaker.pitch_range,
+        )
         sentences.append(resample(_espeak.say(utterance), speaker))
     return sentences
 
@@ -70,7 +78,9 @@ def start_recording(talkers: list[np.ndarray]) -> None:
 
 
 def write_clips(folder: Path, clips: list[Clip], words: list[np.ndarray], seed: int) -> int:
-    """Record each of ``words`` (from `speak`) and write it to its clip's path under ``folder``; return how many."""
+    """Record each of ``words`` (from `speak`) and write it to its clip's path under ``folder``;
+    return how many.
+    """
     for clip, word in zip(clips, words, strict=True):
         rng = generator(seed, "recording", clip.word, clip.speaker.id, clip.n)
         _write_wav(folder / clip.path, record(resample(word, clip.speaker), rng, _talkers))
@@ -85,12 +95,16 @@ def write_background(folder: Path, kind: str, seed: int) -> None:
 
 
 def resample(speech: np.ndarray, speaker: Speaker) -> np.ndarray:
-    """Bring espeak-ng's int16 to float64 at 16 kHz, all frequencies multiplied by the speaker's ``formant_scale``."""
+    """Bring espeak-ng's int16 to float64 at 16 kHz, all frequencies multiplied by the speaker's
+    ``formant_scale``.
+    """
     return soxr.resample(speech / 32768, ESPEAK_RATE * speaker.formant_scale, SAMPLE_RATE)
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write int16 mono; not with soundfile, which waits for the disk (fsync) at each of thousands of small files."""
+    """Write int16 mono; not with soundfile, which waits for the disk (fsync) at each of thousands
+    of small files.
+    """
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

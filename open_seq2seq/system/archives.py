@@ -1,4 +1,6 @@
-"""Published archives: fetched, checked, and unpacked as folders that appear only when they are whole."""
+"""Published archives: fetched, checked, and unpacked as folders that appear only when they are
+whole.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from open_seq2seq.errors import UserError, shown
 from open_seq2seq.system.tar_headers import LONGEST_NAME, READ_ERRORS, TarHeader
@@ -26,13 +34,23 @@ _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
 _MOST_MEMBERS = 1 << 19  # the larger release of Speech Commands has 105,000
 # what the names in an archive bring about, not the disk
-_ERRORS_OF_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
-# Patch releases of Python 3.10 and 3.11 before mid-2023 lack it; `_refuse_unsafe` stands on its own.
+_ERRORS_OF_NAMES = (
+    errno.ENAMETOOLONG,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EILSEQ,
+    errno.EINVAL,
+)
+# Patch releases of Python 3.10 and 3.11 before mid-2023 lack it; `_refuse_unsafe` stands on its
+# own.
 _FILTER: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 class Archive(NamedTuple):
-    """A published .tar.gz; ``sha256`` is in lower case, ``max_bytes`` bounds what it may hold unpacked."""
+    """A published .tar.gz; ``sha256`` is in lower case, ``max_bytes`` bounds what it may hold
+    unpacked.
+    """
 
     url: str
     sha256: str
@@ -59,10 +77,14 @@ class Wanted(NamedTuple):
     flag: str = ""
 
 
-def fetch_and_unpack(archive: Archive, file: Path, folder: Path, wanted: Wanted, *, keep_file: bool) -> None:
-    """Fetch ``archive`` as ``file``, check it and unpack it as ``folder``, which appears only when it is whole.
+def fetch_and_unpack(
+    archive: Archive, file: Path, folder: Path, wanted: Wanted, *, keep_file: bool
+) -> None:
+    """Fetch ``archive`` as ``file``, check it and unpack it as ``folder``, which appears only when
+    it is whole.
 
-    What an interrupted call had fetched is not fetched again, and neither is a ``file`` that is already there.
+    What an interrupted call had fetched is not fetched again, and neither is a ``file`` that is
+    already there.
 
     Args:
         archive: what to fetch.
@@ -72,7 +94,8 @@ def fetch_and_unpack(archive: Archive, file: Path, folder: Path, wanted: Wanted,
         keep_file: whether ``file`` stays once it is unpacked or refused.
 
     Raises:
-        UserError: the archive cannot be fetched or stored, its checksum is another one, or it holds what it should not.
+        UserError: the archive cannot be fetched or stored, its checksum is another one, or it holds
+            what it should not.
     """
     folder = folder.resolve()
     try:
@@ -103,17 +126,27 @@ def fetch_and_unpack(archive: Archive, file: Path, folder: Path, wanted: Wanted,
 
 
 def is_vacant(folder: Path) -> bool:
-    """Tell whether an unpacked folder can take the place of ``folder``: it does not exist, or is empty."""
+    """Tell whether an unpacked folder can take the place of ``folder``: it does not exist, or is
+    empty.
+    """
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def _fetch(url: str, partial: Path, file: Path, wanted: Wanted) -> None:
-    """Fetch ``url`` to ``partial``, from where it left off, as long as each try brings something new."""
+    """Fetch ``url`` to ``partial``, from where it left off, as long as each try brings something
+    new.
+    """
     while True:
         before = partial.stat().st_size if partial.exists() else 0
         try:
             size = _fetch_once(url, partial)
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, UnicodeError) as error:
+        except (
+            urllib.error.URLError,
+            http.client.HTTPException,
+            ConnectionError,
+            TimeoutError,
+            UnicodeError,
+        ) as error:
             # An HTTPError is an answer (404 and the like): asking again would not change it.
             # A UnicodeError is what Python says of a host such as "example..org".
             size, reason, final = None, _reason(error), isinstance(error, urllib.error.HTTPError)
@@ -131,10 +164,11 @@ def _fetch(url: str, partial: Path, file: Path, wanted: Wanted) -> None:
 
 
 def _fetch_once(url: str, partial: Path) -> int | None:
-    """Fetch what is missing of ``url`` in one request; return its full size, None where the server does not tell.
+    """Fetch what is missing of ``url`` in one request; return its full size, None where the server
+    does not tell.
 
-    The server is asked for the rest only where it names the version that the first part came from (ETag or date):
-    ``If-Range`` then makes it send the whole file if that has changed since.
+    The server is asked for the rest only where it names the version that the first part came from
+    (ETag or date): ``If-Range`` then makes it send the whole file if that has changed since.
     """
     note = _version_note(partial)
     n_have = partial.stat().st_size if partial.exists() and note.exists() else 0
@@ -163,7 +197,9 @@ def _fetch_once(url: str, partial: Path) -> int | None:
         length = response.headers["Content-Length"]
         size = n_have + int(length) if length else None
         with open(partial, "ab" if resumed else "wb") as file, _progress() as progress:
-            if version and not version.startswith("W/"):  # a weak ETag does not promise the same bytes
+            if version and not version.startswith(
+                "W/"
+            ):  # a weak ETag does not promise the same bytes
                 note.write_text(version, encoding="utf-8")
             task = progress.add_task("", total=size, completed=n_have)
             while block := _read(response):
@@ -186,7 +222,9 @@ def _version_note(partial: Path) -> Path:
 
 
 def _progress() -> Progress:
-    return Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True)
+    return Progress(
+        BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -196,7 +234,9 @@ def _reason(error: Exception) -> str:
 
 
 def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> None:
-    """Raise a `UserError` where the file's SHA-256 is another one; what was fetched just now is deleted then."""
+    """Raise a `UserError` where the file's SHA-256 is another one; what was fetched just now is
+    deleted then.
+    """
     sha256 = hashlib.sha256()
     with open(path, "rb") as blocks:
         while block := blocks.read(_BLOCK_BYTES):
@@ -208,11 +248,15 @@ def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> N
     else:
         path.unlink()
         remedy = f"what was fetched is deleted: {wanted.again}, and if that does not help, fetch it by hand"
-    raise UserError(f"{path}: SHA-256 is {sha256.hexdigest()}, expected {archive.sha256} of {archive.url}; {remedy}")
+    raise UserError(
+        f"{path}: SHA-256 is {sha256.hexdigest()}, expected {archive.sha256} of {archive.url}; {remedy}"
+    )
 
 
 def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: str) -> None:
-    """Unpack ``file`` aside and rename the folder to ``folder`` when it is whole; messages call it ``source``."""
+    """Unpack ``file`` aside and rename the folder to ``folder`` when it is whole; messages call it
+    ``source``.
+    """
     partial = folder.with_name(folder.name + ".partial")
     if partial.exists():
         shutil.rmtree(partial)
@@ -223,9 +267,14 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
             for i, member in enumerate(members):
                 _refuse_unsafe(member, source, wanted.noun)
                 n_bytes += member.size
-                for n, most, what in ((n_bytes, archive.max_bytes, "bytes"), (i, _MOST_MEMBERS, "files")):
+                for n, most, what in (
+                    (n_bytes, archive.max_bytes, "bytes"),
+                    (i, _MOST_MEMBERS, "files"),
+                ):
                     if n > most:
-                        raise UserError(f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does")
+                        raise UserError(
+                            f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does"
+                        )
                 try:
                     members.extract(member, partial, set_attrs=False, **_FILTER)
                 except OSError as error:
@@ -239,18 +288,28 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
             raise UserError(f"{source}: {wanted.lacking}")
         os.replace(partial, folder)  # an empty folder of that name gives way
     except READ_ERRORS as error:
-        raise UserError(f"{source}: cannot be unpacked ({error}); expected a .tar.gz that is whole") from None
+        raise UserError(
+            f"{source}: cannot be unpacked ({error}); expected a .tar.gz that is whole"
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:
-    """Raise a `UserError` for a member that is no plain file or folder, or lies outside the archive's own folder."""
+    """Raise a `UserError` for a member that is no plain file or folder, or lies outside the
+    archive's own folder.
+    """
     path = member.name.replace("\\", "/")
     name = shown(member.name)
     if path.startswith("/") or ":" in path or ".." in path.split("/"):
-        raise UserError(f"{source}: member {name} points outside the {noun}'s folder; do not use this archive")
+        raise UserError(
+            f"{source}: member {name} points outside the {noun}'s folder; do not use this archive"
+        )
     if len(path) > LONGEST_NAME:
-        raise UserError(f"{source}: member {name} has a name of {len(path):,} characters; do not use this archive")
+        raise UserError(
+            f"{source}: member {name} has a name of {len(path):,} characters; do not use this archive"
+        )
     if not (member.isreg() or member.isdir()) or member.issparse():
-        raise UserError(f"{source}: member {name} is a link or a device, or has holes; do not use this archive")
+        raise UserError(
+            f"{source}: member {name} is a link or a device, or has holes; do not use this archive"
+        )

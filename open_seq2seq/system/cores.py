@@ -6,5 +6,7 @@ import os
 
 
 def n_cores() -> int:
-    """Return the number of cores, of those that the system lets this process run on where it says so."""
+    """Return the number of cores, of those that the system lets this process run on where it says
+    so.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -20,7 +20,8 @@ _KINDS = {
 
 
 def check_plain(path: str | Path) -> None:
-    """Refuse what is no plain file: to open a pipe is to wait for somebody who writes into it, perhaps for ever.
+    """Refuse what is no plain file: to open a pipe is to wait for somebody who writes into it,
+    perhaps for ever.
 
     Raises:
         OSError: it is a folder, a pipe, a socket or a device, or cannot be reached.
@@ -35,7 +36,8 @@ def check_plain(path: str | Path) -> None:
 
 
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
-    """Append one line, in one write; what a crash or a full disk has cut short before it is taken away.
+    """Append one line, in one write; what a crash or a full disk has cut short before it is taken
+    away.
 
     Args:
         path: of the file, which is made if need be; its folder is not.
@@ -48,7 +50,9 @@ def append_line(path: Path, line: str, *, to_disk: bool) -> None:
     data = (line + "\n").encode()
     with open(path, "ab+", buffering=0) as file:
         with contextlib.suppress(OSError):  # of a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)  # an evaluation beside the run appends too: its line is not half a line
+            fcntl.flock(
+                file, fcntl.LOCK_EX
+            )  # an evaluation beside the run appends too: its line is not half a line
         size, end = file.seek(0, os.SEEK_END), _end_of_last_line(file)
         if end < size:
             file.truncate(end)

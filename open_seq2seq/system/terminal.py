@@ -18,10 +18,11 @@ def complain(line: str) -> None:
 
 
 def give_up(stream: TextIO) -> None:
-    """Let a stream that cannot be written, a log file on a full disk perhaps, lead nowhere from now on.
+    """Let a stream that cannot be written, a log file on a full disk perhaps, lead nowhere from now
+    on.
 
-    What waits in its buffer would fail at every further line, and once more at the end, where Python would change the
-    exit status for it.
+    What waits in its buffer would fail at every further line, and once more at the end, where
+    Python would change the exit status for it.
     """
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -47,7 +47,9 @@ class Patience:
         self.n_waited = state["n_waited"]
 
 
-def start(params: EarlyStopping | None, is_evaluated: bool, labels: tuple[str, ...]) -> Patience | None:
+def start(
+    params: EarlyStopping | None, is_evaluated: bool, labels: tuple[str, ...]
+) -> Patience | None:
     """Return what a run with these parameters begins with, None for one that does not stop early.
 
     Raises:
@@ -56,6 +58,8 @@ def start(params: EarlyStopping | None, is_evaluated: bool, labels: tuple[str, .
     if params is None:
         return None
     if not is_evaluated:
-        raise UserError("early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval")
+        raise UserError(
+            "early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval"
+        )
     params.check(labels)
     return Patience(params)

@@ -1,8 +1,10 @@
-"""Processes that come and go: the survivors go on from their last commit, new ones join at the next.
+"""Processes that come and go: the survivors go on from their last commit, new ones join at the
+next.
 
-After each change every process builds its part of the run anew and goes on from rank 0's commit in the way in which a
-run goes on from a checkpoint, so the rest of the epoch is shared between the processes that there are then. With
-`distributed.py` the only file that imports Horovod; it is imported where a launcher lets processes come and go.
+After each change every process builds its part of the run anew and goes on from rank 0's commit in
+the way in which a run goes on from a checkpoint, so the rest of the epoch is shared between the
+processes that there are then. With `distributed.py` the only file that imports Horovod; it is
+imported where a launcher lets processes come and go.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ def run(round_: Callable[[Workers, Commits], int], timeout_s: float) -> int:
         try:
             return round_(Workers.of(hvd), commits)
         except LostWorkerError as error:
-            # Horovod's own test for this does not know grouped_allreduce's errors, and would take them for the end
+            # Horovod's own test for this does not know grouped_allreduce's errors, and would take
+            # them for the end
             print(f"{error.cause}; the others go on without it", file=sys.stderr, flush=True)
             raise HorovodInternalError(str(error)) from None
 

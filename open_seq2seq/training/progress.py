@@ -24,14 +24,20 @@ class Speed:
 
     def __init__(self, clips_per_step: int, window: int = 50) -> None:
         self._clips_per_step, self._window = clips_per_step, window
-        self._times: list[float] = []  # ends of steps; the first step, which traces and compiles, is left out
+        self._times: list[
+            float
+        ] = []  # ends of steps; the first step, which traces and compiles, is left out
 
     def count(self) -> None:
         self._times = [*self._times[-self._window :], time.monotonic()]
 
     @property
     def seconds_per_step(self) -> float:
-        return (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0.0
+        return (
+            (self._times[-1] - self._times[0]) / (len(self._times) - 1)
+            if len(self._times) > 1
+            else 0.0
+        )
 
     @property
     def clips_per_s(self) -> float:
@@ -71,7 +77,9 @@ class Progress:
         self._params, self._schedule, self._model, self._trained = params, schedule, model, trained
         self._reporter, self._speed = reporter, speed
 
-    def report(self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch, labels: Labels) -> None:
+    def report(
+        self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch, labels: Labels
+    ) -> None:
         """Say and write what is due after ``step``.
 
         Args:
@@ -84,7 +92,9 @@ class Progress:
         p = self._params
         if metrics.skipped:
             scale = f", loss scale was {float(metrics.loss_scale):g}"
-            self._reporter.say(f"step {step}: the gradients are not finite, nothing was applied{scale}")
+            self._reporter.say(
+                f"step {step}: the gradients are not finite, nothing was applied{scale}"
+            )
         if _is_due(p.print_loss_steps, step):
             self._report_loss(step, float(metrics.loss), learning_rate)
         self._reporter.move_bar(step)
@@ -113,7 +123,9 @@ class Progress:
         ).numpy()
         best = int(np.argmax(probabilities))
         label = labels[int(batch.labels[0])]
-        self._reporter.say(f"sample: label {label}, predicted {labels[best]} ({probabilities[best]:.2f})")
+        self._reporter.say(
+            f"sample: label {label}, predicted {labels[best]} ({probabilities[best]:.2f})"
+        )
 
     def _summarize(self, step: int, metrics: StepMetrics, learning_rate: float) -> None:
         kinds = self._params.summaries
@@ -127,17 +139,25 @@ class Progress:
         variables = self._model.trainable_variables
         if "variable_norm" in kinds:
             scalars |= {f"variable_norm/{v.path}": float(tf.norm(v.value)) for v in variables}
-        histograms = {f"variables/{v.path}": v.value for v in variables} if "variables" in kinds else {}
+        histograms = (
+            {f"variables/{v.path}": v.value for v in variables} if "variables" in kinds else {}
+        )
         if metrics.details is not None and not metrics.skipped:
             self._add_details(metrics.details, learning_rate, scalars, histograms)
         self._reporter.summarize("train", step, scalars, histograms)
 
     def _add_details(
-        self, details: StepDetails, learning_rate: float, scalars: dict[str, float], histograms: dict[str, Any]
+        self,
+        details: StepDetails,
+        learning_rate: float,
+        scalars: dict[str, float],
+        histograms: dict[str, Any],
     ) -> None:
         kinds, names = self._params.summaries, self._trained
         if "gradients" in kinds:
-            histograms.update(zip((f"gradients/{name}" for name in names), details.gradients, strict=True))
+            histograms.update(
+                zip((f"gradients/{name}" for name in names), details.gradients, strict=True)
+            )
         if "gradient_norm" in kinds:
             norms = (float(tf.norm(gradient)) for gradient in details.gradients)
             scalars.update(zip((f"gradient_norm/{name}" for name in names), norms, strict=True))

@@ -34,12 +34,18 @@ def place_of(state: dict[str, Any], sampler: Sampler) -> Place:
 
 
 def take_up(
-    state: dict[str, Any], sampler: Sampler, schedule: Schedule, n_epochs: int | None, report: Callable[[str], None]
+    state: dict[str, Any],
+    sampler: Sampler,
+    schedule: Schedule,
+    n_epochs: int | None,
+    report: Callable[[str], None],
 ) -> tuple[int, Place]:
     """Return the step and the place in the data of a checkpoint.
 
-    Where a step is of another size now, with another number of processes perhaps, the place stays, and the steps of a
-    run of epochs are counted anew from its end: learning rate and length go on as if the run had always been like this.
+    Where a step is of another size now, with another number of processes perhaps, the place stays,
+    and the steps of a
+    run of epochs are counted anew from its end: learning rate and length go on as if the run had
+        always been like this.
 
     Args:
         state: of the checkpoint.

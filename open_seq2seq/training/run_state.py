@@ -25,7 +25,8 @@ class RunState:
         step: steps taken.
         place: in the data, of the next step.
         best_top1: best validation accuracy, -1 before the first.
-        is_evaluation_due: the step's evaluation has not been done yet: a signal came before it, or in its middle.
+        is_evaluation_due: the step's evaluation has not been done yet: a signal came before it, or
+            in its middle.
         first_rows_per_step: clips of a step when the run began.
     """
 
@@ -69,7 +70,11 @@ class RunState:
         return Checkpoint(model, training, {**progress, **about})
 
     def take_up(
-        self, checkpoint: Checkpoint, schedule: Schedule, n_epochs: int | None, report: Callable[[str], None]
+        self,
+        checkpoint: Checkpoint,
+        schedule: Schedule,
+        n_epochs: int | None,
+        report: Callable[[str], None],
     ) -> None:
         """Go on from a checkpoint; `resuming.take_up` says how where the steps are of another size.
 
@@ -92,14 +97,24 @@ class RunState:
     def share(self, workers: Workers) -> None:
         """Give all workers the chief's."""
         patience = self.patience.state if self.patience is not None else None
-        progress = (self.step, self.place, self.best_top1, self.is_evaluation_due, self.first_rows_per_step)
+        progress = (
+            self.step,
+            self.place,
+            self.best_top1,
+            self.is_evaluation_due,
+            self.first_rows_per_step,
+        )
         progress, patience = workers.broadcast_object((progress, patience))
-        self.step, self.place, self.best_top1, self.is_evaluation_due, self.first_rows_per_step = progress
+        self.step, self.place, self.best_top1, self.is_evaluation_due, self.first_rows_per_step = (
+            progress
+        )
         if self.patience is not None:
             self.patience.restore(patience)
         workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
         session.spread_seeds(self.model, workers)
-        workers.broadcast([*self.scaler.variables, *(self.average.variables if self.average else ())])
+        workers.broadcast(
+            [*self.scaler.variables, *(self.average.variables if self.average else ())]
+        )
 
     def averaged(self) -> contextlib.AbstractContextManager:
         """Within this, the model has the moving averages of its weights, if the run keeps them."""

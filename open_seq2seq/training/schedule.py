@@ -24,7 +24,9 @@ class Schedule(NamedTuple):
         return cls(per_epoch, params.max_steps or (params.num_epochs or 0) * per_epoch)
 
     def learning_rate(self, policy: Any) -> Callable[[int], float]:
-        """Bind the lengths that a policy takes and the config does not give; a decay ends with the run."""
+        """Bind the lengths that a policy takes and the config does not give; a decay ends with the
+        run.
+        """
         given = policy.keywords
         before_decay = max(given.get("begin_decay_at", 0), given.get("warmup_steps", 0))
         lengths = {
@@ -33,7 +35,9 @@ class Schedule(NamedTuple):
             "total_steps": self.total,
         }
         accepted = inspect.signature(policy.func).parameters
-        bound = {name: value for name, value in lengths.items() if name in accepted and name not in given}
+        bound = {
+            name: value for name, value in lengths.items() if name in accepted and name not in given
+        }
 
         def learning_rate(step: int) -> float:
             return float(policy(step, **bound))
@@ -42,5 +46,7 @@ class Schedule(NamedTuple):
             try:
                 learning_rate(step)
             except Exception as error:
-                raise UserError(f"lr_policy_params: {policy.func.__name__} fails at step {step}: {error}") from None
+                raise UserError(
+                    f"lr_policy_params: {policy.func.__name__} fails at step {step}: {error}"
+                ) from None
         return learning_rate

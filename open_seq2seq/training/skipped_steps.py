@@ -1,4 +1,6 @@
-"""Steps whose gradients are not finite: one is skipped, many in a row end the run and name the clips."""
+"""Steps whose gradients are not finite: one is skipped, many in a row end the run and name the
+clips.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _N_NAMED = 3
 class SkippedSteps:
     """Counts skipped steps in a row and keeps the data of the first of them."""
 
-    def __init__(self, limit: int, paths: Sequence[str], is_finite: Callable[[Batch], bool], workers: Workers) -> None:
+    def __init__(
+        self, limit: int, paths: Sequence[str], is_finite: Callable[[Batch], bool], workers: Workers
+    ) -> None:
         """Count from zero.
 
         Args:
@@ -47,7 +51,9 @@ class SkippedSteps:
             )
 
     def _blame(self) -> str:
-        """Look at the first skipped step's clips one by one; the weights are still what they were then."""
+        """Look at the first skipped step's clips one by one; the weights are still what they were
+        then.
+        """
         step, batches, rows = self._first
         bad, n_clips = [], 0
         for batch, batch_rows in zip(batches, rows, strict=True):

@@ -6,14 +6,19 @@ import signal
 
 
 class StopRequest:
-    """Within its context, the first signal asks the run to save and stop, the second ends it at once."""
+    """Within its context, the first signal asks the run to save and stop, the second ends it at
+    once.
+    """
 
     def __init__(self) -> None:
         self.is_set = False
         self.signal: int = 0
 
     def __enter__(self) -> StopRequest:
-        self._previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._previous = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
         return self
 
     def __exit__(self, *exception: object) -> None:

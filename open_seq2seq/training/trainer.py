@@ -34,7 +34,11 @@ from open_seq2seq.training.weight_average import WeightAverage
 if TYPE_CHECKING:
     from open_seq2seq.training.elastic import Commits
 
-_DETAILS = {"gradients", "gradient_norm", "larc_summaries"}  # summaries of what a step did to each variable
+_DETAILS = {
+    "gradients",
+    "gradient_norm",
+    "larc_summaries",
+}  # summaries of what a step did to each variable
 
 
 class Trainer:
@@ -54,17 +58,23 @@ class Trainer:
         self.config, self.mode, self.workers, self.commits = config, mode, workers, commits
         self.datasets, self.logdir, self.reporter = datasets, logdir, reporter
         self.data = datasets["train"]
-        self.sampler = Sampler(len(self.data), p.batch_size_per_gpu, p.iter_size, workers.rank, workers.size)
+        self.sampler = Sampler(
+            len(self.data), p.batch_size_per_gpu, p.iter_size, workers.rank, workers.size
+        )
         self.schedule = Schedule.of(p, self.sampler)
         self.learning_rate = self.schedule.learning_rate(config.lr_policy)
 
-        self.model = session.build_network(config, workers, self.data.shape, len(self.data.labels), reporter)
+        self.model = session.build_network(
+            config, workers, self.data.shape, len(self.data.labels), reporter
+        )
         frozen = session.frozen_variables(config, self.model)
         optimizer, scaler = config.optimizer.create(), config.loss_scaling.create()
         self.trained = trained_variables(self.model, frozen)
         optimizer.build(self.trained)
         average = WeightAverage(self.trained, p.ema_decay) if p.ema_decay is not None else None
-        patience = early_stopping.start(p.early_stopping_params, "eval" in datasets, self.data.labels)
+        patience = early_stopping.start(
+            p.early_stopping_params, "eval" in datasets, self.data.labels
+        )
         self.state = RunState(self.model, optimizer, scaler, average, patience, self.sampler)
         self.train_step = TrainStep(
             self.model,
@@ -82,7 +92,8 @@ class Trainer:
         self.evaluator = Evaluator(self.model, config.loss, workers)
 
     def find_start(self) -> Checkpoint | None:
-        """Return the checkpoint that the chief goes on from, None for a new run, which may take up other weights.
+        """Return the checkpoint that the chief goes on from, None for a new run, which may take up
+        other weights.
 
         Raises:
             UserError: there are checkpoints, but none that can be used with this config and data.
@@ -101,7 +112,9 @@ class Trainer:
             session.check_labels(checkpoint, self.data.labels, self.logdir)
         elif self.params.load_model is not None:
             source = self.params.load_model
-            matches = warm_start.load_weights(source, self.model.weights, self.data.labels, self.reporter.say)
+            matches = warm_start.load_weights(
+                source, self.model.weights, self.data.labels, self.reporter.say
+            )
             for line in warm_start.describe(matches, source):
                 self.reporter.say(line)
             if self.state.average is not None:
@@ -118,7 +131,9 @@ class Trainer:
         state.share(self.workers)
 
     def time_steps(self, n_warm: int) -> float:
-        """Train without saving anything and return the seconds of a step, leaving out the first ``n_warm``."""
+        """Train without saving anything and return the seconds of a step, leaving out the first
+        ``n_warm``.
+        """
         started = 0.0
         self.state.share(self.workers)
         for batches, _ in self._batches():
@@ -142,7 +157,9 @@ class Trainer:
             names = [variable.path for variable in self.trained]
             progress = Progress(p, self.schedule, self.model, names, self.reporter, speed)
             paths = list(self.data.paths)
-            skipped = SkippedSteps(p.max_skipped_steps, paths, self.train_step.is_finite, self.workers)
+            skipped = SkippedSteps(
+                p.max_skipped_steps, paths, self.train_step.is_finite, self.workers
+            )
             if state.is_evaluation_due and not self._evaluate_and_save(request):
                 return self._stop(request)
             for batches, rows in self._batches():
@@ -154,7 +171,9 @@ class Trainer:
                     progress.report(state.step, metrics, rate, batches[0], self.data.labels)
                 skipped.take(state.step, bool(metrics.skipped), batches, rows)
                 if p.check_ranks_steps and state.step % p.check_ranks_steps == 0:
-                    session.check_ranks([*self.trained, *state.optimizer.variables], self.workers, state.step)
+                    session.check_ranks(
+                        [*self.trained, *state.optimizer.variables], self.workers, state.step
+                    )
                 state.is_evaluation_due = "eval" in self.datasets and self._is_due(p.eval_steps)
                 if stop:
                     return self._stop(request)
@@ -166,7 +185,9 @@ class Trainer:
         return 0
 
     def finish(self) -> None:
-        """After the last step: the evaluations that ``--mode=eval`` would give, with the weights it would take."""
+        """After the last step: the evaluations that ``--mode=eval`` would give, with the weights it
+        would take.
+        """
         state = self.state
         if state.average is not None:
             state.average.swap()
@@ -186,14 +207,20 @@ class Trainer:
             assert found is not None
             accuracy = f"test accuracy {found.top1:.2%} on {found.n_clips} clips; "
         folder = session.checkpoint_folder(self.config).resolve()
-        self.reporter.say(f"done: {accuracy}checkpoint in {folder}, logs in {self.logdir.resolve()}")
+        self.reporter.say(
+            f"done: {accuracy}checkpoint in {folder}, logs in {self.logdir.resolve()}"
+        )
 
     def _batches(self) -> Iterator[tuple[tuple[Batch, ...], np.ndarray]]:
-        """Yield the batches of all steps that are left, epoch after epoch, and their rows of the dataset."""
+        """Yield the batches of all steps that are left, epoch after epoch, and their rows of the
+        dataset.
+        """
         shuffle = self.config.data_layers["train"].shuffle
         while not self._is_over:
             epoch, row = self.state.place
-            plan = self.sampler.for_training(self.params.random_seed, epoch, shuffle=shuffle, first_row=row)
+            plan = self.sampler.for_training(
+                self.params.random_seed, epoch, shuffle=shuffle, first_row=row
+            )
             for batches, rows in zip(self.data.batches(plan, epoch), plan.rows, strict=True):
                 yield batches, rows
                 if self._is_over:
@@ -201,9 +228,13 @@ class Trainer:
 
     @property
     def _is_over(self) -> bool:
-        """Whether nothing is left to train; also of a run that ended when its last checkpoint had just been saved."""
+        """Whether nothing is left to train; also of a run that ended when its last checkpoint had
+        just been saved.
+        """
         state = self.state
-        return state.step >= self.schedule.total or (state.patience is not None and state.patience.is_over)
+        return state.step >= self.schedule.total or (
+            state.patience is not None and state.patience.is_over
+        )
 
     def _rate(self) -> float:
         """Return the learning rate of the next step."""
@@ -213,12 +244,16 @@ class Trainer:
         return factor * self.learning_rate(self.state.step)
 
     def _is_due(self, every: int | None) -> bool:
-        """Tell whether something is due that comes every so many steps or at the end of each epoch, and at the end."""
+        """Tell whether something is due that comes every so many steps or at the end of each epoch,
+        and at the end.
+        """
         is_last = self.state.step == self.schedule.total
         return is_last or (self.state.step % every == 0 if every else self.state.place.row == 0)
 
     def _evaluate(self, section: str, request: StopRequest | None = None) -> Evaluation | None:
-        """Evaluate a section's data with the model as it is; None where a signal came to any worker."""
+        """Evaluate a section's data with the model as it is; None where a signal came to any
+        worker.
+        """
         session.sync_statistics(self.model, self.workers)
         p = self.params
         batch_size = p.eval_batch_size_per_gpu or p.batch_size_per_gpu
@@ -238,7 +273,9 @@ class Trainer:
         return found
 
     def _evaluate_and_save(self, request: StopRequest) -> bool:
-        """Do what is due after a step; False where a signal came to any worker before the evaluation was done."""
+        """Do what is due after a step; False where a signal came to any worker before the
+        evaluation was done.
+        """
         p, state = self.params, self.state
         was_evaluated = state.is_evaluation_due
         # evaluation first: the checkpoint then knows the best accuracy so far
@@ -264,7 +301,9 @@ class Trainer:
             return
         try:
             self.reporter.check_logdir()
-            path = checkpoints.save(self.logdir / folder, self.state.to_checkpoint(self._about()), keep)
+            path = checkpoints.save(
+                self.logdir / folder, self.state.to_checkpoint(self._about()), keep
+            )
         except OSError as error:
             raise UserError(
                 f"logdir: cannot save a checkpoint in {self.logdir / folder} ({error.strerror or error}); "
@@ -285,5 +324,7 @@ class Trainer:
     def _stop(self, request: StopRequest) -> int:
         self._save(session.LAST, self.params.num_checkpoints)
         step = self.state.step
-        self.reporter.say(f"stopped after step {step}; the checkpoint is saved, go on with --continue_learning")
+        self.reporter.say(
+            f"stopped after step {step}; the checkpoint is saved, go on with --continue_learning"
+        )
         return 128 + (request.signal or signal.SIGINT)

@@ -26,7 +26,8 @@ def load_weights(
 ) -> list[Match]:
     """Give variables the values that a checkpoint has under the same name and in the same shape.
 
-    The last layer is left as it is unless the checkpoint's labels are these: its outputs would mean something else.
+    The last layer is left as it is unless the checkpoint's labels are these: its outputs would mean
+    something else.
 
     Args:
         source: a logdir, a folder of checkpoints, or one checkpoint.
@@ -42,7 +43,9 @@ def load_weights(
     """
     checkpoint = checkpoints.load_run(Path(source), report)
     if checkpoint is None:
-        raise UserError(f"load_model: no checkpoint in {source}; name the logdir of a run, or one of its checkpoints")
+        raise UserError(
+            f"load_model: no checkpoint in {source}; name the logdir of a run, or one of its checkpoints"
+        )
     same_labels = tuple(checkpoint.state["labels"]) == labels
     matches = []
     for variable in variables:
@@ -58,14 +61,18 @@ def load_weights(
             variable.assign(np.asarray(values[name]))
         matches.append(Match(name, reason))
     if all(match.reason for match in matches):
-        raise UserError(f"load_model: no variable of this model is in {source}; is it a run of another encoder?")
+        raise UserError(
+            f"load_model: no variable of this model is in {source}; is it a run of another encoder?"
+        )
     return matches
 
 
 def describe(matches: list[Match], source: str) -> list[str]:
     """Return what to tell the user: a count, and a table of what was not loaded."""
     left = [match for match in matches if match.reason]
-    lines = [f"load_model: {len(matches) - len(left)} of {len(matches)} variables come from {source}"]
+    lines = [
+        f"load_model: {len(matches) - len(left)} of {len(matches)} variables come from {source}"
+    ]
     if left:
         width = max(len(match.name) for match in left)
         lines += [f"  new: {match.name:{width}}  {match.reason}" for match in left]

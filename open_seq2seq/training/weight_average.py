@@ -15,7 +15,8 @@ from open_seq2seq.lazy import tf
 class WeightAverage:
     """Follows variables: average = decay * average + (1 - decay) * variable after each step.
 
-    The decay of step n is at most (1 + n) / (10 + n), so that the average soon forgets the first weights.
+    The decay of step n is at most (1 + n) / (10 + n), so that the average soon forgets the first
+    weights.
     """
 
     def __init__(self, variables: list[Any], decay: float) -> None:
@@ -26,13 +27,17 @@ class WeightAverage:
             decay: share of the average that each step keeps.
         """
         self._followed = [v.value for v in variables]
-        self._averages = [tf.Variable(v, trainable=False, name=f"average/{v.path}") for v in variables]
+        self._averages = [
+            tf.Variable(v, trainable=False, name=f"average/{v.path}") for v in variables
+        ]
         self._n_steps = tf.Variable(0.0, trainable=False, name="average/steps")
         self._decay = decay
 
     @property
     def variables(self) -> list[Any]:
-        """The state that a checkpoint keeps beside the model: the averages, or while `applied` the weights."""
+        """The state that a checkpoint keeps beside the model: the averages, or while `applied` the
+        weights.
+        """
         return [*self._averages, self._n_steps]
 
     def update(self) -> None:

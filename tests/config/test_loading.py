@@ -29,7 +29,9 @@ def write_config(tmp_path, text):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("version", ["v1-12", "v1-30", "v2", "v2-12"])
 def test_dataset_version_switches_every_example(path, version):
-    config = load_config(str(path), "train_eval", {"dataset_version": version, "dataset_location": "/d"})
+    config = load_config(
+        str(path), "train_eval", {"dataset_version": version, "dataset_location": "/d"}
+    )
     assert config.data_layers["train"].dataset_files == [f"/d/{version}-train.csv"]
     assert config.data_layers["eval"].dataset_files == [f"/d/{version}-val.csv"]
     assert config.data_layers["test"].dataset_files == [f"/d/{version}-test.csv"]
@@ -37,14 +39,18 @@ def test_dataset_version_switches_every_example(path, version):
 
 
 def test_overlay_lies_over_base_and_command_line_over_both():
-    config = load_config(str(TINY), "train", {"data_layer_params/augment_data": False, "encoder_params/n_hidden": 7})
+    config = load_config(
+        str(TINY), "train", {"data_layer_params/augment_data": False, "encoder_params/n_hidden": 7}
+    )
     assert config.data_layers["train"].augment_data is False
     assert config.data_layers["train"].shuffle is True
     assert config.encoder.n_hidden == 7
 
 
 def test_an_override_can_be_for_one_overlay_only():
-    config = load_config(str(TINY), "train_eval", {"eval_params/data_layer_params/cache_data": "images"})
+    config = load_config(
+        str(TINY), "train_eval", {"eval_params/data_layer_params/cache_data": "images"}
+    )
     assert config.data_layers["eval"].cache_data == "images"
     assert config.data_layers["train"].cache_data == "waveforms"
 
@@ -56,13 +62,16 @@ def test_nested_update_leaves_its_arguments_alone():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("0.5", 0.5), ("True", True), ("None", None), ("[1, 2]", [1, 2]), ("a/b", "a/b")]
+    ("text", "value"),
+    [("3", 3), ("0.5", 0.5), ("True", True), ("None", None), ("[1, 2]", [1, 2]), ("a/b", "a/b")],
 )
 def test_values_of_the_command_line_are_python_literals_or_text(text, value):
     assert parse_value(text) == value
 
 
-@pytest.mark.parametrize("text", ["{[]: 1}", "[" * 100_000, "-" * 9999 + "1", "1" + "0" * 5000, "\0"])
+@pytest.mark.parametrize(
+    "text", ["{[]: 1}", "[" * 100_000, "-" * 9999 + "1", "1" + "0" * 5000, "\0"]
+)
 def test_what_python_cannot_read_is_text(text):
     assert parse_value(text) == text
 
@@ -105,7 +114,9 @@ def test_a_mistake_names_path_value_and_what_was_expected(overrides, line):
 
 
 def test_all_mistakes_are_reported_at_once_and_each_once():
-    message = problems({"iter_size": 0, "encoder_params/resnet_sise": 18, "decoder_params/output_dim": "12"})
+    message = problems(
+        {"iter_size": 0, "encoder_params/resnet_sise": 18, "decoder_params/output_dim": "12"}
+    )
     assert message.splitlines()[0].endswith("3 problems in the config:")
     assert "iter_size: " in message
     assert "encoder_params: unknown parameter 'resnet_sise', did you mean 'resnet_size'?" in message
@@ -127,7 +138,10 @@ def test_overlays_of_other_modes_are_checked_too():
         ("base_params = 3\n", "expected a dict named base_params, got 3"),
         ("import missing_module\n", "No module named 'missing_module'"),
         ("x = 1\nexit(3)\n", "line 2: SystemExit: 3"),
-        ("class E(Exception):\n    def __str__(self): return 1 / 0\nraise E", "E: <exception str() failed>"),
+        (
+            "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
+            "E: <exception str() failed>",
+        ),
         ("raise ValueError('x' * 9999)\n", "line 1: ValueError: xxx"),
         ("def f(): f()\nf()\n", "line 1: RecursionError"),
     ],
@@ -142,14 +156,29 @@ def test_a_file_that_cannot_be_run_is_named_with_its_line(tmp_path, text, expect
     ("line", "expected"),
     [
         ("train_params = None", "train_params: expected a dict, got None"),
-        ("base_params = {**base_params, 1: 2}", "base_params: expected names of parameters, got the key 1"),
-        ("base_params['encoder_params'] = {1: 2}", "encoder_params: expected names of parameters, got the key 1"),
+        (
+            "base_params = {**base_params, 1: 2}",
+            "base_params: expected names of parameters, got the key 1",
+        ),
+        (
+            "base_params['encoder_params'] = {1: 2}",
+            "encoder_params: expected names of parameters, got the key 1",
+        ),
         ("base_params['lr_policy_params'] = {1: 2}", "lr_policy_params: unknown parameter 1"),
-        ("base_params['lr_policy'] = max", "lr_policy: expected a function that says what it takes, got <built-in"),
+        (
+            "base_params['lr_policy'] = max",
+            "lr_policy: expected a function that says what it takes, got <built-in",
+        ),
         ("base_params['dtype'] = 2**20000", "'mixed_bfloat16', got a number of 20,001 bits"),
         ("base_params['logdir'] = ['x' * 9999] * 9999", "logdir: expected str, got ['xxx"),
-        ("base_params['lr_policy_params'] = {'learning_rate': float('nan')}", "learning_rate: expected float, got nan"),
-        ("base_params['encoder_params'] = base_params", "base_params or an overlay is a part of itself"),
+        (
+            "base_params['lr_policy_params'] = {'learning_rate': float('nan')}",
+            "learning_rate: expected float, got nan",
+        ),
+        (
+            "base_params['encoder_params'] = base_params",
+            "base_params or an overlay is a part of itself",
+        ),
         ("base_params.update({f'x{i}': 1 for i in range(999)})", "999 problems in the config"),
     ],
 )
@@ -186,7 +215,9 @@ def test_a_missing_file_is_named():
 
 def test_a_misspelt_overlay_is_noticed(tmp_path):
     text = TINY.read_text().replace("eval_params =", "evla_params =")
-    assert "unknown overlay 'evla_params', did you mean 'eval_params'?" in problems({}, write_config(tmp_path, text))
+    assert "unknown overlay 'evla_params', did you mean 'eval_params'?" in problems(
+        {}, write_config(tmp_path, text)
+    )
 
 
 def test_dataset_version_is_refused_where_the_config_would_not_follow(tmp_path):

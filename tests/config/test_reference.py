@@ -45,5 +45,7 @@ def test_reference_does_not_import_tensorflow():
 
 def test_module_writes_the_reference(tmp_path):
     path = tmp_path / "docs" / "reference.md"
-    subprocess.run([sys.executable, "-m", "open_seq2seq.config.reference", str(path)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "open_seq2seq.config.reference", str(path)], cwd=ROOT, check=True
+    )
     assert path.read_text(encoding="utf-8") == reference()

@@ -128,7 +128,9 @@ def test_what_is_no_plain_file_is_refused_without_waiting_for_it(tmp_path, read)
 def test_rates_that_no_recording_has_are_refused(tmp_path, rate):
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes()[:24] + struct.pack("<I", rate) + wav_bytes()[28:])
-    with pytest.raises(BadAudioError, match=f"its sample rate is {rate} Hz, expected 1000 to 1,000,000 Hz"):
+    with pytest.raises(
+        BadAudioError, match=f"its sample rate is {rate} Hz, expected 1000 to 1,000,000 Hz"
+    ):
         read_wav(str(path), 16000)
 
 
@@ -160,7 +162,9 @@ def test_raw_files_are_bad(tmp_path, read):
 
 
 def flac_with_length(n_samples: int) -> bytes:
-    """The 36 bits of STREAMINFO that hold the total number of samples (RFC 9639, 8.2) end at byte 26."""
+    """The 36 bits of STREAMINFO that hold the total number of samples (RFC 9639, 8.2) end at byte
+    26.
+    """
     content = bytearray(wav_bytes(format="FLAC"))
     content[21:26] = ((content[21] & 0xF0) << 32 | n_samples).to_bytes(5, "big")
     return bytes(content)
@@ -188,7 +192,11 @@ def test_floats_that_overflow_when_resampled(write_wav):
         read_wav(str(path), 16000)
 
 
-BASES = [wav_bytes(NOISE[:100]), wav_bytes(NOISE[:100] / 32768, subtype="FLOAT"), wav_bytes(NOISE[:100].reshape(-1, 2))]
+BASES = [
+    wav_bytes(NOISE[:100]),
+    wav_bytes(NOISE[:100] / 32768, subtype="FLOAT"),
+    wav_bytes(NOISE[:100].reshape(-1, 2)),
+]
 
 
 @settings(max_examples=300, deadline=None)

@@ -30,14 +30,19 @@ def test_draws_follow_from_seed_epoch_and_row():
         np.testing.assert_array_equal(values, same)
 
 
-@pytest.mark.parametrize("other", [{"seed": 3, "epoch": 5}, {"seed": 4, "epoch": 4}, {"seed": 4, "epoch": 3}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 3, "epoch": 5}, {"seed": 4, "epoch": 4}, {"seed": 4, "epoch": 3}]
+)
 def test_other_seeds_and_epochs_draw_other_values(other):
     drawn, others = draw(AUGMENTATION, N_ROWS, seed=3, epoch=4), draw(AUGMENTATION, N_ROWS, **other)
     for name, values, other_values in zip(drawn._fields, drawn, others, strict=True):
-        # 1 of 33 pitches, of 161 shifts and of 25 pairs without background may be the same by chance
-        assert np.mean(values == other_values) < {"pitch": 0.05, "shift": 0.01, "background_gain": 0.06}.get(
-            name, 0.001
-        ), name
+        # 1 of 33 pitches, of 161 shifts and of 25 pairs without background may be the same by
+        # chance
+        assert np.mean(values == other_values) < {
+            "pitch": 0.05,
+            "shift": 0.01,
+            "background_gain": 0.06,
+        }.get(name, 0.001), name
 
 
 def test_rows_and_quantities_are_independent():
@@ -88,11 +93,18 @@ def test_no_draws_is_the_clip_itself_cut_in_the_middle():
 
 
 def test_a_share_of_the_clips_stays_as_it_is():
-    everything = AUGMENTATION._replace(shift_samples=100, background_prob=1.0, background_volume=0.1)
-    always, sometimes, never = (draw(everything._replace(prob=prob), 10_000, 0, 0) for prob in (1.0, 0.8, 0.0))
+    everything = AUGMENTATION._replace(
+        shift_samples=100, background_prob=1.0, background_volume=0.1
+    )
+    always, sometimes, never = (
+        draw(everything._replace(prob=prob), 10_000, 0, 0) for prob in (1.0, 0.8, 0.0)
+    )
     unchanged = no_draws(everything, 10_000)
     is_same = np.stack(
-        [same == value for same, value in zip(sometimes, unchanged._replace(crop=always.crop), strict=True)]
+        [
+            same == value
+            for same, value in zip(sometimes, unchanged._replace(crop=always.crop), strict=True)
+        ]
     )
     is_kept = is_same.all(axis=0)
     assert is_kept.mean() == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / 10_000))
@@ -120,7 +132,9 @@ def test_noise_is_white_and_gaussian():
     assert not np.array_equal(noise, noise_table(25, seed=1).reshape(-1))
 
 
-@pytest.mark.parametrize(("hop_length", "block"), [(125, 25), (160, 32), (200, 25), (127, 1), (20, 20), (256, 32)])
+@pytest.mark.parametrize(
+    ("hop_length", "block"), [(125, 25), (160, 32), (200, 25), (127, 1), (20, 20), (256, 32)]
+)
 def test_blocks_divide_the_hop(hop_length, block):
     for augmentation, expected in ((AUGMENTATION, block), (Augmentation(), hop_length)):
         params = FrontEndParams(hop_length=hop_length, augmentation=augmentation)

@@ -21,7 +21,9 @@ def test_the_table_is_the_recordings_in_blocks(write_wav):
 
 
 @pytest.mark.parametrize("augmentation", ["spectral", "librosa"])
-def test_noise_is_mixed_in_at_its_volume_in_training_only(write_wav, write_manifest, tone, augmentation):
+def test_noise_is_mixed_in_at_its_volume_in_training_only(
+    write_wav, write_manifest, tone, augmentation
+):
     """Noise of a sine at 3 kHz, in clips of silence: its level in the image is the factor drawn."""
     write_wav("noise/hum.wav", tone(3000.0, seconds=3.0, amplitude=0.5))
     manifest = write_manifest([0] * 30, [np.zeros(RATE)] * 30)
@@ -50,7 +52,9 @@ def test_noise_is_mixed_in_at_its_volume_in_training_only(write_wav, write_manif
     drawn = gain > 0
     assert 5 <= drawn.sum() <= 25
     expected = np.log((0.5 * gain[drawn] * 1024 / 4) ** 2)
-    np.testing.assert_allclose(loudest[drawn], expected, atol=0.35)  # the filter's peak and the bin's lie apart
+    np.testing.assert_allclose(
+        loudest[drawn], expected, atol=0.35
+    )  # the filter's peak and the bin's lie apart
     assert (loudest[~drawn] == loudest[~drawn].min()).all()
     assert not np.array_equal(images(training=True, epoch=1)[0], noisy)
     assert np.ptp(images(training=False)[0]) == 0

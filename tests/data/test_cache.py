@@ -40,7 +40,14 @@ def test_memory_is_not_shared():
 
 
 @pytest.mark.parametrize(
-    "other", [{"key": ("a", 2)}, {"n_rows": 6}, {"shape": (3, 2)}, {"dtype": np.int32}, {"key": {"b": ["a", 1]}}]
+    "other",
+    [
+        {"key": ("a", 2)},
+        {"n_rows": 6},
+        {"shape": (3, 2)},
+        {"dtype": np.int32},
+        {"key": {"b": ["a", 1]}},
+    ],
 )
 def test_whatever_shapes_the_values_makes_another_cache(tmp_path, other):
     make(tmp_path).put(np.array([0, 2]), VALUES)
@@ -59,7 +66,10 @@ def test_a_process_that_comes_second_keeps_the_files_of_the_first(tmp_path, monk
 
 def test_unusable_folders_are_named_with_the_space_they_need(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cache_dir: cannot use .*/file/\w+ \(Not a directory\); .* with 2.4 GB free"):
+    with pytest.raises(
+        UserError,
+        match=r"cache_dir: cannot use .*/file/\w+ \(Not a directory\); .* with 2.4 GB free",
+    ):
         make(tmp_path / "file", n_rows=10**8)
 
 
@@ -79,4 +89,10 @@ def test_a_row_that_did_not_reach_the_disk_whole_counts_as_not_there(tmp_path, p
 
 def test_a_row_of_zeros_has_a_mark_too(tmp_path):
     make(tmp_path, shape=(), dtype=np.int32).put(np.array([1]), np.zeros(1, np.int32))
-    assert make(tmp_path, shape=(), dtype=np.int32).has(ROWS).tolist() == [False, True, False, False, False]
+    assert make(tmp_path, shape=(), dtype=np.int32).has(ROWS).tolist() == [
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -22,7 +22,9 @@ TONES_HZ = MEL_HZ[[6, 10, 14, 18, 22, 26]]  # label i is the tone that mel band 
 
 
 def open_dataset(*manifests: Path, training: bool = False, seed: int = 0, **params) -> Dataset:
-    layer = SpeechCommandsDataLayer(dataset_files=[str(path) for path in manifests], **{**SMALL, **params})
+    layer = SpeechCommandsDataLayer(
+        dataset_files=[str(path) for path in manifests], **{**SMALL, **params}
+    )
     return layer.open(training=training, seed=seed)
 
 
@@ -63,7 +65,9 @@ def test_every_clip_comes_with_its_label_and_weight(manifest, engine):
     steps = list(dataset.batches(plan))
     assert [len(step) for step in steps] == [2, 2]
     batches = run(dataset, plan)
-    np.testing.assert_array_equal(np.concatenate([batch.weights for batch in batches]), plan.weights.reshape(-1))
+    np.testing.assert_array_equal(
+        np.concatenate([batch.weights for batch in batches]), plan.weights.reshape(-1)
+    )
     labels = np.concatenate([batch.labels for batch in batches])
     np.testing.assert_array_equal(labels, plan.rows.reshape(-1) % 6)
     images = np.concatenate([batch.features for batch in batches])
@@ -86,7 +90,8 @@ def test_the_engines_agree_where_nothing_is_drawn(manifest, monkeypatch):
 def test_a_run_resumes_in_the_middle_of_an_epoch(manifest, engine):
     params = {"training": True, "augment_data": True, "augmentation": engine}
     plan, rest = (
-        Sampler(12, batch_size=4).for_training(seed=1, epoch=3, shuffle=True, first_row=row) for row in (0, 4)
+        Sampler(12, batch_size=4).for_training(seed=1, epoch=3, shuffle=True, first_row=row)
+        for row in (0, 4)
     )
     undisturbed = run(open_dataset(manifest, **params), plan, epoch=3)
     resumed = run(open_dataset(manifest, **params), rest, epoch=3)
@@ -98,30 +103,49 @@ def test_batching_and_workers_do_not_change_a_row(manifest):
     dataset = open_dataset(manifest, training=True, augment_data=True, augmentation="librosa")
     expected = features(dataset, epoch=2)
     for rank in range(2):
-        plan = Sampler(12, batch_size=4, rank=rank, size=2).for_training(seed=1, epoch=2, shuffle=True)
-        np.testing.assert_array_equal(features(dataset, plan=plan, epoch=2), expected[plan.rows.reshape(-1)])
+        plan = Sampler(12, batch_size=4, rank=rank, size=2).for_training(
+            seed=1, epoch=2, shuffle=True
+        )
+        np.testing.assert_array_equal(
+            features(dataset, plan=plan, epoch=2), expected[plan.rows.reshape(-1)]
+        )
 
 
 @pytest.mark.parametrize("cache_data", ["waveforms", False])
 def test_each_epoch_and_seed_augments_afresh(manifest, cache_data):
-    params = {"training": True, "augment_data": True, "augmentation": "librosa", "cache_data": cache_data}
+    params = {
+        "training": True,
+        "augment_data": True,
+        "augmentation": "librosa",
+        "cache_data": cache_data,
+    }
     dataset = open_dataset(manifest, **params)
     by_epoch = [features(dataset, epoch=epoch) for epoch in (0, 1)]
     by_epoch.append(features(open_dataset(manifest, seed=1, **params)))
     for i, j in ((0, 1), (0, 2), (1, 2)):
         assert (np.abs(by_epoch[i] - by_epoch[j]).max(axis=(1, 2)) > 0.1).all()
     # what is kept are the waveforms, not what was made of them
-    assert_same(run(dataset, epoch=1), run(open_dataset(manifest, **{**params, "cache_data": False}), epoch=1))
+    assert_same(
+        run(dataset, epoch=1),
+        run(open_dataset(manifest, **{**params, "cache_data": False}), epoch=1),
+    )
 
 
 def test_evaluation_is_never_augmented(manifest):
-    plain, asked = (open_dataset(manifest, augment_data=ask, augmentation="librosa") for ask in (False, True))
+    plain, asked = (
+        open_dataset(manifest, augment_data=ask, augmentation="librosa") for ask in (False, True)
+    )
     np.testing.assert_array_equal(features(plain, epoch=0), features(asked, epoch=7))
 
 
 @pytest.mark.parametrize(("engine", "cache_data"), [("spectral", "images"), ("librosa", True)])
 def test_kept_images_serve_every_epoch_and_every_restart(manifest, tmp_path, engine, cache_data):
-    params = {"training": True, "augment_data": True, "augmentation": engine, "cache_data": cache_data}
+    params = {
+        "training": True,
+        "augment_data": True,
+        "augmentation": engine,
+        "cache_data": cache_data,
+    }
     if cache_data == "images":
         params["cache_dir"] = str(tmp_path / "cache")
     sampler = Sampler(12, batch_size=6)
@@ -138,7 +162,11 @@ def test_kept_images_serve_every_epoch_and_every_restart(manifest, tmp_path, eng
 
 
 def test_kept_images_in_a_folder_need_no_engine(manifest, tmp_path, monkeypatch):
-    params = {"cache_data": "images", "cache_dir": str(tmp_path / "cache"), "augmentation": "librosa"}
+    params = {
+        "cache_data": "images",
+        "cache_dir": str(tmp_path / "cache"),
+        "augmentation": "librosa",
+    }
     expected = features(open_dataset(manifest, **params))
     with monkeypatch.context() as patch:
         patch.setattr(LibrosaEngine, "features", None)
@@ -165,7 +193,12 @@ def test_kept_images_in_a_folder_need_no_engine(manifest, tmp_path, monkeypatch)
     ids=str,
 )
 def test_other_parameters_never_find_stale_images(manifest, tmp_path, training, other):
-    params = {"training": training, "augment_data": True, "augmentation": "librosa", "cache_data": "images"}
+    params = {
+        "training": training,
+        "augment_data": True,
+        "augmentation": "librosa",
+        "cache_data": "images",
+    }
     cached = {**params, "cache_dir": str(tmp_path / "cache")}
     before = features(open_dataset(manifest, **cached))
     after = features(open_dataset(manifest, **{**cached, **other}))
@@ -187,7 +220,9 @@ def test_duplicated_rows_are_rows_of_one_file(manifest, monkeypatch):
     manifest.write_text("\n".join([*lines[:4], lines[1], lines[1], ""]))  # rows 0, 1, 2, 0, 0
     decoded = []
     read_wav = waveforms.read_wav
-    monkeypatch.setattr(waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate))
+    monkeypatch.setattr(
+        waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate)
+    )
     params = {"augmentation": "librosa", "cache_data": "waveforms"}
     (batch,) = run(open_dataset(manifest, **params))
     assert len(decoded) == 3
@@ -195,7 +230,9 @@ def test_duplicated_rows_are_rows_of_one_file(manifest, monkeypatch):
     np.testing.assert_array_equal(batch.features[[3, 4]], batch.features[[0, 0]])
     # balancing is there for this: the same clip, augmented in another way
     augmented = features(open_dataset(manifest, training=True, augment_data=True, **params))
-    assert np.abs(augmented[0] - augmented[3]).max() > 0.1 < np.abs(augmented[4] - augmented[3]).max()
+    assert (
+        np.abs(augmented[0] - augmented[3]).max() > 0.1 < np.abs(augmented[4] - augmented[3]).max()
+    )
 
 
 @pytest.mark.parametrize("cache_data", ["waveforms", "images", False])
@@ -206,7 +243,9 @@ def test_bad_clips_stop_or_are_left_out(manifest, cache_data):
     with pytest.raises(UserError) as error:
         open_dataset(manifest, cache_data=cache_data)
     assert str(error.value).startswith("2 audio files cannot be used:")
-    assert "001.wav: Format not recognised" in str(error.value) and "003.wav: it holds no samples" in str(error.value)
+    assert "001.wav: Format not recognised" in str(
+        error.value
+    ) and "003.wav: it holds no samples" in str(error.value)
 
     params = {"on_bad_audio": "skip", "augmentation": "librosa", "cache_data": cache_data}
     dataset = open_dataset(manifest, **params)
@@ -220,18 +259,24 @@ def test_bad_clips_stop_or_are_left_out(manifest, cache_data):
 
     for clip in folder.iterdir():
         clip.write_text("no audio")
-    with pytest.raises(UserError, match="the dataset is empty: none of its audio files can be used"):
+    with pytest.raises(
+        UserError, match="the dataset is empty: none of its audio files can be used"
+    ):
         open_dataset(manifest, **params)
 
 
 def test_conversions_are_told(manifest, write_wav):
     write_wav("tiny-train/002.wav", np.zeros((4000, 2)), 8000)
     dataset = open_dataset(manifest)
-    assert dataset.converted == {str(manifest.parent / "tiny-train" / "002.wav"): "8000 Hz, 2 channels, PCM_16"}
+    assert dataset.converted == {
+        str(manifest.parent / "tiny-train" / "002.wav"): "8000 Hz, 2 channels, PCM_16"
+    }
 
 
 @pytest.mark.parametrize(("engine", "cache_data"), [("spectral", "waveforms"), ("librosa", False)])
-def test_of_a_long_clip_the_middle_is_evaluated_and_any_part_trained_on(write_manifest, engine, cache_data):
+def test_of_a_long_clip_the_middle_is_evaluated_and_any_part_trained_on(
+    write_manifest, engine, cache_data
+):
     # 30 s that rise from 0 to 6000 Hz: a frame's loudest frequency tells the time
     seconds = np.arange(30 * 16000) / 16000
     path = write_manifest([0] * 12, [0.3 * np.sin(2 * np.pi * 100 * seconds**2)] * 12)
@@ -257,10 +302,20 @@ def test_the_middle_of_a_long_clip_is_that_of_its_whole_log_mel(write_manifest):
     samples[239500:240700] = np.random.default_rng(0).normal(scale=0.1, size=1200)
     image = features(open_dataset(write_manifest([0], [samples])))[0]
     mel = librosa.feature.melspectrogram(
-        y=samples, sr=16000, n_fft=512, hop_length=250, n_mels=32, htk=True, norm=None, pad_mode="constant"
+        y=samples,
+        sr=16000,
+        n_fft=512,
+        hop_length=250,
+        n_mels=32,
+        htk=True,
+        norm=None,
+        pad_mode="constant",
     ).T
     start = int(0.5 * (len(mel) - 64 + 1))
     expected = mel[start : start + 64].sum(axis=1)
     power = np.exp(image.astype(np.float64)).sum(axis=1)
-    middles = [np.average(np.arange(64), weights=np.where(p > p.max() / 100, p, 0)) for p in (power, expected)]
+    middles = [
+        np.average(np.arange(64), weights=np.where(p > p.max() / 100, p, 0))
+        for p in (power, expected)
+    ]
     assert middles[0] == pytest.approx(middles[1], abs=0.01)

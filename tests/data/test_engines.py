@@ -10,7 +10,14 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from open_seq2seq.data.augment import Augmentation, Draws, FrontEndParams, draw, no_draws, pitch_grid
+from open_seq2seq.data.augment import (
+    Augmentation,
+    Draws,
+    FrontEndParams,
+    draw,
+    no_draws,
+    pitch_grid,
+)
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.structs import Clips
@@ -34,15 +41,26 @@ def augmenting() -> tuple[SpectralEngine, LibrosaEngine]:
     return SpectralEngine(AUGMENTED), LibrosaEngine(AUGMENTED)
 
 
-def images(engine: SpectralEngine | LibrosaEngine, clips: list[np.ndarray], draws: Draws | None = None) -> np.ndarray:
+def images(
+    engine: SpectralEngine | LibrosaEngine, clips: list[np.ndarray], draws: Draws | None = None
+) -> np.ndarray:
     """[clips, frames, mels] of int16 clips; nothing drawn by default."""
     draws = no_draws(engine.params.augmentation, len(clips)) if draws is None else draws
     if isinstance(engine, LibrosaEngine):
-        return np.stack([engine.features(clip, Draws(*drawn)) for clip, *drawn in zip(clips, *draws, strict=True)])
+        return np.stack(
+            [
+                engine.features(clip, Draws(*drawn))
+                for clip, *drawn in zip(clips, *draws, strict=True)
+            ]
+        )
     n_samples = engine.params.n_samples
-    waveforms = np.stack([np.pad(clip[:n_samples], (0, max(0, n_samples - len(clip)))) for clip in clips])
+    waveforms = np.stack(
+        [np.pad(clip[:n_samples], (0, max(0, n_samples - len(clip)))) for clip in clips]
+    )
     lengths = np.array([min(len(clip), n_samples) for clip in clips], np.int32)
-    return engine.features(Clips(*map(tf.convert_to_tensor, Clips.of(waveforms, lengths, draws)))).numpy()
+    return engine.features(
+        Clips(*map(tf.convert_to_tensor, Clips.of(waveforms, lengths, draws)))
+    ).numpy()
 
 
 def drawn(n: int, **values) -> Draws:
@@ -50,7 +68,9 @@ def drawn(n: int, **values) -> Draws:
     draws = no_draws(AUGMENTED.augmentation, n)
     if "semitones" in values:
         values["pitch"] = np.searchsorted(SEMITONES, values.pop("semitones"))
-    return draws._replace(**{k: np.broadcast_to(v, n).astype(getattr(draws, k).dtype) for k, v in values.items()})
+    return draws._replace(
+        **{k: np.broadcast_to(v, n).astype(getattr(draws, k).dtype) for k, v in values.items()}
+    )
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
@@ -89,8 +109,8 @@ def reference(samples: np.ndarray, p: FrontEndParams, crop: float = 0.5) -> np.n
     return log_mel[start : start + p.audio_length]
 
 
-# Tolerance: an FFT in float32 errs by some 1e-6 of the frame's amplitude, and here no band lies more than 60 dB (1e-3)
-# below the whole frame: 1e-3 of the amplitude at worst, in practice a tenth.
+# Tolerance: an FFT in float32 errs by some 1e-6 of the frame's amplitude, and here no band lies
+# more than 60 dB (1e-3) below the whole frame: 1e-3 of the amplitude at worst, in practice a tenth.
 CLOSE = 1e-3
 
 
@@ -98,7 +118,14 @@ CLOSE = 1e-3
     "settings",
     [
         {},
-        {"n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 40, "fmin": 60.0, "fmax": 7000.0},
+        {
+            "n_fft": 512,
+            "win_length": 400,
+            "hop_length": 160,
+            "n_mels": 40,
+            "fmin": 60.0,
+            "fmax": 7000.0,
+        },
         {"win_length": 640, "hop_length": 200, "audio_length": 81, "pad_value": 0.0},
         {"n_fft": 400, "win_length": 299, "hop_length": 127, "n_mels": 20},  # blocks of one sample
     ],
@@ -106,7 +133,9 @@ CLOSE = 1e-3
 )
 def test_with_nothing_drawn_it_is_librosas_log_mel(settings):
     params = PLAIN._replace(**settings)
-    clips = [noise(seconds) for seconds in (0.3, 0.7, 1.0, 1.05)]  # padded by odd and even numbers, and sliced
+    clips = [
+        noise(seconds) for seconds in (0.3, 0.7, 1.0, 1.05)
+    ]  # padded by odd and even numbers, and sliced
     for engine in (LibrosaEngine(params), SpectralEngine(params)):
         for image, clip in zip(images(engine, clips), clips, strict=True):
             assert image.shape == (params.audio_length, params.n_mels) and image.dtype == np.float32
@@ -137,15 +166,20 @@ def test_short_clips_lie_in_the_middle_of_silence(plain):
 def test_long_clips_are_sliced_where_drawn(plain, crop, first):
     clip = noise(1.1328125)  # 18125 samples, all that is kept: 146 frames, 19 possible slices
     assert len(clip) == PLAIN.n_samples
-    image = images(plain, [clip], drawn(1, crop=crop, semitones=0, stretch=1)._replace(pitch=np.zeros(1, np.int32)))[0]
+    image = images(
+        plain,
+        [clip],
+        drawn(1, crop=crop, semitones=0, stretch=1)._replace(pitch=np.zeros(1, np.int32)),
+    )[0]
     full = reference(clip, PLAIN._replace(audio_length=146))
     np.testing.assert_allclose(image, full[first : first + 128], atol=CLOSE)
 
 
 @pytest.mark.parametrize("engine", [SpectralEngine, LibrosaEngine])
 def test_a_full_scale_tone_has_the_power_of_a_full_scale_tone(engine, plain, tone):
-    # Parseval: a sine of amplitude A has sum |X_k|^2 = n_fft/2 * sum(window^2) * A^2/2 over the bins up to half the
-    # rate. sum(window^2) of a periodic Hann is 3/8 n. The filters add up to one between the first and the last peak.
+    # Parseval: a sine of amplitude A has sum |X_k|^2 = n_fft/2 * sum(window^2) * A^2/2 over the
+    # bins up to half the rate. sum(window^2) of a periodic Hann is 3/8 n. The filters add up to one
+    # between the first and the last peak.
     engine = plain if engine is SpectralEngine else engine(PLAIN)
     for amplitude in (1.0, 0.01):
         image = images(engine, [int16(tone(2000, amplitude=amplitude))])[0]
@@ -171,7 +205,8 @@ def test_a_quiet_clip_beside_a_loud_one(plain):
     np.testing.assert_allclose(images(plain, [loud, quiet])[1], reference(quiet, PLAIN), atol=CLOSE)
 
 
-# A sine of f Hz that is n semitones higher and r times as fast is a sine of f * 2^(n/12) Hz of 1/r the duration.
+# A sine of f Hz that is n semitones higher and r times as fast is a sine of f * 2^(n/12) Hz of 1/r
+# the duration.
 TONES = list(itertools.product((330.0, 1000.0, 4000.0), (-2.0, -0.5, 2.0, 0.0), (0.8, 1.2, 1.0)))
 
 
@@ -182,18 +217,23 @@ def test_tones_have_their_pitch_and_level_and_length(augmenting, tone):
     n_frames = 1 + np.rint(16000 / stretch) // 125
     ideal_hz = frequency_hz * 2 ** (semitones / 12)
     by_engine = [images(engine, clips, draws) for engine in augmenting]
-    for image, case, hz, n, r, frames in zip(by_engine[0], TONES, ideal_hz, semitones, stretch, n_frames, strict=True):
+    for image, case, hz, n, r, frames in zip(
+        by_engine[0], TONES, ideal_hz, semitones, stretch, n_frames, strict=True
+    ):
         power = np.exp(image[60:70].astype(np.float64)).mean(axis=0)
-        # filters warped by a factor see a spectral line that much wider: a neighbour may win where it lies between two
+        # filters warped by a factor see a spectral line that much wider: a neighbour may win where
+        # it lies between two
         assert abs(power.argmax() - np.abs(MEL_HZ - hz).argmin()) <= 1, case
         # Parseval as above; half a window's width of filters adds up to one within 2 %
         assert power.sum() == pytest.approx(1024 / 2 * 384 * 0.25 / 2, rel=0.02), case
         assert (image > FLOOR).any(axis=1).sum() == min(128, frames), (case, n, r)
     for one, other, case in zip(*by_engine, TONES, strict=True):
-        spectral, vocoder = (np.exp(image[60:70].astype(np.float64)).mean(axis=0) for image in (one, other))
+        spectral, vocoder = (
+            np.exp(image[60:70].astype(np.float64)).mean(axis=0) for image in (one, other)
+        )
         assert abs(spectral.argmax() - vocoder.argmax()) <= 1, case
-        # The vocoder starts with half-empty frames, whose phases disagree; slower than 1 it keeps a trace of that,
-        # 0.8 dB less of a steady tone, once for the stretch and once for the pitch.
+        # The vocoder starts with half-empty frames, whose phases disagree; slower than 1 it keeps a
+        # trace of that, 0.8 dB less of a steady tone, once for the stretch and once for the pitch.
         n_passes = (case[1] > 0) + (case[2] < 1)
         level_db = 10 * np.log10(spectral.sum() / vocoder.sum())
         assert -0.2 < level_db < 0.2 + 0.9 * n_passes, case
@@ -203,19 +243,26 @@ def test_tones_have_their_pitch_and_level_and_length(augmenting, tone):
 @pytest.mark.parametrize("stretch", [0.8, 1.0, 1.2])
 def test_bursts_begin_and_end_where_they_should(augmenting, tone, stretch):
     starts_s = np.array([0.2, 0.3, 0.5])
-    clips = [int16(np.pad(tone(1000, 0.3), (round(16000 * s), round(16000 * (0.7 - s))))) for s in starts_s]
+    clips = [
+        int16(np.pad(tone(1000, 0.3), (round(16000 * s), round(16000 * (0.7 - s)))))
+        for s in starts_s
+    ]
 
     def edges(image: np.ndarray) -> tuple[int, int]:
-        """First and last frame with more than a quarter of the power: half the window, half the amplitude."""
+        """First and last frame with more than a quarter of the power: half the window, half the
+        amplitude.
+        """
         power = np.exp(image.astype(np.float64)).sum(axis=1)
         is_on = np.flatnonzero(power > np.median(power[power > power.max() / 4]) / 4)
         return is_on[0], is_on[-1]
 
     expected = MIDDLE + (np.array([starts_s, starts_s + 0.3]).T - 0.5) / stretch * FRAMES_PER_S
     spectral, vocoder = (
-        np.array([edges(image) for image in images(engine, clips, drawn(3, stretch=stretch))]) for engine in augmenting
+        np.array([edges(image) for image in images(engine, clips, drawn(3, stretch=stretch))])
+        for engine in augmenting
     )
-    # half the amplitude is passed exactly at the edge: rounding to a frame, and to a block of 0.2 frames
+    # half the amplitude is passed exactly at the edge: rounding to a frame, and to a block of 0.2
+    # frames
     np.testing.assert_allclose(spectral, expected, atol=2)
     # the vocoder cannot place an edge better than its hop, 512 samples or 4.1 frames
     np.testing.assert_allclose(vocoder, spectral, atol=0 if stretch == 1 else 512 / 125 + 1)
@@ -223,20 +270,32 @@ def test_bursts_begin_and_end_where_they_should(augmenting, tone, stretch):
 
 def test_chirps_rise_as_fast_as_they_should(augmenting):
     seconds = np.arange(16000) / 16000
-    chirp = int16(0.5 * np.sin(2 * np.pi * (500 * seconds + 1500 * seconds**2)))  # 500 Hz, rising by 3000 Hz/s
+    chirp = int16(
+        0.5 * np.sin(2 * np.pi * (500 * seconds + 1500 * seconds**2))
+    )  # 500 Hz, rising by 3000 Hz/s
     cases = list(itertools.product((-2.0, 0.0, 2.0), (0.8, 1.0, 1.2)))
     semitones, stretch = np.array(cases).T
     frames = np.arange(20, 108)
     # the vocoder smears over its hop, 512 samples or 4.1 frames
-    for engine, slope_error, n_frames_error in zip(augmenting, (0.01, 0.1), (1.0, 512 / 125), strict=True):
-        found = images(engine, [chirp] * len(cases), drawn(len(cases), semitones=semitones, stretch=stretch))
+    for engine, slope_error, n_frames_error in zip(
+        augmenting, (0.01, 0.1), (1.0, 512 / 125), strict=True
+    ):
+        found = images(
+            engine, [chirp] * len(cases), drawn(len(cases), semitones=semitones, stretch=stretch)
+        )
         for image, (n, r) in zip(found, cases, strict=True):
             slope, middle_hz = np.polyfit(frames - MIDDLE, MEL_HZ[image[frames].argmax(axis=1)], 1)
             expected_slope = 3000 * 2 ** (n / 12) * r / FRAMES_PER_S
             assert slope == pytest.approx(expected_slope, rel=slope_error), (n, r)
-            assert middle_hz == pytest.approx(2000 * 2 ** (n / 12), abs=n_frames_error * expected_slope), (n, r)
+            assert middle_hz == pytest.approx(
+                2000 * 2 ** (n / 12), abs=n_frames_error * expected_slope
+            ), (n, r)
             print(
-                type(engine).__name__, n, r, slope / expected_slope, (middle_hz - 2000 * 2 ** (n / 12)) / expected_slope
+                type(engine).__name__,
+                n,
+                r,
+                slope / expected_slope,
+                (middle_hz - 2000 * 2 ** (n / 12)) / expected_slope,
             )
 
 
@@ -266,7 +325,9 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     assert np.abs(first - second).max() > 1
     assert (without == FLOOR).all()
     # both engines take the same stretch of the same noise
-    np.testing.assert_allclose(first, images(reference_engine, silence[:1], draws.take(np.array([0])))[0], atol=CLOSE)
+    np.testing.assert_allclose(
+        first, images(reference_engine, silence[:1], draws.take(np.array([0])))[0], atol=CLOSE
+    )
 
 
 @pytest.mark.parametrize("pad_at_end", [False, True])
@@ -276,7 +337,12 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
 def test_knowing_the_longest_clip_changes_nothing(longest, stretch_ratio, reflect, pad_at_end):
     augmentation = Augmentation(0.0, stretch_ratio, (-60.0, -46.0))
     params = FrontEndParams(
-        n_fft=512, win_length=400, hop_length=160, reflect=reflect, pad_at_end=pad_at_end, augmentation=augmentation
+        n_fft=512,
+        win_length=400,
+        hop_length=160,
+        reflect=reflect,
+        pad_at_end=pad_at_end,
+        augmentation=augmentation,
     )
     known = params._replace(longest=longest)
     assert known.n_samples <= params.n_samples and known.places[1] <= params.places[1]
@@ -285,10 +351,14 @@ def test_knowing_the_longest_clip_changes_nothing(longest, stretch_ratio, reflec
     draws = draw(augmentation, 4, 0, 0)
     draws = draws._replace(stretch=np.float32([1.0, 1.0 - stretch_ratio, 1.0 + stretch_ratio, 1.0]))
     expected, found = (images(SpectralEngine(p), clips, draws) for p in (params, known))
-    np.testing.assert_allclose(found, expected, atol=2e-6)  # sums of other sizes may round otherwise
+    np.testing.assert_allclose(
+        found, expected, atol=2e-6
+    )  # sums of other sizes may round otherwise
 
 
 def test_the_seed_decides_the_noise():
     silence, draws = [np.zeros(4000, np.int16)], drawn(1, noise_gain=0.005)
-    one, other = (images(LibrosaEngine(AUGMENTED._replace(seed=seed)), silence, draws) for seed in (0, 1))
+    one, other = (
+        images(LibrosaEngine(AUGMENTED._replace(seed=seed)), silence, draws) for seed in (0, 1)
+    )
     assert np.abs(one - other).max() > 1

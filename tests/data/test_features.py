@@ -5,12 +5,21 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from open_seq2seq.data.features import hann_window, hz_to_mel, mel_filter_bank, mel_to_hz, n_frames, slice_or_pad
+from open_seq2seq.data.features import (
+    hann_window,
+    hz_to_mel,
+    mel_filter_bank,
+    mel_to_hz,
+    n_frames,
+    slice_or_pad,
+)
 
 
 def test_mel_scale_is_htk():
     frequencies_hz = np.linspace(0, 8000, 33)
-    np.testing.assert_allclose(hz_to_mel(frequencies_hz), librosa.hz_to_mel(frequencies_hz, htk=True), rtol=1e-12)
+    np.testing.assert_allclose(
+        hz_to_mel(frequencies_hz), librosa.hz_to_mel(frequencies_hz, htk=True), rtol=1e-12
+    )
     np.testing.assert_allclose(mel_to_hz(hz_to_mel(frequencies_hz)), frequencies_hz, atol=1e-9)
 
 
@@ -34,28 +43,40 @@ def test_filter_bank_is_librosas(sample_rate, n_fft, n_mels, fmin, fmax):
 
 
 def test_warp_moves_the_bins_up():
-    # bin k of a 1024-point FFT lies at half the frequency of bin k of a 512-point one: warp 2 makes them equal
-    expected = librosa.filters.mel(sr=16000, n_fft=512, n_mels=40, fmin=100.0, htk=True, norm=None).T
+    # bin k of a 1024-point FFT lies at half the frequency of bin k of a 512-point one: warp 2 makes
+    # them equal
+    expected = librosa.filters.mel(
+        sr=16000, n_fft=512, n_mels=40, fmin=100.0, htk=True, norm=None
+    ).T
     warped = mel_filter_bank(16000, 1024, 40, 100.0, warp=2.0)
     np.testing.assert_allclose(warped[:257], expected, atol=1e-6)
     assert not warped[257:].any()  # an octave up they are above half the rate
     expected = librosa.filters.mel(sr=16000, n_fft=2048, n_mels=40, htk=True, norm=None).T
-    np.testing.assert_allclose(mel_filter_bank(16000, 1024, 40, warp=0.5), expected[:513], atol=1e-6)
+    np.testing.assert_allclose(
+        mel_filter_bank(16000, 1024, 40, warp=0.5), expected[:513], atol=1e-6
+    )
 
 
-@pytest.mark.parametrize(("win_length", "n_fft"), [(1024, 1024), (400, 512), (401, 512), (300, 401)])
+@pytest.mark.parametrize(
+    ("win_length", "n_fft"), [(1024, 1024), (400, 512), (401, 512), (300, 401)]
+)
 def test_hann_window_is_periodic_and_centred(win_length, n_fft):
     window = hann_window(win_length, n_fft)
-    expected = librosa.util.pad_center(scipy.signal.get_window("hann", win_length, fftbins=True), size=n_fft)
+    expected = librosa.util.pad_center(
+        scipy.signal.get_window("hann", win_length, fftbins=True), size=n_fft
+    )
     assert window.dtype == np.float32
     np.testing.assert_allclose(window, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize(("n_samples", "hop_length"), [(16000, 125), (15999, 125), (16001, 160), (1, 160), (0, 160)])
+@pytest.mark.parametrize(
+    ("n_samples", "hop_length"), [(16000, 125), (15999, 125), (16001, 160), (1, 160), (0, 160)]
+)
 def test_n_frames_counts_centred_frames(n_samples, hop_length):
     padded = np.zeros(n_samples + 1024)  # half an FFT on both sides
     assert (
-        n_frames(n_samples, hop_length) == librosa.util.frame(padded, frame_length=1024, hop_length=hop_length).shape[1]
+        n_frames(n_samples, hop_length)
+        == librosa.util.frame(padded, frame_length=1024, hop_length=hop_length).shape[1]
     )
 
 

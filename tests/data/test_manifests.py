@@ -30,7 +30,8 @@ def read(folder: Path, content: str | bytes) -> list[tuple[int, str]]:
     table = read_manifests([manifest], LABELS)
     assert table["label"].dtype == np.int32
     return [
-        (label, str(Path(path).relative_to(folder))) for label, path in zip(table["label"], table["path"], strict=True)
+        (label, str(Path(path).relative_to(folder)))
+        for label, path in zip(table["label"], table["path"], strict=True)
     ]
 
 
@@ -47,7 +48,14 @@ ROWS = [(0, "yes/1.wav"), (1, "no/2.wav"), (2, "cat/3.wav")]
         'label,path\n"0","yes/1.wav"\n1,"./no/2.wav"\n2,no/../cat/3.wav\n',
         "label,path\n0,yes/1.wav\n1,no/2.wav\n2,cat/3.wav\n\n\n",
     ],
-    ids=["all columns", "two columns", "another order", "BOM and CRLF", "quotes and dots", "empty lines at the end"],
+    ids=[
+        "all columns",
+        "two columns",
+        "another order",
+        "BOM and CRLF",
+        "quotes and dots",
+        "empty lines at the end",
+    ],
 )
 def test_rows_are_read(folder, content):
     assert read(folder, content) == ROWS
@@ -60,13 +68,21 @@ def test_quoted_names_and_absolute_paths(folder):
 
 def test_words_like_nan_are_words(folder):
     (folder / "nan").touch()
-    assert read(folder, "label,word,path\n2,nan,nan\n2,null,cat/3.wav\n") == [(2, "nan"), (2, "cat/3.wav")]
+    assert read(folder, "label,word,path\n2,nan,nan\n2,null,cat/3.wav\n") == [
+        (2, "nan"),
+        (2, "cat/3.wav"),
+    ]
 
 
 def test_what_is_written_is_read(folder):
     rows = [(0, "yes", "a", "yes/1.wav"), (2, "cat", "c, d", 'cat/a, "b".wav')]
-    write_manifest(folder / "m.csv", pd.DataFrame(rows, columns=["label", "word", "speaker", "path"]))
-    assert read(folder, (folder / "m.csv").read_bytes()) == [(0, "yes/1.wav"), (2, 'cat/a, "b".wav')]
+    write_manifest(
+        folder / "m.csv", pd.DataFrame(rows, columns=["label", "word", "speaker", "path"])
+    )
+    assert read(folder, (folder / "m.csv").read_bytes()) == [
+        (0, "yes/1.wav"),
+        (2, 'cat/a, "b".wav'),
+    ]
     assert not list(folder.glob("*.partial"))
 
 
@@ -79,9 +95,13 @@ def test_a_link_that_leads_to_itself_does_not_hide_the_other_files_of_its_folder
 
 def test_manifests_and_labels_are_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match=r"not a readable CSV manifest .It is a pipe, expected a file"):
+    with pytest.raises(
+        UserError, match=r"not a readable CSV manifest .It is a pipe, expected a file"
+    ):
         read_manifests([tmp_path / "pipe"], LABELS)
-    with pytest.raises(UserError, match=r"cannot read the labels file .It is a pipe, expected a file"):
+    with pytest.raises(
+        UserError, match=r"cannot read the labels file .It is a pipe, expected a file"
+    ):
         read_labels(tmp_path / "pipe")
 
 
@@ -101,10 +121,22 @@ MISTAKES = {
     "binary": (b"label,path\n0,\xff\xfe.wav\n", "not a readable CSV manifest .*utf-8"),
     "no label": ("word,path\nyes,yes/1.wav\n", "column 'label' is missing, found word, path"),
     "no path": ("label,wav\n0,yes/1.wav\n", "column 'path' is missing, found label, wav"),
-    "label twice": ("label,label,path\n1,0,yes/1.wav\n", "column 'label' stands there more than once"),
-    "path twice": ("label,path,path\n1,yes/1.wav,no/2.wav\n", "column 'path' stands there more than once"),
-    "a column too many in every row": ("label,path\n1,0,yes/1.wav\n", "not a readable CSV manifest .*line 2"),
-    "a comma too many in every row": ("label,path\n0,yes/1.wav,\n", "not a readable CSV manifest .*line 2"),
+    "label twice": (
+        "label,label,path\n1,0,yes/1.wav\n",
+        "column 'label' stands there more than once",
+    ),
+    "path twice": (
+        "label,path,path\n1,yes/1.wav,no/2.wav\n",
+        "column 'path' stands there more than once",
+    ),
+    "a column too many in every row": (
+        "label,path\n1,0,yes/1.wav\n",
+        "not a readable CSV manifest .*line 2",
+    ),
+    "a comma too many in every row": (
+        "label,path\n0,yes/1.wav,\n",
+        "not a readable CSV manifest .*line 2",
+    ),
     "an empty line before the header": ("\n" + "label,path\n0,yes/1.wav\n", "its first line is"),
     "UTF-16": ("label,path\n0,yes/1.wav\n".encode("utf-16"), "not a readable CSV manifest .*utf-8"),
     "no header": ("0,yes/1.wav\n", "column 'label' is missing"),
@@ -112,21 +144,45 @@ MISTAKES = {
     "a column too many": (GOOD + "1,no,no/2.wav,x\n", "not a readable CSV manifest .*line 3"),
     "an open quote": (GOOD + '1,no,"no/2.wav\n', "not a readable CSV manifest .*inside string"),
     "label too high": (GOOD + "3,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: '3'"),
-    "label negative": (GOOD + "-1,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: '-1'"),
-    "label not whole": (GOOD + "1.5,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: '1.5'"),
-    "label no number": (GOOD + "yes,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: 'yes'"),
+    "label negative": (
+        GOOD + "-1,cat,cat/3.wav\n",
+        "expected a label from 0 to 2:\n  line 3: '-1'",
+    ),
+    "label not whole": (
+        GOOD + "1.5,cat,cat/3.wav\n",
+        "expected a label from 0 to 2:\n  line 3: '1.5'",
+    ),
+    "label no number": (
+        GOOD + "yes,cat,cat/3.wav\n",
+        "expected a label from 0 to 2:\n  line 3: 'yes'",
+    ),
     "label NaN": (GOOD + "nan,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: 'nan'"),
-    "label infinite": (GOOD + "inf,cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: 'inf'"),
+    "label infinite": (
+        GOOD + "inf,cat,cat/3.wav\n",
+        "expected a label from 0 to 2:\n  line 3: 'inf'",
+    ),
     "label absent": (GOOD + ",cat,cat/3.wav\n", "expected a label from 0 to 2:\n  line 3: ''"),
-    "label of another word": (GOOD + "0,no,no/2.wav\n", "another index in the labels file.*\n  line 3: 'no'"),
+    "label of another word": (
+        GOOD + "0,no,no/2.wav\n",
+        "another index in the labels file.*\n  line 3: 'no'",
+    ),
     "no path in a row": (GOOD + "1,no\n", "cut short, its path is missing:\n  line 3: '1'"),
     "no such clip": (GOOD + "1,no,no/7.wav\n", "no such file:\n  line 3: 'no/7.wav'"),
     "a folder": (GOOD + "1,no,no\n", "no such file:\n  line 3: 'no'"),
     "a zero byte": (GOOD + "1,no,no/2.wav\0\n", r"no such file:\n  line 3: 'no/2.wav\\x00'"),
-    "a zero byte in a folder": (GOOD + "1,no,n\0o/2.wav\n", r"no such file:\n  line 3: 'n\\x00o/2.wav'"),
-    "out of the folder": (GOOD + "1,no,../2.wav\n", "must not leave the manifest's folder.*:\n  line 3: '../2.wav'"),
+    "a zero byte in a folder": (
+        GOOD + "1,no,n\0o/2.wav\n",
+        r"no such file:\n  line 3: 'n\\x00o/2.wav'",
+    ),
+    "out of the folder": (
+        GOOD + "1,no,../2.wav\n",
+        "must not leave the manifest's folder.*:\n  line 3: '../2.wav'",
+    ),
     "in and out": (GOOD + "1,no,no/../../2.wav\n", "must not leave the manifest's folder"),
-    "a very long name": (GOOD + f"1,no,{'x' * 100_000}\n", "no such file:\n  line 3: 'x{100,300}\\.\\.\\.x+'$"),
+    "a very long name": (
+        GOOD + f"1,no,{'x' * 100_000}\n",
+        "no such file:\n  line 3: 'x{100,300}\\.\\.\\.x+'$",
+    ),
     "no such folder": (GOOD + "1,no,nowhere/2.wav\n", "no such file:\n  line 3: 'nowhere/2.wav'"),
 }
 
@@ -150,7 +206,9 @@ def test_long_lists_are_cut(folder):
 
 
 def test_missing_manifests_and_folders(folder):
-    with pytest.raises(UserError, match=r"absent.csv: no such manifest; .*speech_commands_preprocessing.py"):
+    with pytest.raises(
+        UserError, match=r"absent.csv: no such manifest; .*speech_commands_preprocessing.py"
+    ):
         read_manifests([folder / "absent.csv"], LABELS)
     with pytest.raises(UserError, match="not a readable CSV manifest"):
         read_manifests([folder], LABELS)
@@ -161,7 +219,9 @@ def test_missing_manifests_and_folders(folder):
 def test_a_cut_last_line_never_passes_as_another_clip(folder, header, quote):
     columns = header.split(",")
     values = {"label": "1", "word": "no", "speaker": "b", "path": f"{quote}no/2.wav{quote}"}
-    first = ",".join({"label": "0", "word": "yes", "speaker": "a", "path": "yes/1.wav"}[name] for name in columns)
+    first = ",".join(
+        {"label": "0", "word": "yes", "speaker": "a", "path": "yes/1.wav"}[name] for name in columns
+    )
     whole = f"{header}\n{first}\n"
     last = ",".join(values[name] for name in columns)
     for end in range(1, len(last) + 2):
@@ -186,7 +246,10 @@ def test_labels_are_read_in_order(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"cannot read the labels file \(No such file or directory\); scripts/speech_commands_preprocessing.py"),
+        (
+            None,
+            r"cannot read the labels file \(No such file or directory\); scripts/speech_commands_preprocessing.py",
+        ),
         (b"", "the labels file is empty"),
         (b" \n\n", "the labels file is empty"),
         (b"yes\n\xff\xfe\n", r"cannot read the labels file \(.*utf-8"),

@@ -1,4 +1,6 @@
-"""MFCC against the original's arrays, against SciPy's cosine transform, and the two engines against each other."""
+"""MFCC against the original's arrays, against SciPy's cosine transform, and the two engines against
+each other.
+"""
 
 import librosa
 import numpy as np
@@ -16,14 +18,23 @@ from open_seq2seq.structs import Clips
 from tests.support import parity
 
 MATCHBOXNET = FrontEndParams(
-    n_fft=512, win_length=400, hop_length=160, n_mels=64, n_mfcc=64, audio_length=101, reflect=True, pad_value=0.0
+    n_fft=512,
+    win_length=400,
+    hop_length=160,
+    n_mels=64,
+    n_mfcc=64,
+    audio_length=101,
+    reflect=True,
+    pad_value=0.0,
 )
 
 
 def by_librosa(params, clips):
     drawn = no_draws(params.augmentation, len(clips))
     engine = LibrosaEngine(params)
-    return np.stack([engine.features(clip, Draws(*row)) for clip, *row in zip(clips, *drawn, strict=True)])
+    return np.stack(
+        [engine.features(clip, Draws(*row)) for clip, *row in zip(clips, *drawn, strict=True)]
+    )
 
 
 def by_spectral(params, clips):
@@ -32,7 +43,11 @@ def by_spectral(params, clips):
     lengths = np.array([len(clip) for clip in clips], np.int32)
     if params.reflect:
         reflect_after_end(waveforms, lengths, params.n_fft // 2)
-    return SpectralEngine(params).features(Clips(*map(tf.constant, Clips.of(waveforms, lengths, drawn)))).numpy()
+    return (
+        SpectralEngine(params)
+        .features(Clips(*map(tf.constant, Clips.of(waveforms, lengths, drawn))))
+        .numpy()
+    )
 
 
 ENGINES = pytest.mark.parametrize("features", [by_spectral, by_librosa])
@@ -59,7 +74,12 @@ def test_mfcc_are_those_that_the_original_takes(original, features, ending):
 def test_padded_mfcc_are_the_recipes(original, features):
     """101 frames in the middle of 128: 13 zeros before, 14 after."""
     images = features(MATCHBOXNET._replace(audio_length=128), original["wave"] * 32768)
-    assert not images[:, :13].any() and not images[:, -14:].any() and images[:, 13].any() and images[:, -15].any()
+    assert (
+        not images[:, :13].any()
+        and not images[:, -14:].any()
+        and images[:, 13].any()
+        and images[:, -15].any()
+    )
     expected = original["wave_padded"].transpose(0, 2, 1)
     assert np.abs(images - expected).max() <= 1e-3 * np.abs(expected).max()
 
@@ -71,7 +91,9 @@ def test_filters_and_cosines_are_torchaudios(original):
 
 def test_the_cosine_transform_is_scipys():
     log_mel = np.random.default_rng(0).standard_normal((5, 40))
-    np.testing.assert_allclose(log_mel @ dct_matrix(40, 13), scipy.fft.dct(log_mel, norm="ortho")[:, :13], atol=1e-5)
+    np.testing.assert_allclose(
+        log_mel @ dct_matrix(40, 13), scipy.fft.dct(log_mel, norm="ortho")[:, :13], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("n_samples", [16000, 15999, 9000, 700])
@@ -96,7 +118,9 @@ def test_frames_at_the_ends_see_the_clip_mirrored(n_samples, n_mfcc):
 
 
 def test_noise_goes_on_where_the_clip_is_mirrored():
-    """Of silence with noise, the last frames are as loud as the others: the mirrored part has noise too."""
+    """Of silence with noise, the last frames are as loud as the others: the mirrored part has noise
+    too.
+    """
     params = MATCHBOXNET._replace(n_mfcc=None, augmentation=Augmentation(noise_db=(-40.0, -40.0)))
     waveforms = np.zeros((1, params.n_samples), np.int16)
     drawn = no_draws(params.augmentation, 1)._replace(noise_gain=np.array([0.01], np.float32))

@@ -26,14 +26,22 @@ def test_features_and_targets_are_mixed_in_the_same_shares():
     batch = Batch(*map(tf.constant, (features, lengths, labels, targets, np.ones(3, np.float32))))
     mixed = mix(batch, tf.constant(shares))
     np.testing.assert_allclose(mixed.features[0], features[0])
-    np.testing.assert_allclose(mixed.features[1], 0.25 * features[1] + 0.75 * features[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        mixed.features[1], 0.25 * features[1] + 0.75 * features[0], rtol=1e-6
+    )
     np.testing.assert_allclose(mixed.targets, [[1, 0, 0], [0.75, 0.25, 0], [0, 0.5, 0.5]])
-    assert mixed.lengths.numpy().tolist() == [4, 4, 3] and mixed.labels.numpy().tolist() == [0, 1, 2]
+    assert mixed.lengths.numpy().tolist() == [4, 4, 3] and mixed.labels.numpy().tolist() == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_only_training_mixes(write_manifest, tone):
     manifest = write_manifest([0, 1], [tone(500.0), tone(2000.0)])
-    layer = SpeechCommandsDataLayer(dataset_files=[str(manifest)], augment_data=True, mixup_alpha=1.0)
+    layer = SpeechCommandsDataLayer(
+        dataset_files=[str(manifest)], augment_data=True, mixup_alpha=1.0
+    )
     for training in (True, False):
         dataset = layer.open(training=training, seed=0)
         ((batch,),) = dataset.batches(Sampler(2, 2).in_order())

@@ -8,13 +8,18 @@ from open_seq2seq.data.sampler import Place, Plan, Sampler
 
 few = settings(max_examples=60, deadline=None)
 shapes = given(
-    n_rows=st.integers(1, 200), batch_size=st.integers(1, 9), iter_size=st.integers(1, 3), size=st.integers(1, 5)
+    n_rows=st.integers(1, 200),
+    batch_size=st.integers(1, 9),
+    iter_size=st.integers(1, 3),
+    size=st.integers(1, 5),
 )
 
 
 def plans_of_all(n_rows: int, batch_size: int, iter_size: int, size: int, **training) -> list[Plan]:
     samplers = [Sampler(n_rows, batch_size, iter_size, rank, size) for rank in range(size)]
-    return [s.for_training(shuffle=True, **training) if training else s.in_order() for s in samplers]
+    return [
+        s.for_training(shuffle=True, **training) if training else s.in_order() for s in samplers
+    ]
 
 
 @few
@@ -32,7 +37,9 @@ def test_all_workers_run_the_same_steps(n_rows, batch_size, iter_size, size):
     n_steps = int(np.ceil(n_rows / (batch_size * iter_size * size)))
     for plan in plans_of_all(n_rows, batch_size, iter_size, size):
         assert plan.rows.shape == plan.weights.shape == (n_steps, iter_size, batch_size)
-        assert ((plan.rows >= 0) & (plan.rows < n_rows)).all()  # rows that only fill are real ones, too
+        assert (
+            (plan.rows >= 0) & (plan.rows < n_rows)
+        ).all()  # rows that only fill are real ones, too
         assert plan.weights.dtype == np.float32
     assert Sampler(n_rows, batch_size, iter_size, 0, size).steps_per_epoch == n_steps
 
@@ -55,7 +62,9 @@ def test_training_weights_make_the_mean_of_the_real_rows(n_rows, batch_size, ite
 @shapes
 def test_evaluation_weights_are_one_and_zero_in_file_order(n_rows, batch_size, iter_size, size):
     plans = plans_of_all(n_rows, batch_size, iter_size, size)
-    weights = np.stack([plan.weights for plan in plans], axis=2).reshape(-1)  # steps, iterations, ranks, batch
+    weights = np.stack([plan.weights for plan in plans], axis=2).reshape(
+        -1
+    )  # steps, iterations, ranks, batch
     rows = np.stack([plan.rows for plan in plans], axis=2).reshape(-1)
     np.testing.assert_array_equal(weights, np.arange(len(weights)) < n_rows)
     np.testing.assert_array_equal(rows[:n_rows], np.arange(n_rows))
@@ -64,7 +73,9 @@ def test_evaluation_weights_are_one_and_zero_in_file_order(n_rows, batch_size, i
 def test_a_step_has_the_same_rows_however_it_is_shared():
     def rows_of_steps(batch_size: int, iter_size: int, size: int) -> list[list[int]]:
         plans = plans_of_all(1000, batch_size, iter_size, size, seed=5, epoch=1)
-        return np.sort(np.concatenate([plan.rows.reshape(len(plan.rows), -1) for plan in plans], axis=1)).tolist()
+        return np.sort(
+            np.concatenate([plan.rows.reshape(len(plan.rows), -1) for plan in plans], axis=1)
+        ).tolist()
 
     expected = rows_of_steps(32, 1, 1)
     assert rows_of_steps(16, 1, 2) == rows_of_steps(16, 2, 1) == rows_of_steps(4, 2, 4) == expected
@@ -72,7 +83,9 @@ def test_a_step_has_the_same_rows_however_it_is_shared():
 
 @few
 @shapes
-def test_a_run_of_steps_of_one_size_goes_on_as_if_it_had_not_stopped(n_rows, batch_size, iter_size, size):
+def test_a_run_of_steps_of_one_size_goes_on_as_if_it_had_not_stopped(
+    n_rows, batch_size, iter_size, size
+):
     sampler = Sampler(n_rows, batch_size, iter_size, size - 1, size)
     plan = sampler.for_training(3, 1, shuffle=True)
     place = Place(1)
@@ -80,7 +93,9 @@ def test_a_run_of_steps_of_one_size_goes_on_as_if_it_had_not_stopped(n_rows, bat
         rest = sampler.for_training(3, 1, shuffle=True, first_row=place.row)
         np.testing.assert_array_equal(rest.rows, plan.rows[step:])
         np.testing.assert_array_equal(rest.weights, plan.weights[step:])
-        assert sampler.steps_left(place, n_epochs=3) == len(plan.rows) - step + sampler.steps_per_epoch
+        assert (
+            sampler.steps_left(place, n_epochs=3) == len(plan.rows) - step + sampler.steps_per_epoch
+        )
         place = sampler.after_step(place)
     assert place == Place(2)
 
@@ -98,7 +113,9 @@ def test_every_row_counts_once_however_often_the_workers_change(n_rows, sizes, n
         samplers = [Sampler(n_rows, batch_size, 1, rank, size) for rank in range(size)]
         plans = [s.for_training(1, 0, shuffle=True, first_row=place.row) for s in samplers]
         taken = min(n_steps, len(plans[0].rows))
-        counted.append(np.concatenate([plan.rows[:taken][plan.weights[:taken] > 0] for plan in plans]))
+        counted.append(
+            np.concatenate([plan.rows[:taken][plan.weights[:taken] > 0] for plan in plans])
+        )
         for _ in range(taken):
             place = samplers[0].after_step(place)
     np.testing.assert_array_equal(np.sort(np.concatenate(counted)), np.arange(n_rows))

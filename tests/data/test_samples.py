@@ -27,7 +27,9 @@ def test_what_follows_the_end_is_the_clip_mirrored():
     for waveform, length in zip(waveforms, lengths, strict=True):
         waveform[:length] = np.arange(1, length + 1)
     expected = waveforms.copy()
-    for waveform, length, n in zip(expected, lengths, (3, 2, 1), strict=True):  # as much as there is and fits
+    for waveform, length, n in zip(
+        expected, lengths, (3, 2, 1), strict=True
+    ):  # as much as there is and fits
         waveform[length : length + n] = np.pad(waveform[:length], (0, n), mode="reflect")[length:]
     reflect_after_end(waveforms, lengths, 3)
     np.testing.assert_array_equal(waveforms, expected)

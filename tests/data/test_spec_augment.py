@@ -82,14 +82,20 @@ def image_of(dataset, epoch=0):
 
 
 @pytest.mark.parametrize("cache_data", [False, "images"])
-def test_each_epoch_of_training_covers_other_parts_and_evaluation_covers_none(write_manifest, tone, cache_data):
+def test_each_epoch_of_training_covers_other_parts_and_evaluation_covers_none(
+    write_manifest, tone, cache_data
+):
     manifest = write_manifest([0], [tone(1000.0)])
     whole = {"audio_length": 129}  # nothing to slice at random
     plain = image_of(open_layer(manifest, **whole))
     masks = whole | {"time_masks": 1, "freq_masks": 1, "mask_value": 99.0, "cache_data": cache_data}
     dataset = open_layer(manifest, **masks)
     first, second = image_of(dataset, 0), image_of(dataset, 1)
-    assert (first == 99.0).any() and (second == 99.0).any() and ((first == 99.0) != (second == 99.0)).any()
+    assert (
+        (first == 99.0).any()
+        and (second == 99.0).any()
+        and ((first == 99.0) != (second == 99.0)).any()
+    )
     for image in (first, second):
         np.testing.assert_array_equal(image[image != 99.0], plain[image != 99.0])
     np.testing.assert_array_equal(image_of(open_layer(manifest, training=False, **masks)), plain)

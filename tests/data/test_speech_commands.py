@@ -14,7 +14,10 @@ from open_seq2seq.errors import UserError
     [
         ({"win_length": 2000}, "win_length 2000 is longer than n_fft 1024"),
         ({"fmax": 9000.0}, "fmax must lie between fmin 0.0 and 8000.0 Hz, got 9000.0"),
-        ({"fmin": 500.0, "fmax": 400.0}, "fmax must lie between fmin 500.0 and 8000.0 Hz, got 400.0"),
+        (
+            {"fmin": 500.0, "fmax": 400.0},
+            "fmax must lie between fmin 500.0 and 8000.0 Hz, got 400.0",
+        ),
         ({"sample_rate": 8000, "fmax": 6000.0}, "and 4000.0 Hz"),
         ({"noise_level_min": -40.0}, "noise_level_min -40.0 is above noise_level_max -46.0"),
         ({"time_stretch": 1.0}, "less than 0.9"),
@@ -44,7 +47,9 @@ def test_front_end_takes_every_parameter():
         "audio_length": 98,
         "pad_value": 0.0,
     }
-    front_end = SpeechCommandsDataLayer(num_audio_features=40, **params).front_end(training=False, seed=9)
+    front_end = SpeechCommandsDataLayer(num_audio_features=40, **params).front_end(
+        training=False, seed=9
+    )
     assert front_end.n_mels == 40 and front_end.seed == 9
     assert {name: getattr(front_end, name) for name in params} == params
 
@@ -59,8 +64,12 @@ def test_defaults_are_those_of_the_design():
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("augment_data", [False, True])
 def test_only_training_augments_and_only_if_asked(training, augment_data):
-    layer = SpeechCommandsDataLayer(augment_data=augment_data, pitch_shift=1.0, noise_level_min=-80.0)
-    expected = Augmentation(1.0, 0.2, (-80.0, -46.0)) if training and augment_data else Augmentation()
+    layer = SpeechCommandsDataLayer(
+        augment_data=augment_data, pitch_shift=1.0, noise_level_min=-80.0
+    )
+    expected = (
+        Augmentation(1.0, 0.2, (-80.0, -46.0)) if training and augment_data else Augmentation()
+    )
     assert layer.front_end(training=training, seed=0).augmentation == expected
 
 
@@ -68,22 +77,31 @@ def test_labels_stand_beside_the_first_manifest(tmp_path):
     (tmp_path / "v2-12-labels.txt").write_text("yes\nno\n")
     (tmp_path / "other.txt").write_text("up\ndown\nleft\n")
     for name in ("v2-12-train.csv", "v2-12-val.csv", "v2-12-test.csv", "v2-12.csv"):
-        layer = SpeechCommandsDataLayer(dataset_files=[str(tmp_path / name), "elsewhere/v1-val.csv"], num_labels=2)
+        layer = SpeechCommandsDataLayer(
+            dataset_files=[str(tmp_path / name), "elsewhere/v1-val.csv"], num_labels=2
+        )
         assert layer.read_labels() == ("yes", "no")
-    layer = SpeechCommandsDataLayer(dataset_files=["a-train.csv"], labels_file=str(tmp_path / "other.txt"))
+    layer = SpeechCommandsDataLayer(
+        dataset_files=["a-train.csv"], labels_file=str(tmp_path / "other.txt")
+    )
     assert layer.read_labels() == ("up", "down", "left")
     with pytest.raises(UserError, match=r"num_labels: 12, but .*other.txt has 3 labels"):
-        SpeechCommandsDataLayer(labels_file=str(tmp_path / "other.txt"), num_labels=12).read_labels()
+        SpeechCommandsDataLayer(
+            labels_file=str(tmp_path / "other.txt"), num_labels=12
+        ).read_labels()
 
 
 def test_what_is_not_there_is_named(tmp_path, tone_dataset):
     with pytest.raises(UserError, match="neither dataset_files nor labels_file is given"):
         SpeechCommandsDataLayer().read_labels()
     with pytest.raises(UserError, match="expected at least one manifest, got none"):
-        SpeechCommandsDataLayer(labels_file=str(tone_dataset / "v2-12-labels.txt")).open(training=True, seed=0)
+        SpeechCommandsDataLayer(labels_file=str(tone_dataset / "v2-12-labels.txt")).open(
+            training=True, seed=0
+        )
     with pytest.raises(UserError, match=r"v2-12-valid.csv: no such manifest"):
         SpeechCommandsDataLayer(
-            dataset_files=[str(tone_dataset / "v2-12-valid.csv")], labels_file=str(tone_dataset / "v2-12-labels.txt")
+            dataset_files=[str(tone_dataset / "v2-12-valid.csv")],
+            labels_file=str(tone_dataset / "v2-12-labels.txt"),
         ).open(training=True, seed=0)
     with pytest.raises(UserError, match=r"absent.wav: no such audio file"):
         SpeechCommandsDataLayer().open_clips([str(tmp_path / "absent.wav")], ("yes",))
@@ -91,9 +109,9 @@ def test_what_is_not_there_is_named(tmp_path, tone_dataset):
 
 def test_open_reads_manifests_and_labels(tone_dataset):
     files = [str(tone_dataset / f"v2-12-{split}.csv") for split in ("train", "val")]
-    dataset = SpeechCommandsDataLayer(dataset_files=files, num_audio_features=40, audio_length=98).open(
-        training=True, seed=0
-    )
+    dataset = SpeechCommandsDataLayer(
+        dataset_files=files, num_audio_features=40, audio_length=98
+    ).open(training=True, seed=0)
     assert len(dataset) == 12 * (12 + 4)
     assert dataset.labels[:2] == ("yes", "no") and len(dataset.labels) == 12
     assert dataset.shape == (98, 40)
@@ -106,4 +124,6 @@ def test_clips_without_labels_are_opened_in_order(tone_dataset):
     paths = [str(tone_dataset / word / "test00.wav") for word in ("no", "yes", "no")]
     dataset = SpeechCommandsDataLayer(augment_data=True).open_clips(paths, ("yes", "no"))
     assert list(dataset.paths) == paths
-    assert dataset.options.front_end.augmentation == Augmentation() and not dataset.options.random_crop
+    assert (
+        dataset.options.front_end.augmentation == Augmentation() and not dataset.options.random_crop
+    )

@@ -25,7 +25,9 @@ def paths(write_wav) -> list[str]:
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("cached", [False, True])
 def test_clips_come_padded_and_cut_to_a_window(paths, tmp_path, keep, cached):
-    store = WaveformStore(paths, OPTIONS._replace(keep=keep, cache_dir=str(tmp_path / "cache") if cached else None))
+    store = WaveformStore(
+        paths, OPTIONS._replace(keep=keep, cache_dir=str(tmp_path / "cache") if cached else None)
+    )
     for crop, start in ((0.0, 0), (0.5, 450), (0.9999, 900)):
         samples, lengths = store.take(np.array([2, 1, 0, 1]), np.full(4, crop), 100)
         assert samples.dtype == np.int16 and lengths.dtype == np.int32
@@ -40,14 +42,18 @@ def test_clips_come_padded_and_cut_to_a_window(paths, tmp_path, keep, cached):
 def test_kept_clips_are_decoded_once(paths, monkeypatch, keep):
     decoded = []
     read_wav = waveforms.read_wav
-    monkeypatch.setattr(waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate))
+    monkeypatch.setattr(
+        waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate)
+    )
     store = WaveformStore(paths, OPTIONS._replace(keep=keep))
     for _ in range(3):
         store.take(np.array([0, 2, 0]), CROP, 100)
     assert len(decoded) == (3 if keep else 9)
 
 
-def test_a_cache_in_a_folder_is_found_again_and_rebuilt_after_a_change(paths, tmp_path, monkeypatch):
+def test_a_cache_in_a_folder_is_found_again_and_rebuilt_after_a_change(
+    paths, tmp_path, monkeypatch
+):
     options = OPTIONS._replace(keep=True, cache_dir=str(tmp_path / "cache"))
     WaveformStore(paths, options)
     with monkeypatch.context() as patch:
@@ -74,16 +80,22 @@ def test_bad_files_stop_with_all_their_names(paths, tmp_path):
         assert lines[0] == "7 audio files cannot be used:"
         # in whichever order the threads find them
         assert all(line.endswith(".wav: Format not recognised") for line in lines[1:6])
-        assert set(line.split(": ")[0].strip() for line in lines[1:6]) <= {str(path) for path in bad}
+        assert set(line.split(": ")[0].strip() for line in lines[1:6]) <= {
+            str(path) for path in bad
+        }
         assert lines[6] == "  and 2 more"
         assert "--data_layer_params/on_bad_audio=skip" in lines[7]
 
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_skipping_finds_also_what_the_header_hides(paths, write_wav, keep):
-    cut = write_wav("cut.flac", np.random.default_rng(0).integers(-9999, 9999, 9000).astype(np.int16))
+    cut = write_wav(
+        "cut.flac", np.random.default_rng(0).integers(-9999, 9999, 9000).astype(np.int16)
+    )
     cut.write_bytes(cut.read_bytes()[:4000])
-    store = WaveformStore([paths[0], str(cut), paths[2]], OPTIONS._replace(keep=keep, on_bad_audio="skip"))
+    store = WaveformStore(
+        [paths[0], str(cut), paths[2]], OPTIONS._replace(keep=keep, on_bad_audio="skip")
+    )
     assert list(store.bad) == [1]
     assert "flac" in store.bad[1]
     samples, lengths = store.take(np.array([0, 2]), CROP[:2], 100)
@@ -102,4 +114,6 @@ def test_conversions_are_remembered(paths, write_wav):
     for options in (OPTIONS, OPTIONS._replace(keep=True)):
         store = WaveformStore([*paths, other], options)
         assert store.converted == {3: "8000 Hz, 2 channels, PCM_16"}
-        assert store.take(np.array([3]), CROP[:1], 100)[1].tolist() == [100]  # 180 samples at 16 kHz
+        assert store.take(np.array([3]), CROP[:1], 100)[1].tolist() == [
+            100
+        ]  # 180 samples at 16 kHz

@@ -83,7 +83,10 @@ def test_whoever_ends_without_a_farewell_is_named_to_all():
     watches[2].close()
     with closing(watches[:2]):
         for each in watches[:2]:
-            assert cause_of(each) == f"rank 2 (process {os.getpid()} on {socket.gethostname()}) has ended"
+            assert (
+                cause_of(each)
+                == f"rank 2 (process {os.getpid()} on {socket.gethostname()}) has ended"
+            )
 
 
 def test_whoever_says_farewell_is_not_missed():
@@ -118,7 +121,10 @@ def test_a_silent_process_of_this_machine_is_killed_where_the_others_can_go_on(m
     watches = start_watches(2, timeout_s=1.0)
     silent = subprocess.Popen(["sleep", "600"])
     try:
-        members = [member._replace(pid=silent.pid) if member.rank else member for member in watches[0]._members]
+        members = [
+            member._replace(pid=silent.pid) if member.rank else member
+            for member in watches[0]._members
+        ]
         monkeypatch.setattr(watches[0], "_members", members)
         monkeypatch.setattr(watches[1], "_send", lambda line: None)
         with closing(watches):
@@ -131,12 +137,17 @@ def test_a_process_whose_main_thread_waits_for_ever_is_ended(monkeypatch, capsys
     ended, log = threading.Event(), []
     monkeypatch.setattr(heartbeat, "_GRACE_S", 0.1)
     monkeypatch.setattr(os, "_exit", lambda status: log.append(status) or ended.set())
-    first, second = all_at_once(2, lambda workers: Watch(workers, 60.0, log.append, kills_silent=False))
+    first, second = all_at_once(
+        2, lambda workers: Watch(workers, 60.0, log.append, kills_silent=False)
+    )
     second.close()
     with closing([first]):
         assert ended.wait(PATIENCE_S)
     assert log[1] == LostWorkerError.exit_status != 0
-    assert "rank 1 " in log[0] and f"error: {log[0]}; this process stops too" in capsys.readouterr().err
+    assert (
+        "rank 1 " in log[0]
+        and f"error: {log[0]}; this process stops too" in capsys.readouterr().err
+    )
 
 
 def test_a_failed_collective_becomes_the_name_of_the_lost(capsys):
@@ -149,7 +160,10 @@ def test_a_failed_collective_becomes_the_name_of_the_lost(capsys):
             return None
         log = []
         with (
-            pytest.raises(LostWorkerError, match=r"rank 1 \(process \d+ on .*\) has ended; this process stops too"),
+            pytest.raises(
+                LostWorkerError,
+                match=r"rank 1 \(process \d+ on .*\) has ended; this process stops too",
+            ),
             watched(workers, 60.0, log.append),
         ):
             met.wait(PATIENCE_S)
@@ -166,7 +180,10 @@ def test_a_loss_while_the_processes_meet_is_one_too():
 
     workers = Workers(0, 2, 0, 2, Broken(Room(1), 0))
     log, n_threads = [], threading.active_count()
-    with pytest.raises(LostWorkerError, match="before they all knew each other"), watched(workers, 60.0, log.append):
+    with (
+        pytest.raises(LostWorkerError, match="before they all knew each other"),
+        watched(workers, 60.0, log.append),
+    ):
         raise AssertionError("the run began without the others")
     assert len(log) == 1
     assert threading.active_count() == n_threads
@@ -185,7 +202,9 @@ def test_strangers_are_not_let_in(monkeypatch):
 
     def connect(addresses, greeting):
         for stranger in ("", "guess 1\n", "\xff\n"):
-            with socket.create_connection(("127.0.0.1", addresses[0][1]), timeout=PATIENCE_S) as peer:
+            with socket.create_connection(
+                ("127.0.0.1", addresses[0][1]), timeout=PATIENCE_S
+            ) as peer:
                 peer.sendall(stranger.encode("latin-1"))
                 peer.shutdown(socket.SHUT_WR)
                 answers.append(peer.recv(100))

@@ -13,7 +13,10 @@ from tests.support.paths import LOSING
 pytestmark = [
     pytest.mark.horovod,
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed; see scripts/install_horovod.sh"),
+    pytest.mark.skipif(
+        find_spec("horovod") is None,
+        reason="Horovod is not installed; see scripts/install_horovod.sh",
+    ),
 ]
 N_ROWS = 144  # of the training data
 TIMEOUT_S = 8
@@ -22,7 +25,12 @@ TIMEOUT_S = 8
 @pytest.fixture
 def arguments(tone_dataset, tmp_path):
     flags = [f"--config_file={LOSING}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
-    return [*flags, f"--logdir={tmp_path / 'run'}", f"--worker_timeout_s={TIMEOUT_S}", "--num_epochs=2"]
+    return [
+        *flags,
+        f"--logdir={tmp_path / 'run'}",
+        f"--worker_timeout_s={TIMEOUT_S}",
+        "--num_epochs=2",
+    ]
 
 
 @pytest.fixture
@@ -59,8 +67,12 @@ def epochs_of(row_log):
     return epochs
 
 
-def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(arguments, losing, tmp_path):
-    """Rank 0 is lost, so the other one becomes the chief; the lost host may come back after a few seconds."""
+def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
+    arguments, losing, tmp_path
+):
+    """Rank 0 is lost, so the other one becomes the chief; the lost host may come back after a few
+    seconds.
+    """
     row_log = tmp_path / "rows"
     flags = ["--num_epochs=60", "--elastic_commit_steps=4", "--print_loss_steps=None"]
     environment = losing("forward 0 SIGKILL") | {"ROW_LOG": str(row_log)}
@@ -72,7 +84,9 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(arg
     assert job.status == 0, job.output
     assert "has ended; the others go on without it" in job.output
     assert "a step was 16 clips and is 8 now" in job.output
-    sizes = [json.loads(line)["size"] for line in row_log.read_text().splitlines() if "size" in line]
+    sizes = [
+        json.loads(line)["size"] for line in row_log.read_text().splitlines() if "size" in line
+    ]
     alone = sizes.index(1)
     assert 2 in sizes[:alone] and 2 in sizes[alone:]  # one was lost, and another one joined
     epochs = epochs_of(row_log)
@@ -93,7 +107,11 @@ def test_a_signal_stops_all_processes_after_the_same_step_and_is_quick(whom, arg
             target = process
             if whom != "launcher":
                 children = psutil.Process(process.pid).children(recursive=True)
-                target = next(p for p in children if p.environ().get("HOROVOD_RANK") == "1" and "run.py" in p.cmdline())
+                target = next(
+                    p
+                    for p in children
+                    if p.environ().get("HOROVOD_RANK") == "1" and "run.py" in p.cmdline()
+                )
             target.send_signal(signal.SIGTERM)
             asked.append(line)
 

@@ -44,10 +44,27 @@ def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeyp
 @pytest.fixture(scope="module")
 def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
-        pytest.skip("Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler")
+        pytest.skip(
+            "Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler"
+        )
 
-    def run(n_processes, logdir, *args, mode="train_eval", config=TINY, succeeds=True, environment=os.environ):
-        launcher = [sys.executable, "-m", "horovod.runner.launch", "-np", str(n_processes), sys.executable]
+    def run(
+        n_processes,
+        logdir,
+        *args,
+        mode="train_eval",
+        config=TINY,
+        succeeds=True,
+        environment=os.environ,
+    ):
+        launcher = [
+            sys.executable,
+            "-m",
+            "horovod.runner.launch",
+            "-np",
+            str(n_processes),
+            sys.executable,
+        ]
         flags = [
             f"--config_file={config}",
             f"--mode={mode}",
@@ -56,7 +73,12 @@ def horovodrun(tone_dataset):
         ]
         environment = environment | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [*launcher, "run.py", *flags, *args], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+            [*launcher, "run.py", *flags, *args],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
         assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
         return done.stdout if succeeds else done.stdout + done.stderr
@@ -82,7 +104,9 @@ def test_ranks_with_other_weights_are_named():
     variables = [np.ones(3, np.float32), np.zeros(2)]
     session.check_ranks(variables, Workers(), 7)
     session.check_ranks(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
-    with pytest.raises(UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"):
+    with pytest.raises(
+        UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"
+    ):
         session.check_ranks(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
 
 
@@ -150,7 +174,9 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
     two, one = (checkpoints.load_newest(tmp_path / name / "checkpoints") for name in ("two", "one"))
     assert two.step == one.step == 15  # 144 rows of 32 are 5 steps, the last of them half full
     for name in one.model:
-        np.testing.assert_allclose(two.model[name], one.model[name], atol=1e-5, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            two.model[name], one.model[name], atol=1e-5, rtol=1e-4, err_msg=name
+        )
     for first, second in zip(metrics(tmp_path / "two"), metrics(tmp_path / "one"), strict=True):
         assert (first["n_clips"], first["top1"]) == (second["n_clips"], second["top1"])
         assert first["loss"] == pytest.approx(second["loss"], rel=1e-3)
@@ -159,13 +185,21 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
     evaluated = metrics(tmp_path / "two")
     horovodrun(2, tmp_path / "two", "--batch_size_per_gpu=16", mode="eval")
     for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
-        assert (line["split"], line["n_clips"], line["top1"]) == (same["split"], same["n_clips"], same["top1"])
+        assert (line["split"], line["n_clips"], line["top1"]) == (
+            same["split"],
+            same["n_clips"],
+            same["top1"],
+        )
 
 
 @pytest.mark.horovod
 @pytest.mark.slow
-def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(horovodrun, tone_dataset, tmp_path):
-    """The run counts every row of the epoch once, those before the kill on two ranks, those after it on one."""
+def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(
+    horovodrun, tone_dataset, tmp_path
+):
+    """The run counts every row of the epoch once, those before the kill on two ranks, those after
+    it on one.
+    """
     config = tmp_path / "config.py"
     config.write_text(EVENTFUL.read_text() + KILLED)
     environment = os.environ | {"STEP_LOG": str(tmp_path / "steps")}
@@ -177,11 +211,23 @@ def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(horovodrun
     assert sorted(line["rank"] for line in two) == [0] * 4 + [1] * 4
 
     flags = [f"--config_file={EVENTFUL}", "--mode=train", f"--dataset_location={tone_dataset}"]
-    command = [sys.executable, "run.py", *flags, f"--logdir={tmp_path / 'run'}", *args, "--continue_learning"]
+    command = [
+        sys.executable,
+        "run.py",
+        *flags,
+        f"--logdir={tmp_path / 'run'}",
+        *args,
+        "--continue_learning",
+    ]
     environment["STEP_LOG"] = str(tmp_path / "rest")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "had 2 processes and has one process now" in done.stdout and "sums round differently" in done.stdout
+    assert (
+        "had 2 processes and has one process now" in done.stdout
+        and "sums round differently" in done.stdout
+    )
     assert "continuing from step 4, epoch 1" in done.stdout
     one = read_lines(tmp_path / "rest")
     assert [line["step"] for line in one] == list(range(5, 17))

@@ -17,7 +17,9 @@ RNG = np.random.default_rng(0)
 
 def build(shape=(101, 40), n_labels=12, dtype="float32", **params):
     encoder = BCResNetEncoder(**params)
-    return Image2Label.build(encoder, FullyConnectedDecoder(), shape, n_labels, LayerOptions(dtype=dtype))
+    return Image2Label.build(
+        encoder, FullyConnectedDecoder(), shape, n_labels, LayerOptions(dtype=dtype)
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,16 +35,28 @@ def test_frames_are_kept_and_features_halved_three_times():
     model = build()
     shapes = [model.get_layer(f"bc_resnet_encoder.{i}_0.pointwise").output.shape for i in range(4)]
     assert [shape[1] for shape in shapes] == [101] * 4
-    assert model.get_layer("bc_resnet_encoder.tail.depthwise").input.shape[1:3] == (105, 5)  # padded by 2 on both sides
+    assert model.get_layer("bc_resnet_encoder.tail.depthwise").input.shape[1:3] == (
+        105,
+        5,
+    )  # padded by 2 on both sides
     dilations = [
-        model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise").get_config()["dilation_rate"] for i in range(4)
+        model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise").get_config()[
+            "dilation_rate"
+        ]
+        for i in range(4)
     ]
     assert [tuple(d) for d in dilations] == [(1, 1), (2, 1), (4, 1), (8, 1)]
 
 
 def test_kernels_start_as_pytorchs_do():
-    """Uniform within 1 / sqrt(fan-in), where the fan-in of a depthwise convolution is that of one channel."""
-    kernels = [v for v in build(scale=3).trainable_variables if v.path.endswith("kernel") and len(v.shape) == 4]
+    """Uniform within 1 / sqrt(fan-in), where the fan-in of a depthwise convolution is that of one
+    channel.
+    """
+    kernels = [
+        v
+        for v in build(scale=3).trainable_variables
+        if v.path.endswith("kernel") and len(v.shape) == 4
+    ]
     for kernel in kernels:
         height, width, n_in, _ = kernel.shape
         bound = 1 / np.sqrt(height * width * (1 if "depthwise" in kernel.path else n_in))
@@ -53,7 +67,9 @@ def test_kernels_start_as_pytorchs_do():
 
 def randomize(model):
     for variable in model.variables:
-        low, high = (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
+        low, high = (
+            (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
+        )
         variable.assign(RNG.uniform(low, high, variable.shape))
 
 
@@ -61,20 +77,35 @@ def test_a_block_is_what_the_paper_says():
     """y = relu(x + f2(x) + broadcast(f1(mean over features of f2(x)))), with f1 and f2 written out."""
     model = build()
     randomize(model)
-    weights = {variable.path.removeprefix("bc_resnet_encoder."): variable.numpy() for variable in model.variables}
+    weights = {
+        variable.path.removeprefix("bc_resnet_encoder."): variable.numpy()
+        for variable in model.variables
+    }
     name, dilation = "1_1", 2  # the second block of the second stage
     layers = [layer.name for layer in model.layers]
     first = layers.index(f"bc_resnet_encoder.{name}.over_features.depthwise")
     last = next(i for i in range(first, len(layers)) if layers[i].startswith("re_lu"))
-    norms = [layers[i].removeprefix("bc_resnet_encoder.") for i in range(first, last) if "norm" in layers[i]]
-    padding = next(layer for layer in model.layers[:first][::-1] if isinstance(layer, keras.layers.ZeroPadding2D))
+    norms = [
+        layers[i].removeprefix("bc_resnet_encoder.")
+        for i in range(first, last)
+        if "norm" in layers[i]
+    ]
+    padding = next(
+        layer
+        for layer in model.layers[:first][::-1]
+        if isinstance(layer, keras.layers.ZeroPadding2D)
+    )
     features = RNG.standard_normal((2, 101, 40)).astype(np.float32)
     block = keras.Model(model.input, [padding.input, model.layers[last].output])
-    x, found = (y.numpy() for y in block({"features": features, "lengths": np.array([101, 101])}, training=False))
+    x, found = (
+        y.numpy()
+        for y in block({"features": features, "lengths": np.array([101, 101])}, training=False)
+    )
 
     def norm(values, name, shape):
         gamma, beta, mean, variance = (
-            weights[f"{name}/{leaf}"].reshape(shape) for leaf in ("gamma", "beta", "moving_mean", "moving_variance")
+            weights[f"{name}/{leaf}"].reshape(shape)
+            for leaf in ("gamma", "beta", "moving_mean", "moving_variance")
         )
         return (values - mean) / np.sqrt(variance + 1e-5) * gamma + beta
 
@@ -86,7 +117,11 @@ def test_a_block_is_what_the_paper_says():
     f2 = norm(bands, norms[0], (5, 1, channels)).reshape(f2.shape)
     pooled = np.pad(f2.mean(axis=2), ((0, 0), (dilation, dilation), (0, 0)))
     kernel = weights[f"{name}.over_time.depthwise/kernel"][:, 0, :, 0]
-    f1 = norm(sum(pooled[:, i * dilation : i * dilation + 101] * kernel[i] for i in range(3)), norms[1], (channels,))
+    f1 = norm(
+        sum(pooled[:, i * dilation : i * dilation + 101] * kernel[i] for i in range(3)),
+        norms[1],
+        (channels,),
+    )
     f1 = f1 / (1 + np.exp(-f1)) @ weights[f"{name}.pointwise/kernel"][0, 0]
     np.testing.assert_allclose(found, np.maximum(x + f2 + f1[:, :, None], 0), atol=1e-4)
 

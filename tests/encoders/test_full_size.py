@@ -1,6 +1,8 @@
-"""ResNet-50 and Jasper-10x3 as the examples have them, against OpenSeq2Seq's networks written out in float64.
+"""ResNet-50 and Jasper-10x3 as the examples have them, against OpenSeq2Seq's networks written out
+in float64.
 
-The weights are made up from the variables' names in OpenSeq2Seq's graph, as the parity files have them.
+The weights are made up from the variables' names in OpenSeq2Seq's graph, as the parity files have
+them.
 """
 
 import runpy
@@ -29,7 +31,9 @@ class Weights(dict):
 
     def normalize(self, x: np.ndarray, name: str, epsilon: float) -> np.ndarray:
         kinds = {"gamma": "gamma", "beta": "beta", "moving_mean": "mean", "moving_variance": "var"}
-        gamma, beta, mean, variance = (self.make(f"{name}/{leaf}", x.shape[-1:], kinds[leaf]) for leaf in kinds)
+        gamma, beta, mean, variance = (
+            self.make(f"{name}/{leaf}", x.shape[-1:], kinds[leaf]) for leaf in kinds
+        )
         return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
 
     def decode(self, hidden: np.ndarray) -> np.ndarray:
@@ -39,7 +43,9 @@ class Weights(dict):
 
 
 def resnet50(weights: Weights) -> np.ndarray:
-    """He et al., "Identity Mappings in Deep Residual Networks", 2016, with the strides in the 3x3 convolutions."""
+    """He et al., "Identity Mappings in Deep Residual Networks", 2016, with the strides in the 3x3
+    convolutions.
+    """
     counts = {"conv2d": 0, "batch_normalization": 0}
 
     def next_name(kind):
@@ -47,7 +53,9 @@ def resnet50(weights: Weights) -> np.ndarray:
         return f"resnet_encoder/{kind}" + (f"_{counts[kind] - 1}" if counts[kind] > 1 else "")
 
     def convolve(x, channels, size, stride=1):
-        kernel = weights.make(f"{next_name('conv2d')}/kernel", (size, size, x.shape[3], channels), "kernel_tf")
+        kernel = weights.make(
+            f"{next_name('conv2d')}/kernel", (size, size, x.shape[3], channels), "kernel_tf"
+        )
         if stride > 1:
             sides = ((size - 1) // 2, size // 2)
             x = np.pad(x, ((0, 0), sides, sides, (0, 0)))
@@ -77,11 +85,24 @@ def jasper10x3(weights: Weights) -> np.ndarray:
         n_out, span = -(-x.shape[1] // stride), (size - 1) * dilation + 1
         missing = max(0, (n_out - 1) * stride + span - x.shape[1])
         x = np.pad(x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)))
-        taps = (x[:, tap * dilation : tap * dilation + (n_out - 1) * stride + 1 : stride] for tap in range(size))
+        taps = (
+            x[:, tap * dilation : tap * dilation + (n_out - 1) * stride + 1 : stride]
+            for tap in range(size)
+        )
         return sum(frames @ matrix for frames, matrix in zip(taps, kernel, strict=True))
 
-    first = [(11, 256, 1, 2, 1), *[(11, 256, 3, 1, 1)] * 2, (13, 384, 1, 2, 1), *[(13, 384, 3, 1, 1)] * 2]
-    middle = [(17, 512, 1, 2, 1), *[(17, 512, 3, 1, 1)] * 2, *[(21, 640, 3, 1, 1)] * 2, *[(25, 768, 3, 1, 1)] * 2]
+    first = [
+        (11, 256, 1, 2, 1),
+        *[(11, 256, 3, 1, 1)] * 2,
+        (13, 384, 1, 2, 1),
+        *[(13, 384, 3, 1, 1)] * 2,
+    ]
+    middle = [
+        (17, 512, 1, 2, 1),
+        *[(17, 512, 3, 1, 1)] * 2,
+        *[(21, 640, 3, 1, 1)] * 2,
+        *[(25, 768, 3, 1, 1)] * 2,
+    ]
     x = FEATURES.astype(np.float64)
     for block, (size, channels, repeats, stride, dilation) in enumerate(
         [*first, *middle, (29, 896, 1, 1, 2), (1, 1024, 1, 1, 1)], start=1
@@ -89,21 +110,32 @@ def jasper10x3(weights: Weights) -> np.ndarray:
         inputs = x
         for repeat in range(1, repeats + 1):
             name = f"w2l_encoder/conv{block}{repeat}"
-            x = weights.normalize(convolve(x, name, size, channels, stride, dilation), f"{name}/bn", 1e-3)
+            x = weights.normalize(
+                convolve(x, name, size, channels, stride, dilation), f"{name}/bn", 1e-3
+            )
             if repeat == repeats > 1:
-                x += weights.normalize(convolve(inputs, f"{name}/res", 1, channels), f"{name}/res_bn", 1e-3)
+                x += weights.normalize(
+                    convolve(inputs, f"{name}/res", 1, channels), f"{name}/res_bn", 1e-3
+                )
             x = np.maximum(x, 0)
     return weights.decode(x.reshape(len(x), -1))
 
 
-@pytest.mark.parametrize(("network", "published"), [(resnet50, 23.5), (jasper10x3, 207.3)])  # millions of parameters
+@pytest.mark.parametrize(
+    ("network", "published"), [(resnet50, 23.5), (jasper10x3, 207.3)]
+)  # millions of parameters
 def test_the_example_gives_the_originals_logits(network, published):
     weights = Weights()
     expected = network(weights)
     base = runpy.run_path(str(EXAMPLES / f"{network.__name__}.py"))["base_params"]
-    encoder, decoder = base["encoder"](**base["encoder_params"]), base["decoder"](**base.get("decoder_params", {}))
+    encoder, decoder = (
+        base["encoder"](**base["encoder_params"]),
+        base["decoder"](**base.get("decoder_params", {})),
+    )
     model = Image2Label.build(encoder, decoder, (128, 128), N_LABELS, LayerOptions())
-    assert sum(prod(v.shape) for v in model.trainable_variables) / 1e6 == pytest.approx(published, abs=0.05)
+    assert sum(prod(v.shape) for v in model.trainable_variables) / 1e6 == pytest.approx(
+        published, abs=0.05
+    )
     ours = {variable.path: variable for variable in model.variables if "seed" not in variable.path}
     for name, value in weights.items():
         variable = ours.pop(names.translate(name, names.ENCODER_PREFIXES[type(encoder)]))

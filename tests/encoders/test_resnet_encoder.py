@@ -16,7 +16,9 @@ from tests.support import parity
 
 
 def build(n_labels=12, shape=(128, 128), **params):
-    return Image2Label.build(ResNetEncoder(**params), FullyConnectedDecoder(), shape, n_labels, LayerOptions())
+    return Image2Label.build(
+        ResNetEncoder(**params), FullyConnectedDecoder(), shape, n_labels, LayerOptions()
+    )
 
 
 def inputs(features):
@@ -38,7 +40,8 @@ def test_resnet50_has_the_size_that_openseq2seq_reports_for_12_labels():
 )
 def test_version_1_has_the_published_sizes(resnet_size, published):
     two_channels_less = 2 * 7 * 7 * 64
-    # the original projects the shortcut of every group's first block, also where the shapes agree already
+    # the original projects the shortcut of every group's first block, also where the shapes agree
+    # already
     first_projection = 64 * 64 + 2 * 64 if resnet_size < 50 else 0
     model = build(n_labels=1000, resnet_size=resnet_size, version=1)
     assert n_parameters(model) == published - two_channels_less + first_projection
@@ -61,7 +64,9 @@ def test_resnet18_gives_the_originals_logits():
     ours = {variable.path: variable for variable in model.variables}
     for name, entry in meta["variables"].items():
         part, layer, leaf = name.removeprefix("ForwardPass/").split("/")
-        ours.pop(f"{part}.{layer}/{leaf}").assign(parity.original_weight(name, entry["shape"], entry["kind"]))
+        ours.pop(f"{part}.{layer}/{leaf}").assign(
+            parity.original_weight(name, entry["shape"], entry["kind"])
+        )
     assert not ours
     logits = model(inputs(arrays["input"][..., 0]), training=False).numpy()
     parity.assert_close_to_largest(logits, arrays["logits"])
@@ -69,14 +74,20 @@ def test_resnet18_gives_the_originals_logits():
 
 def test_mixed_precision_keeps_weights_and_logits_in_float32():
     options = LayerOptions(dtype="mixed_bfloat16")
-    model = Image2Label.build(ResNetEncoder(resnet_size=18), FullyConnectedDecoder(), (128, 128), 3, options)
+    model = Image2Label.build(
+        ResNetEncoder(resnet_size=18), FullyConnectedDecoder(), (128, 128), 3, options
+    )
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     assert model.get_layer("resnet_encoder.conv2d_1").compute_dtype == "bfloat16"
     assert model.output.dtype == "float32"
 
 
-@pytest.mark.parametrize(("regularize_bn", "n_penalties"), [(False, 21 + 1), (True, 21 + 1 + 2 * 17)])
-def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(regularize_bn, n_penalties):
+@pytest.mark.parametrize(
+    ("regularize_bn", "n_penalties"), [(False, 21 + 1), (True, 21 + 1 + 2 * 17)]
+)
+def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(
+    regularize_bn, n_penalties
+):
     options = LayerOptions(regularizer=as_regularizer(lambda weights: 1.0))
     encoder = ResNetEncoder(resnet_size=18, num_filters=2, regularize_bn=regularize_bn)
     model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
@@ -84,7 +95,9 @@ def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(regular
 
 
 def test_layers_of_one_shape_start_with_different_weights():
-    """Keras gives the same numbers whenever one initializer is asked twice: each layer needs its own."""
+    """Keras gives the same numbers whenever one initializer is asked twice: each layer needs its
+    own.
+    """
     options = LayerOptions(initializer=variance_scaling_initializer)
     encoder = ResNetEncoder(resnet_size=18, num_filters=4)
     model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)
@@ -93,7 +106,12 @@ def test_layers_of_one_shape_start_with_different_weights():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"resnet_size": 51}, {"resnet_size": 18, "block_sizes": [1]}, {"resnet_size": 18, "final_size": 2048}]
+    "wrong",
+    [
+        {"resnet_size": 51},
+        {"resnet_size": 18, "block_sizes": [1]},
+        {"resnet_size": 18, "final_size": 2048},
+    ],
 )
 def test_contradictory_parameters_are_refused(wrong):
     with pytest.raises(pydantic.ValidationError):

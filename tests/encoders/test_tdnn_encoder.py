@@ -1,4 +1,6 @@
-"""TDNNEncoder: published sizes, the originals' outputs with the originals' weights, masks and residual paths."""
+"""TDNNEncoder: published sizes, the originals' outputs with the originals' weights, masks and
+residual paths.
+"""
 
 import runpy
 from math import prod
@@ -88,9 +90,15 @@ def matchboxnet(original):
         ours.pop("fully_connected_decoder.fully_connected/kernel").assign(
             original["w/decoder.decoder_layers.0.weight"].T
         )
-        ours.pop("fully_connected_decoder.fully_connected/bias").assign(original["w/decoder.decoder_layers.0.bias"])
+        ours.pop("fully_connected_decoder.fully_connected/bias").assign(
+            original["w/decoder.decoder_layers.0.bias"]
+        )
         assert not ours
-        hidden = next(layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling1D)).input
+        hidden = next(
+            layer
+            for layer in model.layers
+            if isinstance(layer, keras.layers.GlobalAveragePooling1D)
+        ).input
         return keras.Model(model.input, [hidden, model.output])
 
     return build
@@ -105,7 +113,9 @@ def test_matchboxnet_gives_the_originals_output(original, matchboxnet, ending):
     parity.assert_close_to_largest(logits.numpy(), original[f"logits{ending}"])
 
 
-def test_the_front_end_of_the_example_and_the_network_give_the_originals_logits(original, matchboxnet):
+def test_the_front_end_of_the_example_and_the_network_give_the_originals_logits(
+    original, matchboxnet
+):
     example = runpy.run_path(str(EXAMPLES / "matchboxnet3x1x64.py"))
     params = example["base_params"]["data_layer_params"]
     front_end = SpeechCommandsDataLayer(**params).front_end(training=False, seed=0)
@@ -114,17 +124,23 @@ def test_the_front_end_of_the_example_and_the_network_give_the_originals_logits(
     reflect_after_end(samples, lengths, front_end.n_fft // 2)
     clips = Clips.of(samples, lengths, no_draws(front_end.augmentation, 2))
     features = SpectralEngine(front_end).features(Clips(*map(tf.constant, clips))).numpy()
-    _, logits = matchboxnet(False)({"features": features, "lengths": np.array([128, 128])}, training=False)
+    _, logits = matchboxnet(False)(
+        {"features": features, "lengths": np.array([128, 128])}, training=False
+    )
     parity.assert_close_to_largest(logits.numpy(), original["wave_padded_logits"])
 
 
 def small(decoder=None, shape=(20, 3), **params):
     encoder = TDNNEncoder(**params)
-    return Image2Label.build(encoder, decoder or FullyConnectedSCDecoder(), shape, 4, LayerOptions())
+    return Image2Label.build(
+        encoder, decoder or FullyConnectedSCDecoder(), shape, 4, LayerOptions()
+    )
 
 
 def run(model, features, lengths):
-    return model({"features": features, "lengths": np.asarray(lengths, np.int32)}, training=False).numpy()
+    return model(
+        {"features": features, "lengths": np.asarray(lengths, np.int32)}, training=False
+    ).numpy()
 
 
 FEATURES = np.random.default_rng(0).standard_normal((2, 20, 3)).astype(np.float32)
@@ -134,13 +150,23 @@ FEATURES = np.random.default_rng(0).standard_normal((2, 20, 3)).astype(np.float3
 def test_what_comes_after_the_end_of_a_clip_is_not_seen_with_masks(separable):
     layers = [
         {"kernel_size": [5], "num_channels": 8, "stride": [2], "separable": separable},
-        {"kernel_size": [3], "num_channels": 8, "repeat": 2, "residual": True, "separable": separable},
+        {
+            "kernel_size": [3],
+            "num_channels": 8,
+            "repeat": 2,
+            "residual": True,
+            "separable": separable,
+        },
     ]
     changed = FEATURES.copy()
     changed[0, 11:] = 100.0
     for use_conv_mask, is_equal in ((True, True), (False, False)):
-        model = small(PooledDecoder(use_lengths=True), convnet_layers=layers, use_conv_mask=use_conv_mask)
-        same = np.allclose(run(model, FEATURES, [11, 20])[0], run(model, changed, [11, 20])[0], atol=1e-6)
+        model = small(
+            PooledDecoder(use_lengths=True), convnet_layers=layers, use_conv_mask=use_conv_mask
+        )
+        same = np.allclose(
+            run(model, FEATURES, [11, 20])[0], run(model, changed, [11, 20])[0], atol=1e-6
+        )
         assert same == is_equal
 
 
@@ -155,15 +181,21 @@ def test_what_comes_after_the_end_of_a_clip_is_not_seen_with_masks(separable):
 )
 def test_lengths_follow_the_convolutions(layer, length, expected):
     assert ConvLayer(num_channels=2, **layer).length_after(length) == expected
-    frames = small(shape=(length, 3), convnet_layers=[{"num_channels": 2, **layer}]).get_layer("tdnn_encoder.conv11")
+    frames = small(shape=(length, 3), convnet_layers=[{"num_channels": 2, **layer}]).get_layer(
+        "tdnn_encoder.conv11"
+    )
     assert frames.output.shape[1] == expected
 
 
 def test_strided_convolutions_pad_as_tensorflow_does():
-    """A kernel of ones over ones counts the frames that it sees: of 11 taps with stride 2, 4 before and 5 after."""
+    """A kernel of ones over ones counts the frames that it sees: of 11 taps with stride 2, 4 before
+    and 5 after.
+    """
     model = small(
         shape=(20, 1),
-        convnet_layers=[{"kernel_size": [11, 1], "stride": [2, 1], "num_channels": 1, "type": "conv2d"}],
+        convnet_layers=[
+            {"kernel_size": [11, 1], "stride": [2, 1], "num_channels": 1, "type": "conv2d"}
+        ],
         normalization=None,
     )
     model.get_layer("tdnn_encoder.conv11").kernel.assign(np.ones((11, 1, 1, 1)))
@@ -175,14 +207,17 @@ def test_strided_convolutions_pad_as_tensorflow_does():
 
 def test_a_dense_residual_block_adds_the_inputs_of_all_residual_blocks_before_it():
     block = {"kernel_size": 1, "num_channels": 2, "residual": True, "residual_dense": True}
-    model = small(shape=(4, 2), convnet_layers=[block, block], normalization=None, activation_fn="linear")
+    model = small(
+        shape=(4, 2), convnet_layers=[block, block], normalization=None, activation_fn="linear"
+    )
     for variable in model.trainable_variables:
         if "tdnn" in variable.path:
             value = np.eye(2) if ".res" in variable.path else np.zeros((2, 2))
             variable.assign(value.reshape(variable.shape))
     x = FEATURES[:, :4, :2]
     hidden = keras.Model(
-        model.input, [layer for layer in model.layers if isinstance(layer, keras.layers.Add)][-1].output
+        model.input,
+        [layer for layer in model.layers if isinstance(layer, keras.layers.Add)][-1].output,
     )
     # the first block passes its input x on; the second adds its own input and the first one's
     np.testing.assert_allclose(run(hidden, x, [4, 4])[:, :, 0], x + x, atol=1e-6)
@@ -193,13 +228,20 @@ def test_layer_norm_takes_frames_and_channels_together_and_instance_norm_channel
     for kind, axes in (("layer_norm", (1, 2)), ("instance_norm", (1,))):
         model = small(convnet_layers=[{"kernel_size": 1, "num_channels": 3}], normalization=kind)
         model.get_layer("tdnn_encoder.conv11").kernel.assign(np.eye(3)[None, None])
-        found = run(keras.Model(model.input, model.get_layer("tdnn_encoder.conv11.bn").output), FEATURES, [20, 20])
+        found = run(
+            keras.Model(model.input, model.get_layer("tdnn_encoder.conv11.bn").output),
+            FEATURES,
+            [20, 20],
+        )
         expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True))
         np.testing.assert_allclose(found[:, :, 0], expected, atol=1e-4)
 
 
 def test_dropout_acts_in_training_only_and_a_layer_may_say_its_own():
-    layers = [{"kernel_size": 1, "num_channels": 4}, {"kernel_size": 1, "num_channels": 4, "dropout_keep_prob": 1.0}]
+    layers = [
+        {"kernel_size": 1, "num_channels": 4},
+        {"kernel_size": 1, "num_channels": 4, "dropout_keep_prob": 1.0},
+    ]
     model = small(convnet_layers=layers, dropout_keep_prob=0.6)
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == [pytest.approx(0.4)]
@@ -225,7 +267,13 @@ def test_a_decoder_that_does_not_fit_the_encoder_is_refused():
     with pytest.raises(UserError, match="use FullyConnectedSCDecoder, or PooledDecoder"):
         small(FullyConnectedDecoder(), convnet_layers=[{"kernel_size": 3, "num_channels": 2}])
     with pytest.raises(UserError, match="use FullyConnectedDecoder here"):
-        Image2Label.build(ResNetEncoder(resnet_size=18, num_filters=2), PooledDecoder(), (32, 32), 3, LayerOptions())
+        Image2Label.build(
+            ResNetEncoder(resnet_size=18, num_filters=2),
+            PooledDecoder(),
+            (32, 32),
+            3,
+            LayerOptions(),
+        )
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])

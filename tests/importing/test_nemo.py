@@ -55,7 +55,9 @@ def made_up_weights(layers, n_features, n_labels, *, conv=".conv", seed=0):
 
     def convolution(key, n_out, n_in, kernel):
         scale = np.sqrt(2 / (n_in * kernel))
-        weights[f"{key}{conv}.weight"] = (scale * rng.standard_normal((n_out, n_in, kernel))).astype(np.float32)
+        weights[f"{key}{conv}.weight"] = (
+            scale * rng.standard_normal((n_out, n_in, kernel))
+        ).astype(np.float32)
 
     def norm(key, channels):
         weights[f"{key}.weight"] = rng.uniform(0.8, 1.2, channels).astype(np.float32)
@@ -85,7 +87,9 @@ def made_up_weights(layers, n_features, n_labels, *, conv=".conv", seed=0):
             convolution(f"{key}.res.0.0", width, channels, 1)
             norm(f"{key}.res.0.1", width)
         channels = width
-    weights["decoder.decoder_layers.0.weight"] = rng.standard_normal((n_labels, channels)).astype(np.float32)
+    weights["decoder.decoder_layers.0.weight"] = rng.standard_normal((n_labels, channels)).astype(
+        np.float32
+    )
     weights["decoder.decoder_layers.0.bias"] = rng.standard_normal(n_labels).astype(np.float32)
     return weights
 
@@ -95,14 +99,18 @@ def reference_logits(weights, layers, features, pooling="avg"):
 
     def find(key):
         return next(
-            weights[name].astype(np.float64) for name in (f"{key}.conv.weight", f"{key}.weight") if name in weights
+            weights[name].astype(np.float64)
+            for name in (f"{key}.conv.weight", f"{key}.weight")
+            if name in weights
         )
 
     def convolve(x, kernel, dilation=1):
         taps, channels = kernel.shape[2], x.shape[1]
         half = dilation * (taps - 1) // 2
         padded = np.pad(x, ((0, 0), (0, 0), (half, half)))
-        windows = np.stack([padded[:, :, dilation * t : dilation * t + x.shape[2]] for t in range(taps)], -1)
+        windows = np.stack(
+            [padded[:, :, dilation * t : dilation * t + x.shape[2]] for t in range(taps)], -1
+        )
         if kernel.shape[1] == 1 and channels > 1:  # depthwise
             return np.einsum("bctk,ck->bct", windows, kernel[:, 0])
         return np.einsum("bctk,ock->bot", windows, kernel)
@@ -189,7 +197,9 @@ def test_an_archive_gives_the_logits_of_the_original(tmp_path, gz, prefix):
     ("layers", "conv_mask", "pooling"),
     [(SMALL, True, "avg"), (SMALL, False, "max"), (matchboxnet_layers(2), True, "avg")],
 )
-def test_made_up_weights_give_the_logits_of_a_reference_in_numpy(tmp_path, layers, conv_mask, pooling):
+def test_made_up_weights_give_the_logits_of_a_reference_in_numpy(
+    tmp_path, layers, conv_mask, pooling
+):
     config = nemo_config(WORDS, layers, n_mfcc=N_MFCC, audio_length=N_FRAMES)
     config["encoder"]["conv_mask"] = conv_mask
     config["decoder"]["pooling_type"] = pooling
@@ -204,17 +214,28 @@ def test_made_up_weights_give_the_logits_of_a_reference_in_numpy(tmp_path, layer
 
 def test_what_is_written_is_ready_for_use(tmp_path, tone, write_wav, weights, capsys):
     config = small_config()
-    config["encoder"]["jasper"][1]["dropout"] = 0.1  # dropout has variables of its own, which must not be missed
+    config["encoder"]["jasper"][1]["dropout"] = (
+        0.1  # dropout has variables of its own, which must not be missed
+    )
     path = nemo_file(tmp_path / 'a\'b"""\n.nemo', config, weights)
     import_with_script([str(path), f"--output_dir={tmp_path / 'runs' / 'out'}"])
     folder = tmp_path / "runs" / "out"
-    assert sorted(entry.name for entry in folder.iterdir()) == ["checkpoints", "config.py", "labels.txt"]
+    assert sorted(entry.name for entry in folder.iterdir()) == [
+        "checkpoints",
+        "config.py",
+        "labels.txt",
+    ]
     assert [entry.name for entry in folder.parent.iterdir()] == ["out"]
     assert (folder / "labels.txt").read_text().split() == WORDS
     assert f"--config_file={folder / 'config.py'}" in capsys.readouterr().out
-    subprocess.run([sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", folder / "config.py"], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", folder / "config.py"],
+        check=True,
+    )
     style = ["--isolated", "--line-length=120", "--check", "--quiet"]
-    subprocess.run([sys.executable, "-m", "ruff", "format", *style, folder / "config.py"], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "ruff", "format", *style, folder / "config.py"], check=True
+    )
 
     clip = write_wav("clip.wav", tone(440))
     moved = folder.rename(tmp_path / "moved")
@@ -225,8 +246,17 @@ def test_what_is_written_is_ready_for_use(tmp_path, tone, write_wav, weights, ca
 
 def test_the_config_says_what_the_archive_says(tmp_path, weights):
     config = small_config()
-    config["preprocessor"] |= {"window_size": 0.0301, "n_mels": 20, "lowfreq": 50, "highfreq": 7000.0}
-    config["encoder"]["jasper"][0] |= {"dropout": 0.25, "kernel": [22], "kernel_size_factor": 0.5}  # 11
+    config["preprocessor"] |= {
+        "window_size": 0.0301,
+        "n_mels": 20,
+        "lowfreq": 50,
+        "highfreq": 7000.0,
+    }
+    config["encoder"]["jasper"][0] |= {
+        "dropout": 0.25,
+        "kernel": [22],
+        "kernel_size_factor": 0.5,
+    }  # 11
     import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
     written = load_config(str(tmp_path / "out" / "config.py"), "train", {})
     infer, train = written.data_layers["infer"], written.data_layers["train"]
@@ -236,11 +266,36 @@ def test_the_config_says_what_the_archive_says(tmp_path, weights):
         20,
         N_FRAMES,
     )
-    assert (infer.n_fft, infer.win_length, infer.hop_length, infer.fmin, infer.fmax) == (512, 481, 160, 50.0, 7000.0)
-    assert (infer.frame_padding, infer.sample_rate, infer.read_labels()) == ("reflect", 16000, tuple(WORDS))
-    assert (train.time_masks, train.freq_mask_width, train.cutouts, train.cutout_freq) == (2, 15, 5, 15)
-    assert (train.time_shift_ms, train.noise_level_min, train.noise_level_max) == (5.0, -90.0, -46.0)
-    assert [layer.frames("kernel_size") for layer in written.encoder.convnet_layers] == [11, 5, 7, 5, 1]
+    assert (infer.n_fft, infer.win_length, infer.hop_length, infer.fmin, infer.fmax) == (
+        512,
+        481,
+        160,
+        50.0,
+        7000.0,
+    )
+    assert (infer.frame_padding, infer.sample_rate, infer.read_labels()) == (
+        "reflect",
+        16000,
+        tuple(WORDS),
+    )
+    assert (train.time_masks, train.freq_mask_width, train.cutouts, train.cutout_freq) == (
+        2,
+        15,
+        5,
+        15,
+    )
+    assert (train.time_shift_ms, train.noise_level_min, train.noise_level_max) == (
+        5.0,
+        -90.0,
+        -46.0,
+    )
+    assert [layer.frames("kernel_size") for layer in written.encoder.convnet_layers] == [
+        11,
+        5,
+        7,
+        5,
+        1,
+    ]
     assert written.encoder.convnet_layers[0].dropout_keep_prob == 0.75
     assert (written.encoder.bn_epsilon, written.decoder.pooling) == (1e-3, "mean")
 
@@ -281,21 +336,34 @@ def test_the_order_of_labels_is_the_one_that_the_network_was_trained_in(
     assert (tmp_path / "out" / "labels.txt").read_text().split() == expected
     other = "config" if expected == WORDS else "sorted"
     said = capsys.readouterr().out
-    assert f"outputs are taken to be {'sorted by name' if expected == WORDS else 'in the order'}" in said
+    assert (
+        f"outputs are taken to be {'sorted by name' if expected == WORDS else 'in the order'}"
+        in said
+    )
     assert f"{' '.join(expected)}. If" in said and f"try --label_order={other}" in said
 
 
-def test_the_length_of_images_is_128_frames_where_the_archive_does_not_say_it(tmp_path, weights, capsys):
+def test_the_length_of_images_is_128_frames_where_the_archive_does_not_say_it(
+    tmp_path, weights, capsys
+):
     config = small_config()
     del config["crop_or_pad_augment"]
     import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
-    assert load_config(str(tmp_path / "out" / "config.py"), "infer", {}).data_layers["infer"].audio_length == 128
+    assert (
+        load_config(str(tmp_path / "out" / "config.py"), "infer", {})
+        .data_layers["infer"]
+        .audio_length
+        == 128
+    )
     assert "does not say how many frames" in capsys.readouterr().out
 
 
 def test_sorted_labels_need_no_note(tmp_path, weights, capsys):
     import_with_script(
-        [str(nemo_file(tmp_path / "a.nemo", small_config(), weights)), f"--output_dir={tmp_path / 'out'}"]
+        [
+            str(nemo_file(tmp_path / "a.nemo", small_config(), weights)),
+            f"--output_dir={tmp_path / 'out'}",
+        ]
     )
     assert "note" not in capsys.readouterr().out
 
@@ -330,8 +398,16 @@ def edit(place, value):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("target", "nemo.collections.asr.models.EncDecCTCModel", "expected EncDecClassificationModel"),
-        ("encoder/_target_", "nemo.collections.asr.modules.ConformerEncoder", "encoder: its class is .*Conformer"),
+        (
+            "target",
+            "nemo.collections.asr.models.EncDecCTCModel",
+            "expected EncDecClassificationModel",
+        ),
+        (
+            "encoder/_target_",
+            "nemo.collections.asr.modules.ConformerEncoder",
+            "encoder: its class is .*Conformer",
+        ),
         ("encoder/activation", "hardtanh", "expected one of relu"),
         ("encoder/normalization_mode", "layer", "normalization_mode: 'layer', only 'batch'"),
         ("encoder/jasper", [], "expected a list of layers"),
@@ -345,9 +421,17 @@ def edit(place, value):
         ("encoder/jasper/1/future_context", 2, "pad equally"),
         ("decoder/_target_", "nemo.collections.asr.modules.SpeakerDecoder", "decoder: its class"),
         ("decoder/pooling_type", "attention", "pooling_type"),
-        ("preprocessor/_target_", "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor", "AudioToMFCC"),
+        (
+            "preprocessor/_target_",
+            "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor",
+            "AudioToMFCC",
+        ),
         ("preprocessor/window", "hamming", "window: 'hamming', only 'hann'"),
-        ("preprocessor/sample_rate", 8000, "sample_rate: 16000 contradicts the preprocessor's, 8000"),
+        (
+            "preprocessor/sample_rate",
+            8000,
+            "sample_rate: 16000 contradicts the preprocessor's, 8000",
+        ),
         ("labels", [True, False], "each in quotes"),  # yes and no without quotes, in YAML
         ("labels", ["a", "a"], "each once"),
         ("labels", ["a\nb", "c"], "each once"),
@@ -406,7 +490,9 @@ def test_a_malicious_pickle_in_an_archive_runs_nothing(tmp_path):
 
     for weights in (torch_files.torch_file(Harm()), torch_files.torch_file({"a": Harm()})):
         with pytest.raises(UserError, match=r"asks for '__builtin__\.exec'.*nothing of it was run"):
-            import_archive(nemo_file(tmp_path / "a.nemo", small_config(), weights), tmp_path / "out")
+            import_archive(
+                nemo_file(tmp_path / "a.nemo", small_config(), weights), tmp_path / "out"
+            )
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.nemo"]
 
 
@@ -419,8 +505,12 @@ def test_yaml_that_names_python_is_refused(tmp_path, weights):
         import_archive(nemo_file(tmp_path / "a.nemo", "- 1\n", weights), tmp_path / "out")
 
 
-LAUGHS = "a0: &a0 [x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40))
-MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 40))
+LAUGHS = "a0: &a0 [x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 40)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 40)
+)
 
 
 @pytest.mark.parametrize(
@@ -452,7 +542,9 @@ def test_a_network_of_too_many_layers_is_refused_before_it_is_built(tmp_path, we
     config = small_config()
     config["encoder"]["jasper"] = [layer(8, 5, repeat=9000)] * 100
     text = yaml.dump(config, Dumper=NoAliases)
-    with pytest.raises(UserError, match="encoder/jasper: 900,000 convolutions, expected 1,000 at most"):
+    with pytest.raises(
+        UserError, match="encoder/jasper: 900,000 convolutions, expected 1,000 at most"
+    ):
         import_archive(nemo_file(tmp_path / "a.nemo", text, weights), tmp_path / "out")
     config["encoder"]["jasper"] = [{f"x{i}": i} for i in range(1000)]
     with pytest.raises(UserError, match=r"and [\d,]+ more$") as error:
@@ -498,7 +590,8 @@ def test_an_archive_with_more_than_plain_files_is_refused(tmp_path, weights, ext
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("model_weights.ckpt", 257 << 20), ("model_config.yaml", 2 << 20), ("x", 1 << 40)]
+    ("name", "size"),
+    [("model_weights.ckpt", 257 << 20), ("model_config.yaml", 2 << 20), ("x", 1 << 40)],
 )
 def test_a_huge_member_is_refused_before_it_is_read(tmp_path, name, size):
     path = tmp_path / "a.nemo"
@@ -519,7 +612,12 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(tmp_path, weights, m
 def test_files_that_are_no_archives_are_refused(tmp_path, weights):
     path = nemo_file(tmp_path / "a.nemo", small_config(), weights, gz=True)
     content = path.read_bytes()
-    for broken in (b"", b"no tar", content[: len(content) // 2], content[:100] + bytes(500) + content[600:]):
+    for broken in (
+        b"",
+        b"no tar",
+        content[: len(content) // 2],
+        content[:100] + bytes(500) + content[600:],
+    ):
         path.write_bytes(broken)
         with pytest.raises(UserError, match=r"cannot read it as a \.nemo archive|no model_"):
             import_archive(path, tmp_path / "out")

@@ -1,4 +1,6 @@
-"""TensorFlow 1 checkpoints of OpenSeq2Seq: the original's logits, a graph built by hand, and what does not fit."""
+"""TensorFlow 1 checkpoints of OpenSeq2Seq: the original's logits, a graph built by hand, and what
+does not fit.
+"""
 
 import re
 import runpy
@@ -21,7 +23,11 @@ RESNET50 = EXAMPLES / "resnet50.py"
 RESNET18 = [f"--config_file={RESNET50}", "--encoder_params/resnet_size=18"]
 N_FRAMES, N_MELS, N_LABELS = 20, 6, 3
 # (block's kernel, stride, dilation, channels, repeat, residual, dense)
-BLOCKS = [(5, 2, 1, 8, 1, False, False), (3, 1, 1, 8, 2, True, False), (3, 1, 2, 4, 1, False, False)]
+BLOCKS = [
+    (5, 2, 1, 8, 1, False, False),
+    (3, 1, 1, 8, 2, True, False),
+    (3, 1, 2, 4, 1, False, False),
+]
 DENSE = [(5, 1, 1, 8, 1, False, False), (3, 1, 1, 8, 2, True, True), (3, 1, 1, 4, 2, True, True)]
 CONFIG = """
 from example_configs.speech_commands import jasper10x3
@@ -48,17 +54,26 @@ def import_with_script(arguments):
 
 
 def write_checkpoint(path, values, step=1234):
-    """Write variables, or placeholders for such, as TensorFlow 1's Saver does; return the checkpoint's name."""
+    """Write variables, or placeholders for such, as TensorFlow 1's Saver does; return the
+    checkpoint's name.
+    """
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        variables = {name: tf.compat.v1.Variable(value, name="v", dtype=value.dtype) for name, value in values.items()}
+        variables = {
+            name: tf.compat.v1.Variable(value, name="v", dtype=value.dtype)
+            for name, value in values.items()
+        }
         session.run(tf.compat.v1.global_variables_initializer())
-        return tf.compat.v1.train.Saver(variables).save(session, str(path), global_step=step, write_meta_graph=False)
+        return tf.compat.v1.train.Saver(variables).save(
+            session, str(path), global_step=step, write_meta_graph=False
+        )
 
 
 def jasper(blocks, scope="w2l_encoder", conv2d=False):
-    """Return made-up variables of a Jasper by OpenSeq2Seq's names, and its logits for some features.
+    """Return made-up variables of a Jasper by OpenSeq2Seq's names, and its logits for some
+    features.
 
-    A graph of TensorFlow's plain operations, with OpenSeq2Seq's padding, BatchNorm and order of frames and channels.
+    A graph of TensorFlow's plain operations, with OpenSeq2Seq's padding, BatchNorm and order of
+    frames and channels.
     """
     rng = np.random.default_rng(0)
     values = {}
@@ -70,13 +85,17 @@ def jasper(blocks, scope="w2l_encoder", conv2d=False):
         weights = rng.standard_normal((kernel, n_in, channels)) * np.sqrt(2 / (kernel * n_in))
         weights = weights.astype(np.float32)
         values[f"{name}/kernel"] = weights[:, None] if conv2d else weights
-        return tf.nn.conv2d(x, weights[:, None], [1, stride, 1, 1], "SAME", dilations=[1, dilation, 1, 1])
+        return tf.nn.conv2d(
+            x, weights[:, None], [1, stride, 1, 1], "SAME", dilations=[1, dilation, 1, 1]
+        )
 
     def normalize(x, name):
         gamma, beta, mean = (rng.normal(m, 0.1, x.shape[3]).astype(np.float32) for m in (1, 0, 0))
         variance = rng.uniform(0.5, 1.5, x.shape[3]).astype(np.float32)
         for ending, value in zip(
-            ("gamma", "beta", "moving_mean", "moving_variance"), (gamma, beta, mean, variance), strict=True
+            ("gamma", "beta", "moving_mean", "moving_variance"),
+            (gamma, beta, mean, variance),
+            strict=True,
         ):
             values[f"{name}/{ending}"] = value
         return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
@@ -84,7 +103,9 @@ def jasper(blocks, scope="w2l_encoder", conv2d=False):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         x = tf.constant(features[:, :, None])
         dense = []
-        for block, (kernel, stride, dilation, channels, repeat, residual, is_dense) in enumerate(blocks, start=1):
+        for block, (kernel, stride, dilation, channels, repeat, residual, is_dense) in enumerate(
+            blocks, start=1
+        ):
             dense = [*dense, x] if is_dense else dense
             inputs = dense if is_dense else [x]
             for i in range(1, repeat + 1):
@@ -93,21 +114,38 @@ def jasper(blocks, scope="w2l_encoder", conv2d=False):
                 if residual and i == repeat:
                     for j, value in enumerate(inputs):
                         end = f"_{j}" if is_dense else ""
-                        x += normalize(convolve(value, f"{name}/res{end}", 1, channels), f"{name}/res_bn{end}")
+                        x += normalize(
+                            convolve(value, f"{name}/res{end}", 1, channels), f"{name}/res_bn{end}"
+                        )
                 x = tf.nn.relu(x)
         decoder = "ForwardPass/fully_connected_decoder/fully_connected"
         width = x.shape[1] * x.shape[3]
-        values[f"{decoder}/kernel"] = (rng.standard_normal((width, N_LABELS)) / np.sqrt(width)).astype(np.float32)
+        values[f"{decoder}/kernel"] = (
+            rng.standard_normal((width, N_LABELS)) / np.sqrt(width)
+        ).astype(np.float32)
         values[f"{decoder}/bias"] = rng.standard_normal(N_LABELS).astype(np.float32)
         logits = tf.reshape(x, [2, width]) @ values[f"{decoder}/kernel"] + values[f"{decoder}/bias"]
         return values, features, session.run(logits)
 
 
 def jasper_config(tmp_path, blocks=BLOCKS, conv2d=False):
-    keys = ("kernel_size", "stride", "dilation", "num_channels", "repeat", "residual", "residual_dense")
-    layers = [dict(zip(keys, block, strict=True)) | {"type": "conv2d" if conv2d else "conv1d"} for block in blocks]
+    keys = (
+        "kernel_size",
+        "stride",
+        "dilation",
+        "num_channels",
+        "repeat",
+        "residual",
+        "residual_dense",
+    )
+    layers = [
+        dict(zip(keys, block, strict=True)) | {"type": "conv2d" if conv2d else "conv1d"}
+        for block in blocks
+    ]
     path = tmp_path / "config.py"
-    text = CONFIG.format(logdir=str(tmp_path / "logdir"), layers=layers, n_mels=N_MELS, n_frames=N_FRAMES)
+    text = CONFIG.format(
+        logdir=str(tmp_path / "logdir"), layers=layers, n_mels=N_MELS, n_frames=N_FRAMES
+    )
     path.write_text(text)
     return path
 
@@ -116,7 +154,9 @@ def import_jasper(tmp_path, values, blocks=BLOCKS, **options):
     """Import variables, with the script; return the logdir."""
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     config = jasper_config(tmp_path, blocks, **options)
-    import_with_script([checkpoint, f"--config_file={config}", f"--labels_file={tmp_path / 'labels.txt'}"])
+    import_with_script(
+        [checkpoint, f"--config_file={config}", f"--labels_file={tmp_path / 'labels.txt'}"]
+    )
     return tmp_path / "logdir"
 
 
@@ -133,14 +173,17 @@ def logits_of(config_file, logdir, features, overrides=None):
 def test_resnet18_gives_the_originals_logits(tmp_path, capsys):
     arrays, meta = parity.load("resnet18.npz")
     values = {
-        name: parity.original_weight(name, entry["shape"], entry["kind"]) for name, entry in meta["variables"].items()
+        name: parity.original_weight(name, entry["shape"], entry["kind"])
+        for name, entry in meta["variables"].items()
     }
     slots = {
         f"Loss_Optimization/{name}/Momentum": np.zeros(entry["shape"], np.float32)
         for name, entry in meta["variables"].items()
         if entry["trainable"]
     }
-    checkpoint = write_checkpoint(tmp_path / "model.ckpt", values | slots | {"global_step": np.array(1200, np.int64)})
+    checkpoint = write_checkpoint(
+        tmp_path / "model.ckpt", values | slots | {"global_step": np.array(1200, np.int64)}
+    )
     labels = tmp_path / "labels.txt"
     labels.write_text("".join(f"word{i}\n" for i in range(12)))
     output = tmp_path / "out"
@@ -148,7 +191,9 @@ def test_resnet18_gives_the_originals_logits(tmp_path, capsys):
     found = logits_of(RESNET50, output, arrays["input"][..., 0], {"encoder_params/resnet_size": 18})
     parity.assert_close_to_largest(found, arrays["logits"])
     said = capsys.readouterr().out
-    assert f"{len(values)} variables imported into {output / 'checkpoints' / 'step-00001200'}" in said
+    assert (
+        f"{len(values)} variables imported into {output / 'checkpoints' / 'step-00001200'}" in said
+    )
     assert "warning" not in said
     assert "--data_layer_params/pad_value=0.0" in said
     assert f"--logdir={output} --encoder_params/resnet_size=18" in said
@@ -176,13 +221,18 @@ def test_the_float32_copies_of_mixed_precision_win(tmp_path, capsys):
     is_half = [name for name in values if name.endswith(("kernel", "bias"))]
     mixed = dict(values)
     for name in is_half:
-        mixed[name] = (values[name] * 1.5).astype(np.float16)  # far off, so that taking one would show
+        mixed[name] = (values[name] * 1.5).astype(
+            np.float16
+        )  # far off, so that taking one would show
         mixed[f"Loss_Optimization/FP32-master-copy/{name}"] = values[name]
         mixed[f"Loss_Optimization/FP32-master-copy/{name}/Momentum"] = np.ones_like(values[name])
     for name in set(values) - set(is_half):
         mixed[f"Loss_Optimization/{name}/Momentum"] = np.ones_like(values[name])
     # as OpenSeq2Seq leaves the loss scale: without names
-    mixed |= {"Variable": np.array(1.0, np.float32), "Loss_Optimization/Variable_1": np.array(2, np.int64)}
+    mixed |= {
+        "Variable": np.array(1.0, np.float32),
+        "Loss_Optimization/Variable_1": np.array(2, np.int64),
+    }
     logdir = import_jasper(tmp_path, mixed)
     assert "warning" not in capsys.readouterr().out
     parity.assert_close_to_largest(logits_of(tmp_path / "config.py", logdir, features), expected)
@@ -190,8 +240,12 @@ def test_the_float32_copies_of_mixed_precision_win(tmp_path, capsys):
 
 def test_float16_alone_is_taken_where_there_is_no_copy(tmp_path):
     values, features, expected = jasper(BLOCKS)
-    logdir = import_jasper(tmp_path, {name: value.astype(np.float16) for name, value in values.items()})
-    parity.assert_close_to_largest(logits_of(tmp_path / "config.py", logdir, features), expected, tolerance=1e-2)
+    logdir = import_jasper(
+        tmp_path, {name: value.astype(np.float16) for name, value in values.items()}
+    )
+    parity.assert_close_to_largest(
+        logits_of(tmp_path / "config.py", logdir, features), expected, tolerance=1e-2
+    )
 
 
 def test_eval_and_infer_work_on_what_is_written(tmp_path, write_manifest, tone, capsys):
@@ -209,7 +263,12 @@ def test_eval_and_infer_work_on_what_is_written(tmp_path, write_manifest, tone, 
 def test_training_goes_on_from_it_with_load_model_alone(tmp_path, write_manifest, tone, capsys):
     logdir = import_jasper(tmp_path, jasper(BLOCKS)[0])
     manifest = write_manifest([0, 1, 2], [tone(300 * (i + 1)) for i in range(3)], "tiny-train")
-    flags = [f"--config_file={tmp_path / 'config.py'}", "--num_epochs=1", "--batch_size_per_gpu=3", "--dtype=float32"]
+    flags = [
+        f"--config_file={tmp_path / 'config.py'}",
+        "--num_epochs=1",
+        "--batch_size_per_gpu=3",
+        "--dtype=float32",
+    ]
     flags += [f"--data_layer_params/dataset_files=[{str(manifest)!r}]"]
     flags += [f"--data_layer_params/labels_file={tmp_path / 'labels.txt'}"]
     with pytest.raises(UserError, match="holds imported weights"):
@@ -225,7 +284,10 @@ def test_the_newest_checkpoint_of_a_folder_is_taken(tmp_path):
     find = openseq2seq.find_checkpoint
     assert find(tmp_path).name == "model.ckpt-100"
     for list_of_checkpoints, expected in (
-        ('model_checkpoint_path: "model.ckpt-9"\nall_model_checkpoint_paths: "model.ckpt-100"\n', "model.ckpt-9"),
+        (
+            'model_checkpoint_path: "model.ckpt-9"\nall_model_checkpoint_paths: "model.ckpt-100"\n',
+            "model.ckpt-9",
+        ),
         ('model_checkpoint_path: "/of/another/machine/model.ckpt-9"\n', "model.ckpt-9"),
         ('model_checkpoint_path: "model.ckpt-7"\n', "model.ckpt-100"),
         ("", "model.ckpt-100"),
@@ -267,7 +329,10 @@ def test_what_is_missing_or_of_another_shape_is_all_named_and_nothing_is_written
 
 def test_variables_without_a_place_are_named(tmp_path, capsys):
     values, _, _ = jasper(BLOCKS)
-    import_jasper(tmp_path, values | {"ForwardPass/w2l_encoder/conv41/kernel": np.zeros((1, 4, 4), np.float32)})
+    import_jasper(
+        tmp_path,
+        values | {"ForwardPass/w2l_encoder/conv41/kernel": np.zeros((1, 4, 4), np.float32)},
+    )
     said = capsys.readouterr().out
     assert "warning: 1 variables have no place" in said
     assert "\n  ForwardPass/w2l_encoder/conv41/kernel" in said
@@ -276,7 +341,9 @@ def test_variables_without_a_place_are_named(tmp_path, capsys):
 def test_two_variables_for_one_place_are_refused(tmp_path):
     values, _, _ = jasper(BLOCKS)
     values["ForwardPass/other_encoder/conv11/bn/beta"] = np.zeros(8, np.float32)
-    with pytest.raises(UserError, match=r"the second variable of it that is tdnn_encoder\.conv11\.bn/beta here"):
+    with pytest.raises(
+        UserError, match=r"the second variable of it that is tdnn_encoder\.conv11\.bn/beta here"
+    ):
         import_jasper(tmp_path, values)
 
 
@@ -292,7 +359,9 @@ def test_checkpoints_that_are_there_are_left_alone(tmp_path):
 def test_labels_and_network_must_agree(tmp_path):
     values, _, _ = jasper(BLOCKS)
     (tmp_path / "labels.txt").write_text("yes\nno\n")
-    with pytest.raises(UserError, match=r"fully_connected/bias: \(3,\) in it, \(2,\) in the network"):
+    with pytest.raises(
+        UserError, match=r"fully_connected/bias: \(3,\) in it, \(2,\) in the network"
+    ):
         import_jasper(tmp_path, values)
 
 
@@ -332,8 +401,14 @@ def test_wrong_flags_are_named(tmp_path):
     ("name", "expected"),
     [
         ("ForwardPass/resnet_encoder/conv2d/kernel", "resnet_encoder.conv2d/kernel"),
-        ("ForwardPass/resnet_encoder/batch_normalization_1/gamma", "resnet_encoder.batch_normalization_1/gamma"),
-        ("ForwardPass/fully_connected_decoder/fully_connected/bias", "fully_connected_decoder.fully_connected/bias"),
+        (
+            "ForwardPass/resnet_encoder/batch_normalization_1/gamma",
+            "resnet_encoder.batch_normalization_1/gamma",
+        ),
+        (
+            "ForwardPass/fully_connected_decoder/fully_connected/bias",
+            "fully_connected_decoder.fully_connected/bias",
+        ),
         ("ForwardPass/conv23/kernel", None),
         ("ForwardPass/kernel", None),
     ],

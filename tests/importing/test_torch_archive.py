@@ -1,4 +1,6 @@
-"""The reader of torch.save's files: every type and layout, and files that are damaged or made to do harm."""
+"""The reader of torch.save's files: every type and layout, and files that are damaged or made to do
+harm.
+"""
 
 import io
 import os
@@ -24,19 +26,26 @@ def read(content):
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("byte_order", ["little", "big"])
 def test_all_types_are_read(protocol, byte_order):
-    arrays = {kind: np.array([[1, 2, 3], [4, 5, 6]], kind) for kind in ("float32", "float16", "float64", "int64")} | {
+    arrays = {
+        kind: np.array([[1, 2, 3], [4, 5, 6]], kind)
+        for kind in ("float32", "float16", "float64", "int64")
+    } | {
         "scalar": np.array(7, np.int64),
         "empty": np.zeros((0, 3), np.float32),
     }
     found = read(torch_file(arrays, protocol=protocol, byte_order=byte_order))
     assert found.keys() == arrays.keys()
     for key, expected in arrays.items():
-        assert found[key].dtype == expected.dtype.newbyteorder({"little": "<", "big": ">"}[byte_order])
+        assert found[key].dtype == expected.dtype.newbyteorder(
+            {"little": "<", "big": ">"}[byte_order]
+        )
         np.testing.assert_array_equal(found[key], expected)
 
 
 def test_files_from_before_byteorder_are_little_endian():
-    np.testing.assert_array_equal(read(torch_file({"a": NUMBERS}, with_byte_order=False))["a"], NUMBERS)
+    np.testing.assert_array_equal(
+        read(torch_file({"a": NUMBERS}, with_byte_order=False))["a"], NUMBERS
+    )
 
 
 def test_bfloat16_becomes_float32():
@@ -79,7 +88,8 @@ def test_a_pickle_that_calls_something_is_refused_and_runs_nothing(tmp_path, pro
     for harm in (Harm(os.system, (f"touch {trace}",)), Harm(eval, (f"open({str(trace)!r}, 'w')",))):
         for content in (harm, {"b": harm}, {"a": NUMBERS, "b": harm})[: 2 if protocol == 0 else 3]:
             with pytest.raises(
-                UserError, match=r"asks for '(posix.system|builtins.eval|__builtin__.eval)'.*nothing of it"
+                UserError,
+                match=r"asks for '(posix.system|builtins.eval|__builtin__.eval)'.*nothing of it",
             ):
                 read(torch_file(content, protocol=protocol))
     assert not trace.exists()
@@ -156,10 +166,16 @@ def test_a_value_that_is_endless_when_written_out_is_refused_at_once():
 
 
 def test_a_file_is_read_once_however_many_storages_name_it(monkeypatch):
-    tensors = {f"{n}": Tensor(Storage("0", NUMBERS[:n], "float32"), (n,), (1,)) for n in range(1, 25)}
+    tensors = {
+        f"{n}": Tensor(Storage("0", NUMBERS[:n], "float32"), (n,), (1,)) for n in range(1, 25)
+    }
     seen = []
     read_part = zipfile.ZipFile.read
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name, *a: seen.append(name) or read_part(self, name, *a))
+    monkeypatch.setattr(
+        zipfile.ZipFile,
+        "read",
+        lambda self, name, *a: seen.append(name) or read_part(self, name, *a),
+    )
     found = read(torch_file(tensors))
     np.testing.assert_array_equal(found["24"], NUMBERS)
     assert seen.count("model/data/0") == 1
@@ -191,7 +207,9 @@ def test_bombs_are_refused_before_they_grow():
         read(torch_files.zip_of(b"\x80\x02}r" + struct.pack("<I", 2**31) + b"."))
 
 
-@pytest.mark.parametrize("pickled", [b"", b".", b"\x80\x02", b"\x80\x02]q\x00X", b"(((", b"0", b"\x80\x02)R."])
+@pytest.mark.parametrize(
+    "pickled", [b"", b".", b"\x80\x02", b"\x80\x02]q\x00X", b"(((", b"0", b"\x80\x02)R."]
+)
 def test_broken_pickles_are_refused(pickled):
     with pytest.raises(UserError, match="not a state dict that can be read"):
         read(torch_files.zip_of(pickled))

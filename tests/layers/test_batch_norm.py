@@ -19,7 +19,9 @@ def test_batchnorm_is_its_formula_in_training_and_afterwards():
     layer.beta.assign(beta)
     in_training = layer(x, training=True).numpy()
     mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    np.testing.assert_allclose(in_training, (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, atol=1e-5)
+    np.testing.assert_allclose(
+        in_training, (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, atol=1e-5
+    )
     np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
     unbiased = x.var((0, 1, 2), ddof=1)
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * unbiased, rtol=1e-5)
@@ -43,7 +45,9 @@ def test_gradients_are_those_of_keras():
 
 
 def test_sub_spectral_norm_is_batchnorm_of_each_band():
-    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[:, None].astype(np.float32)
+    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[
+        :, None
+    ].astype(np.float32)
     layer = batch_norm.SubSpectralNorm(5, **OPTIONS)
     in_training, afterwards = layer(x, training=True).numpy(), layer(x, training=False).numpy()
     for band in range(5):
@@ -52,7 +56,9 @@ def test_sub_spectral_norm_is_batchnorm_of_each_band():
         np.testing.assert_allclose(afterwards[part], single(x[part], training=False), atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [batch_norm.BatchNorm, lambda **kwargs: batch_norm.SubSpectralNorm(2, **kwargs)])
+@pytest.mark.parametrize(
+    "make", [batch_norm.BatchNorm, lambda **kwargs: batch_norm.SubSpectralNorm(2, **kwargs)]
+)
 def test_statistics_stay_in_float32_in_mixed_precision(make):
     layer = make(**OPTIONS, dtype="mixed_bfloat16")
     x = 1000 + RNG.standard_normal((8, 50, 4, 2)).astype(np.float32)

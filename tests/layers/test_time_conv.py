@@ -41,13 +41,20 @@ def test_outputs_and_gradients_are_tensorflows(padding):
             continue
         inputs, kernel = random(3, n_frames, 1, 4), random(n_taps, 1, 4, 6)
         found, upstream, gradients = outputs_and_gradients(
-            lambda x, w, how=(stride, dilation, padding): time_conv.convolve(x, w, *how), inputs, kernel
+            lambda x, w, how=(stride, dilation, padding): time_conv.convolve(x, w, *how),
+            inputs,
+            kernel,
         )
         expected, _, expected_gradients = outputs_and_gradients(
-            lambda x, w, how=(stride, dilation, padding): tensorflows(x, w, *how), inputs, kernel, upstream
+            lambda x, w, how=(stride, dilation, padding): tensorflows(x, w, *how),
+            inputs,
+            kernel,
+            upstream,
         )
         for ours, theirs in zip((found, *gradients), (expected, *expected_gradients), strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=2e-5, err_msg=str((n_frames, n_taps, stride, dilation)))
+            np.testing.assert_allclose(
+                ours, theirs, atol=2e-5, err_msg=str((n_frames, n_taps, stride, dilation))
+            )
         n_compared += 1
     assert n_compared > 20
 
@@ -63,7 +70,8 @@ def test_half_precision_adds_up_in_float32():
     )
     for ours, exact in zip((found, *gradients), (expected, *expected_gradients), strict=True):
         error = tf.cast(ours, tf.float64) - exact
-        # one rounding to 8 bits is 1/600 of a number in the mean; 25 sums rounded one after the other would be 1/240
+        # one rounding to 8 bits is 1/600 of a number in the mean; 25 sums rounded one after the
+        # other would be 1/240
         assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1 / 400
 
 

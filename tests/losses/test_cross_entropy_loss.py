@@ -18,4 +18,6 @@ def test_smoothing_gives_every_label_its_share_in_training_only(training):
     batch = Batch(None, None, None, tf.constant(TARGETS), None)
     found = CrossEntropyLoss(label_smoothing=0.2)(tf.constant(LOGITS), batch, training=training)
     targets = 0.8 * TARGETS + 0.2 / 4 if training else TARGETS
-    np.testing.assert_allclose(found, -(targets * scipy.special.log_softmax(LOGITS, axis=1)).sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        found, -(targets * scipy.special.log_softmax(LOGITS, axis=1)).sum(axis=1), rtol=1e-5
+    )

@@ -13,7 +13,8 @@ VARIABLES = [RNG.standard_normal((3, 4)), RNG.standard_normal(5) * 10]
 
 def rescale(params, gradients, rate):
     lengths = [
-        [tf.constant(np.linalg.norm(array), tf.float32) for array in arrays] for arrays in (gradients, VARIABLES)
+        [tf.constant(np.linalg.norm(array), tf.float32) for array in arrays]
+        for arrays in (gradients, VARIABLES)
     ]
     factors = params.factors(*lengths, tf.constant(rate, tf.float32))
     return [float(factor) * gradient for factor, gradient in zip(factors, gradients, strict=True)]

@@ -30,7 +30,14 @@ def test_backoff_starts_at_its_maximum_halves_and_recovers_after_the_window():
 
 def test_an_overflow_starts_the_window_again():
     params = Backoff(step_window=2, scale_max=64.0)
-    assert scales(params, [False, False, True, False, True, True]) == [32.0, 16.0, 16.0, 8.0, 8.0, 16.0]
+    assert scales(params, [False, False, True, False, True, True]) == [
+        32.0,
+        16.0,
+        16.0,
+        8.0,
+        8.0,
+        16.0,
+    ]
 
 
 @pytest.mark.parametrize("n_overflows", [3, 50])
@@ -46,7 +53,9 @@ def test_logmax_keeps_the_largest_gradient_away_from_overflow():
     scaler = LogMax().create()
     fast = slow = square = 0.0
     for step, (value, is_finite) in enumerate(zip(largest, finite, strict=True), start=1):
-        scaler.update(tf.constant(is_finite), tf.constant(value if is_finite else np.inf, tf.float32))
+        scaler.update(
+            tf.constant(is_finite), tf.constant(value if is_finite else np.inf, tf.float32)
+        )
         log = np.log2(value) if is_finite else 16.0
         fast = 0.99 * fast + 0.01 * log
         slow = 0.999 * slow + 0.001 * log

@@ -50,14 +50,33 @@ def test_exp_decay_smooth_and_in_steps():
 
 
 def test_piecewise_constant_in_epochs_and_in_steps():
-    in_epochs = [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01], steps_per_epoch=10) for step in (19, 20, 39, 40)]
+    in_epochs = [
+        piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01], steps_per_epoch=10)
+        for step in (19, 20, 39, 40)
+    ]
     assert in_epochs == [1.0, 0.1, 0.1, 0.01]
-    assert [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01]) for step in (1, 2, 4)] == [1.0, 0.1, 0.01]
+    assert [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01]) for step in (1, 2, 4)] == [
+        1.0,
+        0.1,
+        0.01,
+    ]
 
 
 def test_warmup_climbs_in_a_straight_line_and_the_decay_begins_after_it():
-    assert [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
-    assert [poly_decay(step, 1.0, 10, warmup_steps=4) for step in (1, 4, 9, 14)] == [0.25, 1.0, 0.5, 0.0]
+    assert [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)] == [
+        0.0,
+        0.25,
+        0.5,
+        0.75,
+        1.0,
+        1.0,
+    ]
+    assert [poly_decay(step, 1.0, 10, warmup_steps=4) for step in (1, 4, 9, 14)] == [
+        0.25,
+        1.0,
+        0.5,
+        0.0,
+    ]
     assert cosine_decay(9, 1.0, 10, warmup_steps=4) == pytest.approx(0.5)
     assert exp_decay(9, 1.0, 5, 0.5, warmup_steps=4) == pytest.approx(0.5)
 
@@ -67,20 +86,26 @@ def test_inv_poly_decay_reaches_its_minimum_after_decay_steps(power):
     assert inv_poly_decay(0, 0.5, 100, 0.01, power) == 0.5
     assert inv_poly_decay(100, 0.5, 100, 0.01, power) == pytest.approx(0.01)
     scale = (0.5 / 0.01) ** (1 / power) - 1
-    assert inv_poly_decay(30, 0.5, 100, 0.01, power) == pytest.approx(0.5 / (1 + scale * 0.3) ** power)
+    assert inv_poly_decay(30, 0.5, 100, 0.01, power) == pytest.approx(
+        0.5 / (1 + scale * 0.3) ** power
+    )
 
 
 def test_transformer_policy():
     for step in (0, 50, 99, 5000):
         expected = 2.0 * 512**-0.5 * min((step + 1) ** -0.5, (step + 1) * 100**-1.5)
-        assert transformer_policy(step, 2.0, d_model=512, warmup_steps=100) == pytest.approx(expected)
+        assert transformer_policy(step, 2.0, d_model=512, warmup_steps=100) == pytest.approx(
+            expected
+        )
     assert transformer_policy(99, 2.0, d_model=512, warmup_steps=100, max_lr=1e-3) == 1e-3
 
 
 @pytest.mark.parametrize("total", [20, 1320, 2640])
 def test_warmup_hold_decay_is_the_originals(total):
     curve = parity.load("novograd.npz")[0][f"lr_curve_{total}"]
-    found = [warmup_hold_decay(step, 0.05, total, 0.05, 0.45, 2.0, min_lr=0.001) for step in range(total)]
+    found = [
+        warmup_hold_decay(step, 0.05, total, 0.05, 0.45, 2.0, min_lr=0.001) for step in range(total)
+    ]
     np.testing.assert_allclose(found, curve, rtol=1e-6)
 
 
@@ -88,12 +113,16 @@ def test_warmup_cosine_decay_is_bc_resnets():
     per_epoch, total, top = 100, 20_000, 0.1
     for step in (0, 1, 250, 499, 500, 501, 10_000, 19_999):
         expected = (
-            top * step / 500 if step < 500 else 0.5 * top * (1 + math.cos(math.pi * (step - 500) / (total - 500)))
+            top * step / 500
+            if step < 500
+            else 0.5 * top * (1 + math.cos(math.pi * (step - 500) / (total - 500)))
         )
         assert warmup_cosine_decay(step, top, total, per_epoch) == pytest.approx(expected)
     # of a run that is shorter than the warm-up, half is left for the decay
     assert warmup_cosine_decay(5, top, 10, per_epoch) == top
-    assert warmup_cosine_decay(9, top, 10, per_epoch) == pytest.approx(0.5 * top * (1 + math.cos(0.8 * math.pi)))
+    assert warmup_cosine_decay(9, top, 10, per_epoch) == pytest.approx(
+        0.5 * top * (1 + math.cos(0.8 * math.pi))
+    )
 
 
 def test_a_decay_ends_with_the_run_if_the_config_does_not_say_otherwise():

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from open_seq2seq.lazy import keras
-from open_seq2seq.optimizers.optimizers import SGD, Adagrad, Adam, AdamW, Ftrl, Momentum, NovoGrad, RMSProp
+from open_seq2seq.optimizers.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Ftrl,
+    Momentum,
+    NovoGrad,
+    RMSProp,
+)
 from tests.support import parity
 
 RATES = [0.1, 0.1, 0.05, 0.01]
@@ -33,7 +42,9 @@ def test_momentum_keeps_the_learning_rate_outside_the_velocity(use_nesterov):
     for rate, gradient in zip(RATES, GRADIENTS, strict=True):
         velocity = 0.9 * velocity + gradient
         weights -= rate * (gradient + 0.9 * velocity if use_nesterov else velocity)
-    np.testing.assert_allclose(run(Momentum(momentum=0.9, use_nesterov=use_nesterov)), weights, rtol=1e-5)
+    np.testing.assert_allclose(
+        run(Momentum(momentum=0.9, use_nesterov=use_nesterov)), weights, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("params", "decay"), [(Adam(), 0.0), (AdamW(weight_decay=0.1), 0.1)])
@@ -69,7 +80,9 @@ def test_rmsprop_begins_with_a_mean_square_of_one(momentum, centered):
         mean = 0.9 * mean + 0.1 * gradient
         update = momentum * update + rate * gradient / np.sqrt(square - centered * mean**2 + 1e-10)
         weights -= update
-    np.testing.assert_allclose(run(RMSProp(momentum=momentum, centered=centered)), weights, rtol=1e-5)
+    np.testing.assert_allclose(
+        run(RMSProp(momentum=momentum, centered=centered)), weights, rtol=1e-5
+    )
 
 
 def test_ftrl_with_penalties():
@@ -100,12 +113,17 @@ def test_novograd_has_one_second_moment_that_accumulates(grad_averaging):
 
 
 def test_novograd_takes_the_originals_steps():
-    """One of its variables has a first gradient of zeros: the second moment begins with the first that is not."""
+    """One of its variables has a first gradient of zeros: the second moment begins with the first
+    that is not.
+    """
     arrays, meta = parity.load("novograd.npz")
     names = ("kernel", "bias", "zero_first")
     variables = [keras.Variable(arrays[f"p0/{name}"], name=name) for name in names]
     params = NovoGrad(
-        beta1=meta["betas"][0], beta2=meta["betas"][1], epsilon=meta["eps"], weight_decay=meta["weight_decay"]
+        beta1=meta["betas"][0],
+        beta2=meta["betas"][1],
+        epsilon=meta["eps"],
+        weight_decay=meta["weight_decay"],
     )
     optimizer = params.create()
     optimizer.build(variables)
@@ -113,4 +131,6 @@ def test_novograd_takes_the_originals_steps():
         optimizer.learning_rate.assign(rate)
         optimizer.apply([arrays[f"grad/{name}"][step] for name in names], variables)
         for name, variable in zip(names, variables, strict=True):
-            np.testing.assert_allclose(variable.numpy(), arrays[f"p/{name}"][step], atol=2e-6, err_msg=f"{name} {step}")
+            np.testing.assert_allclose(
+                variable.numpy(), arrays[f"p/{name}"][step], atol=2e-6, err_msg=f"{name} {step}"
+            )

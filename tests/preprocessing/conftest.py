@@ -42,12 +42,19 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
                 (folder / word / f"{speaker(i)}_nohash_0{suffix}").write_bytes(clip.getvalue())
         for speakers, list_name in ((val, "validation_list.txt"), (test, "testing_list.txt")):
             if speakers is not None:
-                lines = [f"{word}/{speaker(i)}_nohash_0.wav" for word, n in words.items() for i in speakers if i < n]
+                lines = [
+                    f"{word}/{speaker(i)}_nohash_0.wav"
+                    for word, n in words.items()
+                    for i in speakers
+                    if i < n
+                ]
                 (folder / list_name).write_text("".join(f"{line}\n" for line in lines))
         if noise:
             (folder / "_background_noise_").mkdir(parents=True)
             for kind in ("hum", "hiss"):
-                soundfile.write(folder / "_background_noise_" / f"{kind}.wav", np.full(20 * 16000, 0.5), 16000)
+                soundfile.write(
+                    folder / "_background_noise_" / f"{kind}.wav", np.full(20 * 16000, 0.5), 16000
+                )
         return folder
 
     return make

@@ -23,7 +23,10 @@ def test_balanced_classes_are_equal_complete_and_even(sizes, seed):
     for label, size in enumerate(sizes):
         assert len(times[label]) == size  # every row is there
         assert times[label].sum() == max(sizes)
-        assert set(times[label]) <= {max(sizes) // size, -(-max(sizes) // size)}  # floor and ceiling
+        assert set(times[label]) <= {
+            max(sizes) // size,
+            -(-max(sizes) // size),
+        }  # floor and ceiling
 
 
 def test_balancing_follows_the_seed():
@@ -54,7 +57,12 @@ def test_draw_follows_the_seed():
 
 def test_rows_beside_keywords():
     words = {"train": {"yes": 7, "no": 9}, "val": {"yes": 4, "no": 1, "up": 3}, "test": {"no": 2}}
-    rows = [(word, split) for split, counts in words.items() for word, n in counts.items() for _ in range(n)]
+    rows = [
+        (word, split)
+        for split, counts in words.items()
+        for word, n in counts.items()
+        for _ in range(n)
+    ]
     clips = pd.DataFrame(rows, columns=["word", "split"])
     # The largest, 9; 8 / 3 = 2.7; 2 / 3 = 0.7, for keywords without clips count in the mean.
     assert rows_beside_keywords(clips, n_keywords=3) == {"train": 9, "val": 3, "test": 1}

@@ -43,7 +43,9 @@ def test_scan_counts_what_is_no_clip(make_dataset, caplog):
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="needs a file system that takes any bytes as a name"
+)
 def test_scan_passes_over_names_that_no_csv_file_can_hold(make_dataset):
     folder = make_dataset({"yes": 1})
     with open(os.path.join(os.fsencode(folder), b"yes", b"\xff_nohash_0.wav"), "wb") as file:
@@ -54,7 +56,9 @@ def test_scan_passes_over_names_that_no_csv_file_can_hold(make_dataset):
 
 def test_missing_and_empty_folders_name_the_remedies(tmp_path):
     for folder, reason in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "holds no clips")):
-        with pytest.raises(UserError, match=f"{folder}: {reason}.*--download.*make_synthetic_speech_commands.py"):
+        with pytest.raises(
+            UserError, match=f"{folder}: {reason}.*--download.*make_synthetic_speech_commands.py"
+        ):
             scan_clips(folder)
         assert not has_clips(folder)
 
@@ -70,7 +74,10 @@ def test_unknown_takes_the_words_of_the_release(make_dataset):
         labels = LABELS[version]
         clips = select_words(scan_clips(folder), version, labels)
         assert set(clips["word"]) == set(V1_WORDS) | others
-        assert set(clips.loc[clips["label"] == labels.index("unknown"), "word"]) == set(V1_WORDS[10:]) | others
+        assert (
+            set(clips.loc[clips["label"] == labels.index("unknown"), "word"])
+            == set(V1_WORDS[10:]) | others
+        )
         keywords = clips[clips["label"] != labels.index("unknown")]
         assert [labels[i] for i in keywords["label"]] == list(keywords["word"])
 
@@ -107,7 +114,9 @@ def test_empty_files_are_named_where_they_are_used(make_dataset):
     folder: Path = make_dataset({"yes": 9, "no": 9, "up": 9, "zero": 9})
     for i in range(7):
         (folder / "up" / f"0000000{i}_nohash_0.wav").write_bytes(b"")
-    with pytest.raises(UserError, match=r"empty files: up/00000000_nohash_0\.wav, .* and 2 more; .*again"):
+    with pytest.raises(
+        UserError, match=r"empty files: up/00000000_nohash_0\.wav, .* and 2 more; .*again"
+    ):
         select_words(scan_clips(folder), CUSTOM_VERSION, labels_for_keywords(["yes", "no"]))
     v1 = make_dataset(dict.fromkeys((*V1_WORDS, "covfefe"), 1), name="v1")
     (v1 / "covfefe" / "00000000_nohash_0.wav").write_bytes(b"")

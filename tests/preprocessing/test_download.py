@@ -13,7 +13,11 @@ from open_seq2seq.preprocessing.download import RELEASES, download_dataset
 from open_seq2seq.system.archives import Archive
 from tests.support.archive_server import member, tar_gz
 
-CLIPS = {"./yes/0_nohash_0.wav": b"RIFF yes", "./no/0_nohash_0.wav": b"RIFF no", "./testing_list.txt": b"yes/0\n"}
+CLIPS = {
+    "./yes/0_nohash_0.wav": b"RIFF yes",
+    "./no/0_nohash_0.wav": b"RIFF no",
+    "./testing_list.txt": b"yes/0\n",
+}
 NAME = "speech_commands.tar.gz"
 
 
@@ -27,7 +31,10 @@ def _assert_complete(data_dir: Path) -> None:
     for name, content in CLIPS.items():
         assert (data_dir / name).read_bytes() == content
     archive = data_dir.parent / "speech_commands.tar.gz"
-    assert {path.name for path in data_dir.parent.iterdir()} == {data_dir.name, archive.name}  # nothing else is left
+    assert {path.name for path in data_dir.parent.iterdir()} == {
+        data_dir.name,
+        archive.name,
+    }  # nothing else is left
 
 
 def test_fetches_checks_and_unpacks(server, tmp_path):
@@ -72,7 +79,9 @@ def test_an_archive_that_is_there_is_not_fetched_again(server, tmp_path):
 
 def test_a_wrong_checksum_leaves_nothing_to_go_on_from(server, tmp_path):
     wrong = server.archive(NAME)._replace(sha256="0" * 64)
-    with pytest.raises(UserError, match=f"SHA-256 is {server.archive(NAME).sha256}, expected {'0' * 64}"):
+    with pytest.raises(
+        UserError, match=f"SHA-256 is {server.archive(NAME).sha256}, expected {'0' * 64}"
+    ):
         download_dataset(tmp_path / "clips", wrong)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "speech_commands.tar.gz").write_bytes(b"the user's own")
@@ -83,10 +92,15 @@ def test_a_wrong_checksum_leaves_nothing_to_go_on_from(server, tmp_path):
 
 def test_refusals_of_the_server_and_of_the_network(server, tmp_path):
     server.status = 404
-    with pytest.raises(UserError, match=r"answered 404 Not Found.*By hand: fetch the URL to .*speech_commands.tar.gz"):
+    with pytest.raises(
+        UserError,
+        match=r"answered 404 Not Found.*By hand: fetch the URL to .*speech_commands.tar.gz",
+    ):
         download_dataset(tmp_path / "clips", server.archive(NAME))
     assert len(server.seen) == 1
-    gone = Archive("http://127.0.0.1:9/speech_commands.tar.gz", "0" * 64, 1)  # port 9: nobody listens
+    gone = Archive(
+        "http://127.0.0.1:9/speech_commands.tar.gz", "0" * 64, 1
+    )  # port 9: nobody listens
     with pytest.raises(UserError, match=r"no answer .*Connection refused"):
         download_dataset(tmp_path / "clips", gone)
 

@@ -21,7 +21,8 @@ from tests.support.paths import ROOT
 
 SCRIPT = ROOT / "scripts" / "speech_commands_preprocessing.py"
 
-# Clip i is said by speaker i; speakers 0 to 2 are in the validation list, 3 to 6 in the testing list.
+# Clip i is said by speaker i; speakers 0 to 2 are in the validation list, 3 to 6 in the testing
+# list.
 WORDS = {"yes": 27, "no": 15, "up": 30, "down": 8, "left": 9}
 LISTS = {"val": {0, 1, 2}, "test": {3, 4, 5, 6}}
 
@@ -52,7 +53,8 @@ def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
     script.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes, no"])
 
     assert read_labels(out / "keywords-labels.txt") == ("yes", "no", "unknown", "silence")
-    # Training: 20 yes, 8 no, so 20 of each. up, down and left have 23, 1 and 2 there: the rare ones are all in.
+    # Training: 20 yes, 8 no, so 20 of each. up, down and left have 23, 1 and 2 there: the rare ones
+    # are all in.
     train = _read(out, "train")
     assert train["label"].value_counts().to_dict() == {0: 20, 1: 20, 2: 20, 3: 20}
     distinct = train.drop_duplicates("path")
@@ -64,7 +66,8 @@ def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
         "left": 2,
         "silence": 20,
     }
-    # Validation and test: three and four clips of each keyword, so as many of unknown and silence. No copies.
+    # Validation and test: three and four clips of each keyword, so as many of unknown and silence.
+    # No copies.
     for split, n in (("val", 3), ("test", 4)):
         rows = _read(out, split)
         assert rows["label"].value_counts().to_dict() == {0: n, 1: n, 2: n, 3: n}
@@ -79,7 +82,11 @@ def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
     assert summary["rows"] == {"train": 80, "val": 12, "test": 16}
     assert summary["copies"] == {"train": 12, "val": 0, "test": 0}
     assert summary["speakers_in_several_splits"] == 0
-    assert (summary["seed"], summary["split_rule"], summary["balanced"]) == (0, "published lists", True)
+    assert (summary["seed"], summary["split_rule"], summary["balanced"]) == (
+        0,
+        "published lists",
+        True,
+    )
     assert "--keywords 'yes, no'" in summary["command"]
     shown = capsys.readouterr().out
     assert "all rows" in shown and "speakers in more than one split: 0" in shown
@@ -87,23 +94,35 @@ def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
 
 def test_training_can_read_what_is_written(script, make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS, suffix=".flac")
-    script.main(["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "out"), "--keywords", "yes,no"])
+    script.main(
+        ["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "out"), "--keywords", "yes,no"]
+    )
     paths = [tmp_path / "out" / f"keywords-{split}.csv" for split in ("train", "val", "test")]
     rows = read_manifests(paths, read_labels(tmp_path / "out" / "keywords-labels.txt"))
     assert len(rows) == 108
     for split, path in zip(("train", "val", "test"), paths, strict=True):
-        silence = read_manifests([path], ("yes", "no", "unknown", "silence")).query("label == 3")["path"]
-        assert {Path(clip).parent for clip in silence} == {tmp_path / "out" / "keywords-silence" / split}
+        silence = read_manifests([path], ("yes", "no", "unknown", "silence")).query("label == 3")[
+            "path"
+        ]
+        assert {Path(clip).parent for clip in silence} == {
+            tmp_path / "out" / "keywords-silence" / split
+        }
         assert soundfile.info(silence.iloc[0]).duration == 1
 
 
 def test_paths_are_relative_where_the_dataset_moves_with_them(script, make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS)
     folder = tmp_path.resolve()
-    for out, prefix in ((tmp_path, "clips/"), (data_dir, ""), (tmp_path / "out", f"{folder.as_posix()}/clips/")):
+    for out, prefix in (
+        (tmp_path, "clips/"),
+        (data_dir, ""),
+        (tmp_path / "out", f"{folder.as_posix()}/clips/"),
+    ):
         script.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes,no"])
         rows = _read(out, "val")
-        assert set(rows.loc[rows["word"] == "yes", "path"]) == {f"{prefix}yes/{i:08x}_nohash_0.wav" for i in range(3)}
+        assert set(rows.loc[rows["word"] == "yes", "path"]) == {
+            f"{prefix}yes/{i:08x}_nohash_0.wav" for i in range(3)
+        }
 
 
 def test_version_without_unknown_and_silence_needs_no_noise(script, make_dataset, tmp_path):
@@ -121,12 +140,29 @@ def test_version_without_unknown_and_silence_needs_no_noise(script, make_dataset
 
 def test_random_split_says_how_many_speakers_cross(script, make_dataset, tmp_path):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
-    script.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes,up", "--split", "random"])
-    assert _read(out, "val")["word"].value_counts().reindex(["yes", "up"]).to_list() == [3, 3]  # 21:24 and 24:27
+    script.main(
+        [
+            "--data_dir",
+            str(data_dir),
+            "--output_dir",
+            str(out),
+            "--keywords",
+            "yes,up",
+            "--split",
+            "random",
+        ]
+    )
+    assert _read(out, "val")["word"].value_counts().reindex(["yes", "up"]).to_list() == [
+        3,
+        3,
+    ]  # 21:24 and 24:27
     rows = pd.concat([_read(out, split).assign(split=split) for split in ("train", "val", "test")])
     crossing = sum(len(set(own["split"])) > 1 for name, own in rows.groupby("speaker") if name)
     assert crossing > 0
-    assert json.loads((out / "keywords-summary.json").read_text())["speakers_in_several_splits"] == crossing
+    assert (
+        json.loads((out / "keywords-summary.json").read_text())["speakers_in_several_splits"]
+        == crossing
+    )
 
 
 def test_the_same_seed_gives_the_same_bytes(script, make_dataset, tmp_path):
@@ -140,13 +176,19 @@ def test_the_same_seed_gives_the_same_bytes(script, make_dataset, tmp_path):
     other = _digests(out)
     assert first.keys() == other.keys()
     changed = {name for name in first if first[name] != other[name]}
-    assert {"keywords-train.csv", "keywords-val.csv", "keywords-silence/val/silence_000000.wav"} <= changed
+    assert {
+        "keywords-train.csv",
+        "keywords-val.csv",
+        "keywords-silence/val/silence_000000.wav",
+    } <= changed
     assert "keywords-labels.txt" not in changed
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("at", ["write_manifest", "write_labels", "put_in_place"])
-def test_a_run_that_breaks_off_leaves_the_earlier_files(script, make_dataset, tmp_path, monkeypatch, failure, at):
+def test_a_run_that_breaks_off_leaves_the_earlier_files(
+    script, make_dataset, tmp_path, monkeypatch, failure, at
+):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
     arguments = ["--data_dir", str(data_dir), "--output_dir", str(out)]
     script.main([*arguments, "--keywords", "yes,no"])
@@ -180,16 +222,23 @@ def test_moving_into_place_is_undone_as_a_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "rename", fail_on_d)
     with pytest.raises(OSError, match="Permission denied"):
         put_in_place(new, destination, old)
-    assert {path.name: path.read_text() for path in destination.iterdir()} == dict.fromkeys("abd", "earlier")
+    assert {path.name: path.read_text() for path in destination.iterdir()} == dict.fromkeys(
+        "abd", "earlier"
+    )
     monkeypatch.undo()
     put_in_place(new, destination, old)
-    assert {path.name: path.read_text() for path in destination.iterdir()} == dict.fromkeys("abcd", "later")
+    assert {path.name: path.read_text() for path in destination.iterdir()} == dict.fromkeys(
+        "abcd", "later"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--keywords", "yes,no", "--dataset_version", "v1-12"], "--keywords yes,no and --dataset_version v1-12"),
+        (
+            ["--keywords", "yes,no", "--dataset_version", "v1-12"],
+            "--keywords yes,no and --dataset_version v1-12",
+        ),
         (["--keywords", "yes,no,yes"], "'yes' stands there more than once"),
         (["--keywords", "yes,,no"], "an empty word"),
         (["--keywords", ""], "an empty word"),
@@ -211,7 +260,16 @@ def test_crossing_speakers_write_nothing(script, make_dataset, tmp_path):
     with open(data_dir / "validation_list.txt", "a") as file:
         file.write("up/0000000a_nohash_0.wav\n")  # whose other clips are for training
     with pytest.raises(UserError, match="1 speakers have clips in several splits: 0000000a;"):
-        script.main(["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "out"), "--keywords", "yes,no"])
+        script.main(
+            [
+                "--data_dir",
+                str(data_dir),
+                "--output_dir",
+                str(tmp_path / "out"),
+                "--keywords",
+                "yes,no",
+            ]
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -219,7 +277,16 @@ def test_unwritable_output_is_named(script, make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"--output_dir .*/file: cannot write there"):
-        script.main(["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "file"), "--keywords", "yes,no"])
+        script.main(
+            [
+                "--data_dir",
+                str(data_dir),
+                "--output_dir",
+                str(tmp_path / "file"),
+                "--keywords",
+                "yes,no",
+            ]
+        )
 
 
 def test_flags_may_not_be_abbreviated(script, capsys):
@@ -232,24 +299,49 @@ def test_flags_may_not_be_abbreviated(script, capsys):
 def test_help_and_mistakes_load_nothing_heavy():
     command = f"import sys, runpy; sys.argv = ['x', '--help']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     watch = f"import atexit, sys; atexit.register(lambda: print('LOADED', 'pandas' in sys.modules)); {command}"
-    shown = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, timeout=20)
+    shown = subprocess.run(
+        [sys.executable, "-c", watch], capture_output=True, text=True, timeout=20
+    )
     assert shown.returncode == 0 and "--keywords A,B,C" in shown.stdout
     assert "LOADED False" in shown.stdout
     wrong = subprocess.run(
-        [sys.executable, SCRIPT, "--data_dir", "/nowhere"], capture_output=True, text=True, timeout=20
+        [sys.executable, SCRIPT, "--data_dir", "/nowhere"],
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
     assert wrong.returncode == 2
-    assert wrong.stderr.startswith("error: --data_dir /nowhere: no such folder") and wrong.stderr.count("\n") == 1
+    assert (
+        wrong.stderr.startswith("error: --data_dir /nowhere: no such folder")
+        and wrong.stderr.count("\n") == 1
+    )
 
 
 def test_real_clips(script, tmp_path):
     """Real clips land where their published lists say, and no speaker crosses."""
-    data_dir = Path(os.environ.get("SPEECH_COMMANDS_REAL", ROOT.parent / "shared" / "data" / "speech_commands_real"))
+    data_dir = Path(
+        os.environ.get(
+            "SPEECH_COMMANDS_REAL", ROOT.parent / "shared" / "data" / "speech_commands_real"
+        )
+    )
     if not data_dir.is_dir():
-        pytest.skip(f"no real clips at {data_dir}; set SPEECH_COMMANDS_REAL to a folder of Speech Commands")
+        pytest.skip(
+            f"no real clips at {data_dir}; set SPEECH_COMMANDS_REAL to a folder of Speech Commands"
+        )
     keywords = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
-    script.main(["--data_dir", str(data_dir), "--output_dir", str(tmp_path), "--keywords", ",".join(keywords)])
-    rows = pd.concat([_read(tmp_path, split).assign(split=split) for split in ("train", "val", "test")])
+    script.main(
+        [
+            "--data_dir",
+            str(data_dir),
+            "--output_dir",
+            str(tmp_path),
+            "--keywords",
+            ",".join(keywords),
+        ]
+    )
+    rows = pd.concat(
+        [_read(tmp_path, split).assign(split=split) for split in ("train", "val", "test")]
+    )
     spoken = rows[rows["speaker"] != ""]
     assert (spoken.groupby("speaker")["split"].nunique() == 1).all()
     sizes = rows.groupby(["split", "label"]).size()

@@ -21,7 +21,9 @@ def noise_dir(tmp_path: Path) -> Path:
 
 
 def _marked_noise(seconds: float, sample_rate: int = 16000) -> np.ndarray:
-    """Noise whose level tells the place: 0.5 in the first 80 %, -0.5 in the next 10 %, alternating in the last."""
+    """Noise whose level tells the place: 0.5 in the first 80 %, -0.5 in the next 10 %, alternating
+    in the last.
+    """
     n = int(seconds * sample_rate)
     noise = np.full(n, 0.5)
     noise[n * 8 // 10 : n * 9 // 10] = -0.5
@@ -32,19 +34,29 @@ def _marked_noise(seconds: float, sample_rate: int = 16000) -> np.ndarray:
 def _write(noise_dir: Path, seed: int = 0) -> dict[str, np.ndarray]:
     """Write silence and return the clips of each split: [clips, samples]."""
     folder = noise_dir.parent / f"silence-{seed}"
-    written = write_silence(find_noise(noise_dir.parent), N_CLIPS, folder, np.random.default_rng(seed))
+    written = write_silence(
+        find_noise(noise_dir.parent), N_CLIPS, folder, np.random.default_rng(seed)
+    )
     assert {split: len(names) for split, names in written.items()} == N_CLIPS
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.wav")) == sorted(
         itertools.chain(*written.values())
     )
-    return {split: np.stack([soundfile.read(folder / name)[0] for name in names]) for split, names in written.items()}
+    return {
+        split: np.stack([soundfile.read(folder / name)[0] for name in names])
+        for split, names in written.items()
+    }
 
 
 def test_clips_are_one_second_of_16_khz_mono_pcm16(noise_dir):
     soundfile.write(noise_dir / "hum.wav", _marked_noise(20), 16000)
     _write(noise_dir)
     header = soundfile.info(noise_dir.parent / "silence-0" / "val" / "silence_000000.wav")
-    assert (header.samplerate, header.channels, header.frames, header.subtype) == (16000, 1, 16000, "PCM_16")
+    assert (header.samplerate, header.channels, header.frames, header.subtype) == (
+        16000,
+        1,
+        16000,
+        "PCM_16",
+    )
 
 
 def test_each_split_hears_its_own_stretch(noise_dir):
@@ -84,7 +96,9 @@ def test_every_file_takes_its_turn(noise_dir):
 def test_seed_decides(noise_dir):
     soundfile.write(noise_dir / "hum.wav", _marked_noise(20), 16000)
     first, other = _write(noise_dir), _write(noise_dir, seed=1)
-    write_silence(find_noise(noise_dir.parent), N_CLIPS, noise_dir.parent / "again", np.random.default_rng(0))
+    write_silence(
+        find_noise(noise_dir.parent), N_CLIPS, noise_dir.parent / "again", np.random.default_rng(0)
+    )
     again, _ = soundfile.read(noise_dir.parent / "again" / "train" / "silence_000000.wav")
     np.testing.assert_array_equal(again, first["train"][0])
     assert not np.array_equal(first["train"], other["train"])
@@ -98,14 +112,19 @@ def test_stereo_at_another_rate_is_converted_loudly(noise_dir, caplog):
     loudest = clips[np.abs(clips).max(axis=1).argmax()]
     assert 0.2 < np.abs(loudest).max() <= 0.41  # the mean of 0.8 and nothing
     assert np.abs(np.fft.rfft(loudest)).argmax() == 1000  # Hz, for a clip of 1 s
-    assert any("tone.wav: 44100 Hz, 2 channels, converted to 16 kHz mono" in message for message in caplog.messages)
+    assert any(
+        "tone.wav: 44100 Hz, 2 channels, converted to 16 kHz mono" in message
+        for message in caplog.messages
+    )
 
 
 def test_short_files_serve_the_splits_they_can(noise_dir, caplog):
     soundfile.write(noise_dir / "a_short.wav", np.full(5 * 16000, -0.5), 16000)  # 4 s, 0.5 s, 0.5 s
     soundfile.write(noise_dir / "long.wav", np.full(10 * 16000, 0.5), 16000)  # 8 s, 1 s, 1 s
     clips = _write(noise_dir)
-    assert (clips["train"][::2].mean(axis=1) < 0).all() and (clips["train"][1::2].mean(axis=1) > 0).all()
+    assert (clips["train"][::2].mean(axis=1) < 0).all() and (
+        clips["train"][1::2].mean(axis=1) > 0
+    ).all()
     assert (clips["val"] >= 0).all() and (clips["test"] >= 0).all()
     assert "noise files under 10 s, which do not serve every split: a_short.wav" in caplog.messages
 

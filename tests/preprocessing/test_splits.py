@@ -27,8 +27,11 @@ def test_published_lists_decide(make_dataset, suffix):
 
 
 def test_without_lists_the_speaker_decides(tmp_path):
-    # Three speakers of the published data: a validation, a test and a training speaker of its lists.
-    clips = pd.DataFrame({"speaker": ["0e17f595", "1528225c", "004ae714", "0e17f595"], "path": ["a", "b", "c", "d"]})
+    # Three speakers of the published data: a validation, a test and a training speaker of its
+    # lists.
+    clips = pd.DataFrame(
+        {"speaker": ["0e17f595", "1528225c", "004ae714", "0e17f595"], "path": ["a", "b", "c", "d"]}
+    )
     split, rule = split_officially(clips, tmp_path)
     assert list(split) == ["val", "test", "train", "val"]
     assert rule == "SHA-1 of the speaker"
@@ -39,7 +42,9 @@ def test_clips_of_the_lists_that_are_absent_are_counted(make_dataset, caplog):
     for i in (0, 3):
         (folder / "yes" / f"0000000{i}_nohash_0.wav").unlink()
     split_officially(scan_clips(folder), folder)
-    assert [message[:35] for message in caplog.messages] == ["2 clips of the published lists are n"[:35]]
+    assert [message[:35] for message in caplog.messages] == [
+        "2 clips of the published lists are n"[:35]
+    ]
 
 
 def test_contradicting_and_lone_lists_are_refused(make_dataset):
@@ -77,7 +82,9 @@ def test_random_split_follows_the_seed():
 
 
 def test_crossing_speakers_are_refused_by_name():
-    clips = pd.DataFrame({"speaker": ["ann", "bob", "ann", "cid"], "split": ["train", "train", "test", "val"]})
+    clips = pd.DataFrame(
+        {"speaker": ["ann", "bob", "ann", "cid"], "split": ["train", "train", "test", "val"]}
+    )
     assert crossing_speakers(clips) == ["ann"]
     with pytest.raises(UserError, match="1 speakers have clips in several splits: ann;"):
         refuse_crossing_speakers(clips)

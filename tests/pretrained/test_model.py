@@ -27,7 +27,8 @@ def trained(run, tmp_path_factory):
     ]
     config = folder / "config.py"
     text = TINY.read_text().replace(
-        '"encoder": PeakEncoder', f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}'
+        '"encoder": PeakEncoder',
+        f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}',
     )
     text = text.replace('"decoder": FullyConnectedDecoder', '"decoder": PooledDecoder')
     text = text.replace(
@@ -35,12 +36,18 @@ def trained(run, tmp_path_factory):
         "from open_seq2seq.decoders import PooledDecoder\nfrom open_seq2seq.encoders import TDNNEncoder",
     )
     config.write_text(text)
-    args = ["--num_epochs=4", "--data_layer_params/hop_length=250", "--data_layer_params/audio_length=64"]
+    args = [
+        "--num_epochs=4",
+        "--data_layer_params/hop_length=250",
+        "--data_layer_params/audio_length=64",
+    ]
     assert run("train_eval", folder / "run", *args, config=config) == 0
     output = folder / "out.csv"
     assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
     rows = [line.split(",") for line in output.read_text().splitlines()[1:]]
-    return folder / "run", [(path, label, float(probability)) for path, label, probability, *_ in rows]
+    return folder / "run", [
+        (path, label, float(probability)) for path, label, probability, *_ in rows
+    ]
 
 
 def test_a_model_needs_no_config_and_says_what_infer_says(trained):
@@ -64,7 +71,9 @@ def test_of_a_logdir_the_best_checkpoint_is_taken(trained):
 
 def test_any_audio_file_will_do_and_none_that_is_not(trained, tone, tmp_path):
     model = open_seq2seq.from_pretrained(trained[0])
-    soundfile.write(tmp_path / "a.flac", np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1), 44100)
+    soundfile.write(
+        tmp_path / "a.flac", np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1), 44100
+    )
     (found,) = model.predict([tmp_path / "a.flac"])
     assert found.label in model.labels
     (tmp_path / "b.wav").write_bytes(b"no audio")
@@ -92,12 +101,16 @@ def test_names_come_from_registries(trained, tmp_path, monkeypatch):
 
 def _packed(logdir, top=""):
     files = sorted(path for path in logdir.rglob("*") if path.is_file())
-    return tar_gz({f"{top}{path.relative_to(logdir).as_posix()}": path.read_bytes() for path in files})
+    return tar_gz(
+        {f"{top}{path.relative_to(logdir).as_posix()}": path.read_bytes() for path in files}
+    )
 
 
 @pytest.fixture
 def publish(server, tmp_path, monkeypatch):
-    """A function that serves an archive and enters it in a registry as "lamp"; what is fetched goes to tmp_path."""
+    """A function that serves an archive and enters it in a registry as "lamp"; what is fetched goes
+    to tmp_path.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPEN_SEQ2SEQ_REGISTRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -112,7 +125,9 @@ def publish(server, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("top", ["", "./run of june/"])
-def test_a_fetched_model_is_the_one_that_was_packed_and_is_fetched_once(trained, publish, server, top):
+def test_a_fetched_model_is_the_one_that_was_packed_and_is_fetched_once(
+    trained, publish, server, top
+):
     logdir, rows = trained
     publish(_packed(logdir, top))
     paths = [path for path, *_ in rows[:8]]
@@ -120,23 +135,32 @@ def test_a_fetched_model_is_the_one_that_was_packed_and_is_fetched_once(trained,
     for again in ({"download": True}, {"download": True}, {}):
         found = open_seq2seq.from_pretrained("lamp", **again).predict(paths)
         assert [(p.path, p.label) for p in found] == [(p.path, p.label) for p in expected]
-        np.testing.assert_allclose([p.probabilities for p in found], [p.probabilities for p in expected], atol=1e-6)
+        np.testing.assert_allclose(
+            [p.probabilities for p in found], [p.probabilities for p in expected], atol=1e-6
+        )
     assert server.seen == [(None, 200)]
 
 
 def test_nothing_is_fetched_unasked(trained, publish, server, tmp_path):
     publish(_packed(trained[0]))
-    with pytest.raises(UserError, match=rf'lamp", download=True\) fetches {server.archive().url} and keeps it in'):
+    with pytest.raises(
+        UserError, match=rf'lamp", download=True\) fetches {server.archive().url} and keeps it in'
+    ):
         open_seq2seq.from_pretrained("lamp")
     assert server.seen == []
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_network_of_ones_own_needs_its_config(run, tmp_path):
-    assert run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0  # of tiny_config's own encoder
+    assert (
+        run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0
+    )  # of tiny_config's own encoder
     with pytest.raises(UserError, match="name the config that it was trained with"):
         open_seq2seq.from_pretrained(tmp_path / "run")
-    assert open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY)).labels == LABELS["v2-12"]
+    assert (
+        open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY)).labels
+        == LABELS["v2-12"]
+    )
 
 
 def test_folders_without_a_model_are_refused(tmp_path):
@@ -147,7 +171,9 @@ def test_folders_without_a_model_are_refused(tmp_path):
 def test_a_blueprint_names_classes_of_this_package_alone():
     encoder = TDNNEncoder(convnet_layers=[{"kernel_size": [3], "num_channels": 4}])
     layer = SpeechCommandsDataLayer(num_audio_features=20, dataset_files=["secret.csv"])
-    drawn = json.loads(json.dumps(architecture.draw_up(encoder, PooledDecoder(pooling="max"), layer)))
+    drawn = json.loads(
+        json.dumps(architecture.draw_up(encoder, PooledDecoder(pooling="max"), layer))
+    )
     assert "secret" not in str(drawn)
     assert architecture.read(drawn, "x") == (
         encoder,
@@ -160,13 +186,20 @@ def test_a_blueprint_names_classes_of_this_package_alone():
         "cache_dir": "/home/me",
         "dataset_files": ["a.csv"],
     }
-    assert architecture.read({**drawn, "data_layer_params": foreign}, "x") == architecture.read(drawn, "x")
+    assert architecture.read({**drawn, "data_layer_params": foreign}, "x") == architecture.read(
+        drawn, "x"
+    )
     for wrong in ("annotations", "ConvLayer", "ResNetEncoder.__init__", "os.system"):
         with pytest.raises(UserError, match="has no"):
             architecture.read({**drawn, "encoder": wrong}, "x")
     with pytest.raises(UserError, match="unknown parameter 'pool'"):
         architecture.read({**drawn, "decoder_params": {"pool": "max"}}, "x")
-    assert architecture.draw_up(encoder.model_copy(update={"activation_fn": abs}), PooledDecoder(), layer) is None
+    assert (
+        architecture.draw_up(
+            encoder.model_copy(update={"activation_fn": abs}), PooledDecoder(), layer
+        )
+        is None
+    )
 
 
 def test_a_second_model_in_one_process_loads_as_well(trained):

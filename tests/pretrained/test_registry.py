@@ -10,7 +10,9 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.pretrained.registry import locate
 from tests.support.archive_server import member, tar_gz
 
-RUN = {"checkpoints/step-00000012/state.json": b"{}"}  # enough of a run to be found; loading is test_pretrained's
+RUN = {
+    "checkpoints/step-00000012/state.json": b"{}"
+}  # enough of a run to be found; loading is test_pretrained's
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +47,10 @@ def test_two_models_of_one_name_are_kept_apart(server):
         server.content = content
         _register(_entry(server, sha256=server.archive().sha256.upper()))
         folders.append(locate("lamp", download=True))
-        assert folders[-1] == Path.cwd() / "cache" / "open_seq2seq" / f"lamp-{server.archive().sha256[:12]}"
+        assert (
+            folders[-1]
+            == Path.cwd() / "cache" / "open_seq2seq" / f"lamp-{server.archive().sha256[:12]}"
+        )
     assert [(folder / "notes.txt").exists() for folder in folders] == [False, True]
     assert len(_cached()) == len(server.seen) == 2  # the archives are gone
 
@@ -68,7 +73,9 @@ def test_a_path_says_where_it_is_kept(server):
     Path("thesis").mkdir()
     Path("thesis/chapter1.txt").touch()
     _register(_entry(server, path="thesis"))
-    with pytest.raises(UserError, match="thesis: holds something other than a model; move it away and call"):
+    with pytest.raises(
+        UserError, match="thesis: holds something other than a model; move it away and call"
+    ):
         locate("lamp", download=True)
     assert [path.name for path in Path("thesis").iterdir()] == ["chapter1.txt"]
 
@@ -100,7 +107,9 @@ def test_unsafe_archives_are_refused(server, files, odd, reason):
     assert _cached() == []
 
 
-@pytest.mark.parametrize("names", [["a/b/state.json"], ["a/state.json", "b/state.json"], ["state.txt"]])
+@pytest.mark.parametrize(
+    "names", [["a/b/state.json"], ["a/state.json", "b/state.json"], ["state.txt"]]
+)
 def test_archives_without_one_model_are_refused(server, names):
     server.content = tar_gz(dict.fromkeys(names, b"{}"))
     _register(_entry(server))
@@ -112,7 +121,8 @@ def test_archives_without_one_model_are_refused(server, names):
 def test_another_checksum_leaves_nothing(server):
     _register(_entry(server, sha256="0" * 64))
     with pytest.raises(
-        UserError, match=rf"expected {'0' * 64} .*: call from_pretrained\(\"lamp\", download=True\) again"
+        UserError,
+        match=rf"expected {'0' * 64} .*: call from_pretrained\(\"lamp\", download=True\) again",
     ):
         locate("lamp", download=True)
     assert _cached() == []
@@ -122,7 +132,8 @@ def test_a_server_that_does_not_answer_is_named(server):
     url = "http://127.0.0.1:9/lamp.tar.gz"  # port 9: nobody listens
     _register(_entry(server, url=url))
     with pytest.raises(
-        UserError, match=f"^{url}: no answer .*By hand: fetch the URL to (.*) and call from_pretrained"
+        UserError,
+        match=f"^{url}: no answer .*By hand: fetch the URL to (.*) and call from_pretrained",
     ) as e:
         locate("lamp", download=True)
     by_hand = str(e.value).split("fetch the URL to ")[1].split(" and ")[0]
@@ -144,8 +155,14 @@ SHA256 = "0" * 64
         ({"path": ""}, "lamp/path: "),
         ({"url": "http://a.org/b"}, "lamp: 'url' and 'sha256' go together"),
         ({"path": "runs/lamp", "sha256": SHA256}, "lamp: 'url' and 'sha256' go together"),
-        ({"url": "http://a.org/b", "sha256": "12ab"}, "lamp/sha256: expected 64 hexadecimal digits, got '12ab'"),
-        ({"url": "http://a.org/b", "sha": SHA256}, "lamp: unknown parameter 'sha', did you mean 'sha256'"),
+        (
+            {"url": "http://a.org/b", "sha256": "12ab"},
+            "lamp/sha256: expected 64 hexadecimal digits, got '12ab'",
+        ),
+        (
+            {"url": "http://a.org/b", "sha": SHA256},
+            "lamp: unknown parameter 'sha', did you mean 'sha256'",
+        ),
         ({"url": "file:///etc/passwd", "sha256": SHA256}, "lamp/url: expected http:// or https://"),
         ({"url": "http://", "sha256": SHA256}, "lamp/url: expected http:// or https://"),
         ({"url": "http:///b", "sha256": SHA256}, "lamp/url: expected http:// or https://"),
@@ -161,7 +178,8 @@ def test_entries_that_are_none_are_refused(entry, reason):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../lamp", "a/b", "a\\b", "/lamp", ".hidden", "a\n", "a\0", "C:a", "x" * 201]
+    "name",
+    ["", ".", "..", "../lamp", "a/b", "a\\b", "/lamp", ".hidden", "a\n", "a\0", "C:a", "x" * 201],
 )
 def test_names_that_are_no_part_of_a_folders_name_are_refused(server, name):
     _register(_entry(server), name)

@@ -32,7 +32,13 @@ def crash(*args, **kwargs):
 
 
 def make(step):
-    state = {"step": step, "epoch": step / 10, "labels": ["a", "b"], "dataset_version": "v2", "best_top1": 0.5}
+    state = {
+        "step": step,
+        "epoch": step / 10,
+        "labels": ["a", "b"],
+        "dataset_version": "v2",
+        "best_top1": 0.5,
+    }
     model = {"dense/kernel": np.full((2, 3), step, np.float32)}
     return Checkpoint(model, {"optimizer/iterations": np.array(step)}, state)
 
@@ -49,7 +55,10 @@ def test_what_is_saved_is_loaded(tmp_path):
 def test_only_the_newest_are_kept(tmp_path):
     for step in (9, 20, 100, 3000000000):
         checkpoints.save(tmp_path, make(step), keep=2)
-    assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == ["step-00000100", "step-3000000000"]
+    assert [p.name for p in checkpoints.list_checkpoints(tmp_path)] == [
+        "step-00000100",
+        "step-3000000000",
+    ]
 
 
 def test_a_checkpoint_is_kept_also_where_a_damaged_one_claims_to_be_later(tmp_path):
@@ -77,7 +86,11 @@ def test_the_same_step_can_be_saved_again_and_the_first_stays_until_it_is(tmp_pa
 def test_nothing_is_deleted_before_the_newest_is_there_and_verified(tmp_path, monkeypatch):
     checkpoints.save(tmp_path, make(1), keep=1)
     monkeypatch.setattr(
-        np, "savez", lambda file, **arrays: savez(file, **{k: v + 1 for k, v in arrays.items() if k != "allow_pickle"})
+        np,
+        "savez",
+        lambda file, **arrays: savez(
+            file, **{k: v + 1 for k, v in arrays.items() if k != "allow_pickle"}
+        ),
     )
     with pytest.raises(OSError, match="dense/kernel was not written as it is"):
         checkpoints.save(tmp_path, make(2), keep=1)
@@ -86,7 +99,9 @@ def test_nothing_is_deleted_before_the_newest_is_there_and_verified(tmp_path, mo
 
 
 @pytest.mark.parametrize("n_calls", range(8))
-def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(tmp_path, monkeypatch, n_calls):
+def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(
+    tmp_path, monkeypatch, n_calls
+):
     """Ended at each call to the system that changes names, one after the other."""
     for step in (1, 2):
         checkpoints.save(tmp_path, make(step), keep=2)
@@ -161,7 +176,9 @@ def test_one_under_the_name_of_another_step_is_not_the_newest(tmp_path):
 
 
 def test_what_is_left_of_a_damaged_one_is_no_hindrance(tmp_path):
-    """A file, or a link to somewhere else, in its place: it is deleted in its turn, and nothing of what it leads to."""
+    """A file, or a link to somewhere else, in its place: it is deleted in its turn, and nothing of
+    what it leads to.
+    """
     elsewhere = checkpoints.save(tmp_path / "elsewhere", make(2), keep=1)
     folder = tmp_path / "run"
     folder.mkdir()
@@ -174,14 +191,18 @@ def test_what_is_left_of_a_damaged_one_is_no_hindrance(tmp_path):
 
 
 def test_all_that_is_written_waits_for_the_disk_before_it_is_visible(tmp_path, monkeypatch):
-    """In this order: the files and the names of the files, then the name of the checkpoint, then the folder's own."""
+    """In this order: the files and the names of the files, then the name of the checkpoint, then
+    the folder's own.
+    """
     done = []
     fsync, rename, load = os.fsync, os.rename, checkpoints.load
 
     def note(what):
         done.append(what.removeprefix(f"{tmp_path}/"))
 
-    monkeypatch.setattr(os, "fsync", lambda file: note(os.readlink(f"/proc/self/fd/{file}")) or fsync(file))
+    monkeypatch.setattr(
+        os, "fsync", lambda file: note(os.readlink(f"/proc/self/fd/{file}")) or fsync(file)
+    )
     monkeypatch.setattr(os, "rename", lambda old, new: note(f"{new}: renamed") or rename(old, new))
     monkeypatch.setattr(checkpoints, "load", lambda path: note(f"{path}: verified") or load(path))
     for step in (1, 2):
@@ -190,7 +211,12 @@ def test_all_that_is_written_waits_for_the_disk_before_it_is_visible(tmp_path, m
     def saved(name):
         partial = f"new/checkpoints/.{name}.partial"
         files = [f"{partial}{part}" for part in ("/model.npz", "/training.npz", "/state.json", "")]
-        return [*files, f"{partial}: verified", f"new/checkpoints/{name}: renamed", "new/checkpoints"]
+        return [
+            *files,
+            f"{partial}: verified",
+            f"new/checkpoints/{name}: renamed",
+            "new/checkpoints",
+        ]
 
     hidden = "new/checkpoints/.step-00000001.deleted: renamed"
     assert done == ["new", *saved("step-00000001"), *saved("step-00000002"), hidden]
@@ -247,7 +273,10 @@ def forge(path, content=None, **changes):
     state |= changes
     if content is not None:
         (path / "model.npz").write_bytes(content)
-    digests = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in ("model.npz", "training.npz")}
+    digests = {
+        name: hashlib.sha256((path / name).read_bytes()).hexdigest()
+        for name in ("model.npz", "training.npz")
+    }
     digests["state"] = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
     (path / "state.json").write_text(json.dumps({**state, "sha256": digests}))
 
@@ -259,7 +288,10 @@ def npz(save=np.savez, **arrays):
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
-    for content in (npz(x=np.array([Harm(tmp_path / "trace")], dtype=object)), pickle.dumps(Harm(tmp_path / "trace"))):
+    for content in (
+        npz(x=np.array([Harm(tmp_path / "trace")], dtype=object)),
+        pickle.dumps(Harm(tmp_path / "trace")),
+    ):
         path = checkpoints.save(tmp_path / "checkpoints", make(1), keep=1)
         forge(path, content)
         with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
@@ -316,9 +348,17 @@ def test_a_state_without_end_and_a_pipe_are_refused(tmp_path):
 def test_values_find_their_variables_by_name_and_shape():
     dense = keras.layers.Dense(3, name="dense")
     dense.build((None, 2))
-    variables.assign(dense.variables, {"dense/kernel": np.ones((2, 3)), "dense/bias": np.ones(3)}, "model")
+    variables.assign(
+        dense.variables, {"dense/kernel": np.ones((2, 3)), "dense/bias": np.ones(3)}, "model"
+    )
     np.testing.assert_array_equal(dense.kernel, np.ones((2, 3)))
     with pytest.raises(UserError) as caught:
-        variables.assign(dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model")
-    for line in ("dense/bias: not in the checkpoint", "other: not in the model", "(3, 3) in the checkpoint, (2, 3)"):
+        variables.assign(
+            dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model"
+        )
+    for line in (
+        "dense/bias: not in the checkpoint",
+        "other: not in the model",
+        "(3, 3) in the checkpoint, (2, 3)",
+    ):
         assert line in str(caught.value)

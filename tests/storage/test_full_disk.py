@@ -1,4 +1,6 @@
-"""A disk that is full or read-only, a logdir that is gone, an output that takes no more: a message, nothing torn."""
+"""A disk that is full or read-only, a logdir that is gone, an output that takes no more: a message,
+nothing torn.
+"""
 
 import json
 import os
@@ -22,7 +24,8 @@ STEPS = ("--num_epochs=None", "--save_checkpoint_steps=2", "--lr_policy_params/d
 
 @pytest.fixture
 def limit_files(monkeypatch):
-    """Return a function that limits the size of files that this process writes, which needs no rights of anybody.
+    """Return a function that limits the size of files that this process writes, which needs no
+    rights of anybody.
 
     What would be too long is cut short, and then refused, as on a full disk.
     """
@@ -37,7 +40,9 @@ def after_step(monkeypatch):
 
     def arrange(step, action):
         count = RunState.count_step
-        monkeypatch.setattr(RunState, "count_step", lambda self: count(self) or (self.step == step and action()))
+        monkeypatch.setattr(
+            RunState, "count_step", lambda self: count(self) or (self.step == step and action())
+        )
 
     return arrange
 
@@ -48,16 +53,27 @@ def newest(logdir):
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up_or_turns_read_only_ends_a_run_with_a_message(tone_dataset, tmp_path):
-    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:
-        pytest.skip("this system lets nobody mount a disk in a namespace of one's own (unshare -rm)")
+    if subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path], check=False
+    ).returncode:
+        pytest.skip(
+            "this system lets nobody mount a disk in a namespace of one's own (unshare -rm)"
+        )
     command = ["unshare", "-rm", sys.executable, "tests/small_disk.py", tmp_path, tone_dataset]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_checkpoint_that_finds_no_room_ends_the_run_and_leaves_the_others(run, tmp_path, limit_files, after_step):
+def test_a_checkpoint_that_finds_no_room_ends_the_run_and_leaves_the_others(
+    run, tmp_path, limit_files, after_step
+):
     after_step(3, lambda: limit_files(30000))
-    with pytest.raises(UserError, match=r"cannot save a checkpoint in .*run/checkpoints \(File too large\); earlier"):
+    with pytest.raises(
+        UserError,
+        match=r"cannot save a checkpoint in .*run/checkpoints \(File too large\); earlier",
+    ):
         run("train", tmp_path / "run", *STEPS, "--max_steps=9")
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000002"]
     assert newest(tmp_path / "run").step == 2
@@ -70,7 +86,12 @@ def test_lines_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, capsys)
     assert newest(tmp_path).step == 18
     out = capsys.readouterr().out
     for name in ("run.log", "metrics.jsonl"):
-        assert out.count(f"{tmp_path}/{name}: cannot be written (No space left on device); the run goes on") == 1
+        assert (
+            out.count(
+                f"{tmp_path}/{name}: cannot be written (No space left on device); the run goes on"
+            )
+            == 1
+        )
 
 
 def test_summaries_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, limit_files, capsys):
@@ -79,7 +100,10 @@ def test_summaries_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, lim
     assert run("train", tmp_path / "run", *STEPS, *args) == 0
     assert newest(tmp_path / "run").step == 30
     out = capsys.readouterr().out
-    assert out.count(f"{tmp_path}/run/tensorboard/train: cannot be written (") == 1 and "File too large" in out
+    assert (
+        out.count(f"{tmp_path}/run/tensorboard/train: cannot be written (") == 1
+        and "File too large" in out
+    )
 
 
 @pytest.mark.parametrize("is_back", [False, True], ids=["deleted", "replaced"])
@@ -91,7 +115,8 @@ def test_a_logdir_that_is_gone_is_not_made_again(run, tmp_path, after_step, is_b
 
     after_step(3, take_away)
     with pytest.raises(
-        UserError, match=r"run was deleted or moved while the run was going on; nothing more can be saved"
+        UserError,
+        match=r"run was deleted or moved while the run was going on; nothing more can be saved",
     ):
         run("train", tmp_path / "run", *STEPS, "--max_steps=9", "--save_summaries_steps=1")
     assert newest(tmp_path / "moved").step == 2
@@ -114,7 +139,9 @@ def test_an_output_that_takes_nothing_does_not_end_a_run():
     with open("/dev/full", "w") as full:
         for arguments, status in ((["-c", TALK], 0), (["run.py", "--config_file=missing.py"], 2)):
             command = [sys.executable, *arguments]
-            done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=full, check=False, env=buffered)
+            done = subprocess.run(
+                command, cwd=ROOT, stdout=full, stderr=full, check=False, env=buffered
+            )
             assert done.returncode == status
 
 
@@ -138,7 +165,10 @@ def test_lines_of_several_processes_are_all_there(tmp_path):
     """An evaluation may be run beside the training."""
     path = tmp_path / "metrics.jsonl"
     command = [sys.executable, "-c", APPEND, path]
-    processes = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
+    processes = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
     assert all(process.stdout.read(1) for process in processes)  # they are there
     for process in processes:
         process.stdin.close()
@@ -183,7 +213,9 @@ def test_predictions_that_find_no_room_leave_what_was_there(run, tmp_path, limit
     output = tmp_path / "out.csv"
     output.write_text("of an earlier run\n")
     limit_files(1000)
-    with pytest.raises(UserError, match=r"--infer_output_file: cannot write .*out.csv \(File too large\)"):
+    with pytest.raises(
+        UserError, match=r"--infer_output_file: cannot write .*out.csv \(File too large\)"
+    ):
         run("infer", tmp_path / "run", f"--infer_output_file={output}")
     assert output.read_text() == "of an earlier run\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "run"]

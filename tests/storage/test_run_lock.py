@@ -26,7 +26,9 @@ def test_a_second_run_is_refused_and_changes_nothing(run, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
     with run_lock.held(tmp_path / "run", print):
         for flag in ("--continue_learning", "--no_dir_check"):
-            with pytest.raises(UserError, match=r"another run is training in .*/run; wait for it or stop it"):
+            with pytest.raises(
+                UserError, match=r"another run is training in .*/run; wait for it or stop it"
+            ):
                 run("train", tmp_path / "run", *args, "--max_steps=2", flag)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
     assert run("train", tmp_path / "run", *args, "--max_steps=2", "--continue_learning") == 0

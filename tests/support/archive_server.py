@@ -41,7 +41,9 @@ class Server:
         self.content = b""
         self.etag: str | None = '"one"'
         self.knows_range = True
-        self.cut_after: list[int] = []  # how many bytes the next answers get out before the line is cut
+        self.cut_after: list[
+            int
+        ] = []  # how many bytes the next answers get out before the line is cut
         self.status: int | None = None
         self.seen: list[tuple[str | None, int]] = []
         server = self
@@ -65,7 +67,9 @@ class Server:
         body = self.content[start:] if status < 400 else b""
         request.send_response(status)
         if status == 206:
-            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+            request.send_header(
+                "Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+            )
         if status == 416:
             request.send_header("Content-Range", f"bytes */{len(self.content)}")
         if self.etag:

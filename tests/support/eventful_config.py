@@ -1,11 +1,12 @@
 """A config with everything on that a run must restore to go on as if it had not stopped.
 
-BatchNorm, dropout, every augmentation, steps of two batches, a loss scale that overflows and grows again, averaged
-weights, the best model, and an end by early stopping: nothing gets better by 100, so that ends the run with the 13th
-evaluation, which is step 39 of 48.
+BatchNorm, dropout, every augmentation, steps of two batches, a loss scale that overflows and grows
+again, averaged
+weights, the best model, and an end by early stopping: nothing gets better by 100, so that ends the
+run with the 13th evaluation, which is step 39 of 48.
 
-Where the environment's STEP_LOG names a file, each step adds a line to it: its number, its rows, a digest of its
-batches, and its loss, learning rate and loss scale to the last bit.
+Where the environment's STEP_LOG names a file, each step adds a line to it: its number, its rows, a
+digest of its batches, and its loss, learning rate and loss scale to the last bit.
 """
 
 import hashlib
@@ -31,7 +32,9 @@ class NoisyPeakEncoder(Encoder):
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
         n_frames, n_features = features.shape[1:]
         x = keras.layers.Reshape((n_frames, 1, n_features))(features)
-        x = batch_norm.BatchNorm(momentum=0.9, epsilon=1e-3, dtype="float32", name="encoder.norm")(x)
+        x = batch_norm.BatchNorm(momentum=0.9, epsilon=1e-3, dtype="float32", name="encoder.norm")(
+            x
+        )
         x = keras.layers.GlobalMaxPooling2D()(x)
         x = keras.layers.Dense(32, "relu", name="encoder.dense")(x)
         return EncoderOutputs(keras.layers.Dropout(0.2)(x), lengths)
@@ -45,7 +48,10 @@ base_params = {
     "iter_size": 2,  # 144 rows: 8 steps an epoch, the last of them with 4 clips and 16 that only fill it
     "encoder": NoisyPeakEncoder,
     "loss_scaling": "Backoff",
-    "loss_scaling_params": {"scale_max": 2.0**68, "step_window": 3},  # norms of gradients overflow above 2^64
+    "loss_scaling_params": {
+        "scale_max": 2.0**68,
+        "step_window": 3,
+    },  # norms of gradients overflow above 2^64
     "ema_decay": 0.9,
     "early_stopping_params": {"metric": "loss", "min_delta": 100.0, "patience": 12},
     "eval_steps": 3,
@@ -88,7 +94,9 @@ def _record_steps(path: str) -> None:
     line: dict[str, Any] = {}
 
     def batches(self: Any, plan: Any, epoch: int = 0) -> Any:
-        for rows, weights, step in zip(plan.rows, plan.weights, batches_of(self, plan, epoch), strict=True):
+        for rows, weights, step in zip(
+            plan.rows, plan.weights, batches_of(self, plan, epoch), strict=True
+        ):
             line.update(epoch=epoch, rows=rows[weights > 0].tolist())
             yield step
 
@@ -103,7 +111,9 @@ def _record_steps(path: str) -> None:
     def count(self: Any) -> None:
         count_step(self)
         rank = distributed.launched_rank()
-        append_line(Path(path), json.dumps({"step": self.step, "rank": rank, **line}), to_disk=False)
+        append_line(
+            Path(path), json.dumps({"step": self.step, "rank": rank, **line}), to_disk=False
+        )
 
     Dataset.batches, TrainStep.__call__, RunState.count_step = batches, call, count  # type: ignore[method-assign]
 

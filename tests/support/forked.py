@@ -1,4 +1,6 @@
-"""Training runs forked from a process that has imported TensorFlow: a start takes one second instead of five."""
+"""Training runs forked from a process that has imported TensorFlow: a start takes one second
+instead of five.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ import time
 import traceback
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start a thread for each core when it is imported
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # NumPy would start a thread for each core when it is imported
 
 from open_seq2seq.cli import main
 from open_seq2seq.system.terminal import exit_on_user_error
@@ -16,14 +20,18 @@ from tests.support.paths import ROOT
 
 
 def warm_up() -> None:
-    """Import everything that takes long, and nothing that starts a thread: threads do not survive a fork."""
+    """Import everything that takes long, and nothing that starts a thread: threads do not survive a
+    fork.
+    """
     import open_seq2seq.data.dataset
     import open_seq2seq.modes  # noqa: F401
     from open_seq2seq.layers import batch_norm
     from open_seq2seq.lazy import keras, tf
 
     _ = tf.function, keras.layers, batch_norm.BatchNorm
-    assert len(os.listdir("/proc/self/task")) == 1, "a module that was imported has started a thread"
+    assert len(os.listdir("/proc/self/task")) == 1, (
+        "a module that was imported has started a thread"
+    )
 
 
 def fork(arguments: list[str], output: Path, environment: dict[str, str] | None = None) -> int:

@@ -35,8 +35,12 @@ class Job(NamedTuple):
         return next((moment for moment, line in self.lines if re.search(pattern, line)), None)
 
     def seconds_until_named(self, rank: int | str, lost_at: Path) -> float:
-        """Return how long after the time in a file, the one of its loss, the process of a rank was named."""
-        named = self.time_of(rf"rank {rank} \(process \d+ on .*\) has (ended|given no sign of life)")
+        """Return how long after the time in a file, the one of its loss, the process of a rank was
+        named.
+        """
+        named = self.time_of(
+            rf"rank {rank} \(process \d+ on .*\) has (ended|given no sign of life)"
+        )
         assert named, f"rank {rank} was not named:\n{self.output}"
         return named - float(lost_at.read_text())
 
@@ -82,7 +86,8 @@ def fixed(n_processes: int) -> list[str]:
 
 
 def elastic(n_processes: int, folder: Path, *options: str) -> list[str]:
-    """Return the launcher's options for processes that may come and go: on this machine, under two names.
+    """Return the launcher's options for processes that may come and go: on this machine, under two
+    names.
 
     A process that is lost takes all of its host with it.
     """

@@ -1,8 +1,10 @@
 """tiny_config.py whose processes may end or stop where the environment says.
 
-``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the process of that rank
-sends itself the signal, and writes the time into the file ``LOST_AT``. ``ROW_LOG`` names a file that gets a line for
-each step: epoch, first row of the epoch's order, real rows; and for each time that a run goes back, where to.
+``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
+process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
+``ROW_LOG`` names a file that gets a line for
+each step: epoch, first row of the epoch's order, real rows; and for each time that a run goes back,
+    where to.
 """
 
 import json
@@ -38,7 +40,9 @@ def _lose() -> None:
 
 
 def _in_forward(logits: Any) -> Any:
-    """Count the steps; in the one that is meant, the victim is lost or on its way to the all-reduce alone."""
+    """Count the steps; in the one that is meant, the victim is lost or on its way to the all-reduce
+    alone.
+    """
     global _n_forward
     _n_forward += 1
     if _n_forward == STEP and _PHASE == "forward" and _IS_VICTIM:
@@ -103,7 +107,11 @@ if "ROW_LOG" in os.environ:
 
     def batches(self: Any) -> Any:
         for step, rows in _batches(self):
-            real = [int(r) for part, b in zip(rows, step, strict=True) for r in part[b.weights.numpy() > 0]]
+            real = [
+                int(r)
+                for part, b in zip(rows, step, strict=True)
+                for r in part[b.weights.numpy() > 0]
+            ]
             _log({"place": list(self.state.place), "rows": real, "size": self.workers.size})
             yield step, rows
 

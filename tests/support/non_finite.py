@@ -1,7 +1,7 @@
 """Steps with a NaN or an infinity in them.
 
-Imported by tests/training/test_skipped_steps.py; run as a script under horovodrun it checks all cases in several
-processes.
+Imported by tests/training/test_skipped_steps.py; run as a script under horovodrun it checks all
+cases in several processes.
 """
 
 import itertools
@@ -35,7 +35,9 @@ _POISONED = 99  # length of a clip whose loss or gradient is to be bad
 
 
 class PoisonedLoss(CrossEntropyLoss):
-    """The cross-entropy, with a bad value in the loss or in the gradient of the clips that are marked."""
+    """The cross-entropy, with a bad value in the loss or in the gradient of the clips that are
+    marked.
+    """
 
     def __call__(self, logits, batch, *, training=False):
         marked = tf.equal(batch.lengths, _POISONED)
@@ -92,8 +94,13 @@ class Run:
         optimizer.build(self.model.trainable_variables)
         average = WeightAverage(self.model.trainable_variables, 0.9)
         loss = PoisonedLoss()
-        self.step = TrainStep(self.model, loss, optimizer, self.scaler, workers, average=average, max_grad_norm=1.0)
-        self.variables = [*(v.value for v in (*self.model.variables, *optimizer.variables)), *average.variables]
+        self.step = TrainStep(
+            self.model, loss, optimizer, self.scaler, workers, average=average, max_grad_norm=1.0
+        )
+        self.variables = [
+            *(v.value for v in (*self.model.variables, *optimizer.variables)),
+            *average.variables,
+        ]
 
     def values(self):
         return [np.array(v) for v in self.variables]
@@ -104,7 +111,9 @@ class Run:
 
 
 def check(where, scaling, iter_size, workers):
-    """Assert that a bad clip on the last worker skips the step on all, and that nothing of it is left behind."""
+    """Assert that a bad clip on the last worker skips the step on all, and that nothing of it is
+    left behind.
+    """
     random = np.random.default_rng([workers.rank, iter_size])
     PoisonedLoss.where, PoisonedLoss.bad = where, tf.Variable(0.0)
     run = Run(SCALINGS[scaling], workers)
@@ -115,7 +124,9 @@ def check(where, scaling, iter_size, workers):
         PoisonedLoss.bad.assign(bad)
         before, scales = run.values(), [v.numpy() for v in run.scaler.variables]
         _, expected = run.after_step(good)
-        for variable, value in zip([*run.variables, *run.scaler.variables], [*before, *scales], strict=True):
+        for variable, value in zip(
+            [*run.variables, *run.scaler.variables], [*before, *scales], strict=True
+        ):
             variable.assign(value)
 
         batches = list(good)
@@ -127,12 +138,16 @@ def check(where, scaling, iter_size, workers):
             np.testing.assert_array_equal(new, old)
         scale = float(run.scaler.value)
         assert np.isfinite(scale)
-        assert scale == (scales[0] / 2 if scaling == "Backoff" else scales[0]) or scaling == "LogMax"
+        assert (
+            scale == (scales[0] / 2 if scaling == "Backoff" else scales[0]) or scaling == "LogMax"
+        )
 
         metrics, after = run.after_step(good)
         assert not metrics.skipped
         for ours, undisturbed in zip(after, expected, strict=True):
-            np.testing.assert_allclose(ours, undisturbed, rtol=1e-4, atol=1e-7)  # the scale may be another one
+            np.testing.assert_allclose(
+                ours, undisturbed, rtol=1e-4, atol=1e-7
+            )  # the scale may be another one
         trained = [v.numpy().tobytes() for v in run.model.trainable_variables]
         assert all(other == trained for other in workers.gather(trained))
         assert workers.gather(float(run.scaler.value)) == [float(run.scaler.value)] * workers.size

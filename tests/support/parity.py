@@ -1,4 +1,6 @@
-"""Arrays that the originals' own code gave, where they are at hand, and the weights that went into them."""
+"""Arrays that the originals' own code gave, where they are at hand, and the weights that went into
+them.
+"""
 
 import json
 import os

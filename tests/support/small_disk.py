@@ -2,7 +2,8 @@
 
     unshare -rm python tests/small_disk.py FOLDER DATA
 
-In a mount namespace of its own, so that no rights are needed: FOLDER is where the disk is mounted, DATA are tones.
+In a mount namespace of its own, so that no rights are needed: FOLDER is where the disk is mounted,
+DATA are tones.
 """
 
 import json
@@ -18,7 +19,12 @@ from tests.support.paths import TINY
 
 DISK, DATA = Path(sys.argv[1], "disk"), Path(sys.argv[2])
 OUTPUT, LOGDIR = Path(sys.argv[1], "output"), DISK / "run"
-ARGUMENTS = [f"--config_file={TINY}", f"--dataset_location={DATA}", f"--logdir={LOGDIR}", "--save_checkpoint_steps=2"]
+ARGUMENTS = [
+    f"--config_file={TINY}",
+    f"--dataset_location={DATA}",
+    f"--logdir={LOGDIR}",
+    "--save_checkpoint_steps=2",
+]
 
 
 def start(*arguments: str) -> int:
@@ -34,7 +40,9 @@ def check(pid: int, status: int, *said: str) -> None:
 
 def intact() -> list[int]:
     """Return the steps of the checkpoints; all that can be seen must be whole."""
-    return [checkpoints.load(path).step for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")]
+    return [
+        checkpoints.load(path).step for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")
+    ]
 
 
 def mount(*options: str) -> bool:
@@ -47,7 +55,13 @@ assert mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(DISK))
 
 # it fills up: the first checkpoint that finds no room ends the run
 pid = start("--mode=train_eval", "--num_epochs=1000", "--num_checkpoints=1000", "--eval_steps=1")
-check(pid, 2, "error: logdir: cannot save a checkpoint in", "No space left on device", "earlier ones are intact")
+check(
+    pid,
+    2,
+    "error: logdir: cannot save a checkpoint in",
+    "No space left on device",
+    "earlier ones are intact",
+)
 steps = intact()
 assert len(steps) > 3 and steps == list(range(2, steps[-1] + 1, 2))
 assert not list((LOGDIR / "checkpoints").glob(".*"))  # what was begun is taken away
@@ -62,14 +76,26 @@ check(start("--mode=train", *to_the_end), 0, f"continuing from step {steps[-1]}"
 assert intact()[-1] == steps[-1] + 2
 
 # it turns read-only while a run goes on, which has no files open all the time
-pid = start("--mode=train", "--num_epochs=1000", "--save_summaries_steps=None", "--continue_learning")
+pid = start(
+    "--mode=train", "--num_epochs=1000", "--save_summaries_steps=None", "--continue_learning"
+)
 before = intact()[-1]
 while intact()[-1] < before + 4:
     assert wait(pid, 0.01) is None, OUTPUT.read_text()
 while not mount("-o", "remount,ro", str(DISK)):  # not while a file is being written
     time.sleep(0.001)
-check(pid, 2, "error: logdir: cannot save a checkpoint in", "Read-only file system", "run.log: cannot be written")
+check(
+    pid,
+    2,
+    "error: logdir: cannot save a checkpoint in",
+    "Read-only file system",
+    "run.log: cannot be written",
+)
 assert intact()[-1] >= before + 4
 
 # and is read-only when one begins
-check(start("--mode=train", "--num_epochs=1000", "--continue_learning"), 2, "cannot be read and written by this user")
+check(
+    start("--mode=train", "--num_epochs=1000", "--continue_learning"),
+    2,
+    "cannot be read and written by this user",
+)

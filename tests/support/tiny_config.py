@@ -20,8 +20,12 @@ class PeakEncoder(Encoder):
 
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
         peak = keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(features)
-        scaled = keras.layers.Rescaling(0.2, dtype=options.dtype)(peak)  # log-mel lies between -11.5 and 11
-        hidden = keras.layers.Dense(self.n_hidden, "tanh", dtype=options.dtype, name="peak_encoder.dense")(scaled)
+        scaled = keras.layers.Rescaling(0.2, dtype=options.dtype)(
+            peak
+        )  # log-mel lies between -11.5 and 11
+        hidden = keras.layers.Dense(
+            self.n_hidden, "tanh", dtype=options.dtype, name="peak_encoder.dense"
+        )(scaled)
         return EncoderOutputs(hidden, lengths)
 
 
@@ -49,6 +53,12 @@ train_params = {
         "augment_data": True,
     }
 }
-eval_params = {"data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-val.csv"]}}
-test_params = {"data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}}
-infer_params = {"data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}}
+eval_params = {
+    "data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-val.csv"]}
+}
+test_params = {
+    "data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}
+}
+infer_params = {
+    "data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}
+}

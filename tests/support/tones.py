@@ -14,28 +14,39 @@ SAMPLE_RATE = 16000
 
 
 def make_tone(
-    frequency_hz: float, seconds: float = 1.0, amplitude: float = 0.5, sample_rate: int = SAMPLE_RATE
+    frequency_hz: float,
+    seconds: float = 1.0,
+    amplitude: float = 0.5,
+    sample_rate: int = SAMPLE_RATE,
 ) -> np.ndarray:
-    return amplitude * np.sin(2 * np.pi * frequency_hz / sample_rate * np.arange(round(seconds * sample_rate)))
+    return amplitude * np.sin(
+        2 * np.pi * frequency_hz / sample_rate * np.arange(round(seconds * sample_rate))
+    )
 
 
-def save_wav(path: Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> Path:
+def save_wav(
+    path: Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE, subtype: str = "PCM_16"
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, sample_rate, subtype=subtype)
     return path
 
 
 def save_manifest(path: Path, labels: Sequence[int], clips: Sequence[Path]) -> Path:
-    lines = [f"{label},{clip.relative_to(path.parent)}\n" for label, clip in zip(labels, clips, strict=True)]
+    lines = [
+        f"{label},{clip.relative_to(path.parent)}\n"
+        for label, clip in zip(labels, clips, strict=True)
+    ]
     path.write_text("".join(["label,path\n", *lines]))
     return path
 
 
 def save_tones(folder: Path) -> Path:
-    """Fill a folder with `v2-12-{train,val,test}.csv`, `v2-12-labels.txt` and `v2-12-noise/`; every label is a tone.
+    """Fill a folder with `v2-12-{train,val,test}.csv`, `v2-12-labels.txt` and `v2-12-noise/`; every
+    label is a tone.
 
-    12, 4 and 4 clips per label, 0.5 to 1 s long, with noise. The tones lie five semitones apart, from 200 to
-    4797 Hz, so that a pitch shift of two leaves them apart.
+    12, 4 and 4 clips per label, 0.5 to 1 s long, with noise. The tones lie five semitones apart,
+    from 200 to 4797 Hz, so that a pitch shift of two leaves them apart.
     """
     rng = np.random.default_rng(0)
     words = LABELS["v2-12"]
@@ -44,7 +55,11 @@ def save_tones(folder: Path) -> Path:
         labels, clips = [], []
         for label, word in enumerate(words):
             for i in range(n_clips):
-                samples = make_tone(200 * 2 ** (5 * label / 12), rng.uniform(0.5, 1.0), 10 ** rng.uniform(-1.5, -0.5))
+                samples = make_tone(
+                    200 * 2 ** (5 * label / 12),
+                    rng.uniform(0.5, 1.0),
+                    10 ** rng.uniform(-1.5, -0.5),
+                )
                 noisy = samples + rng.normal(scale=0.003, size=len(samples))
                 clips.append(save_wav(folder / word / f"{split}{i:02}.wav", noisy))
                 labels.append(label)

@@ -13,7 +13,13 @@ from unittest import mock
 import numpy as np
 import yaml
 
-STORAGES = {"float32": "Float", "float16": "Half", "float64": "Double", "int64": "Long", "bfloat16": "BFloat16"}
+STORAGES = {
+    "float32": "Float",
+    "float16": "Half",
+    "float64": "Double",
+    "int64": "Long",
+    "bfloat16": "BFloat16",
+}
 
 
 class Storage(NamedTuple):
@@ -38,7 +44,10 @@ def stand_in_modules():
     def _rebuild_tensor_v2(*args):
         raise AssertionError("only its name is written")
 
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
+        "torch._utils",
+        "_rebuild_tensor_v2",
+    )
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     for kind in STORAGES.values():
         setattr(torch, f"{kind}Storage", type(f"{kind}Storage", (), {"__module__": "torch"}))
@@ -62,7 +71,14 @@ class Pickler(pickle.Pickler):
         if not isinstance(value, Tensor):
             return NotImplemented
         rebuild = self.modules["torch._utils"]._rebuild_tensor_v2
-        arguments = (value.storage, value.offset, value.shape, value.strides, False, collections.OrderedDict())
+        arguments = (
+            value.storage,
+            value.offset,
+            value.shape,
+            value.strides,
+            False,
+            collections.OrderedDict(),
+        )
         return rebuild, arguments
 
 
@@ -76,7 +92,9 @@ def tensor(key, array):
     )
 
 
-def torch_file(value, *, protocol=2, byte_order="little", with_byte_order=True, compression=zipfile.ZIP_STORED):
+def torch_file(
+    value, *, protocol=2, byte_order="little", with_byte_order=True, compression=zipfile.ZIP_STORED
+):
     """Bytes of a file that holds ``value``: a dictionary of arrays and `Tensor`, or anything else."""
     if isinstance(value, dict):
         state = collections.OrderedDict()
@@ -89,10 +107,14 @@ def torch_file(value, *, protocol=2, byte_order="little", with_byte_order=True, 
     with mock.patch.dict(sys.modules, modules):
         pickler = Pickler(pickled, modules, protocol)
         pickler.dump(value)
-    return zip_of(pickled.getvalue(), pickler.storages.values(), byte_order, with_byte_order, compression)
+    return zip_of(
+        pickled.getvalue(), pickler.storages.values(), byte_order, with_byte_order, compression
+    )
 
 
-def zip_of(pickled, storages=(), byte_order="little", with_byte_order=True, compression=zipfile.ZIP_STORED):
+def zip_of(
+    pickled, storages=(), byte_order="little", with_byte_order=True, compression=zipfile.ZIP_STORED
+):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as file:
         file.writestr("model/data.pkl", pickled)
@@ -102,7 +124,9 @@ def zip_of(pickled, storages=(), byte_order="little", with_byte_order=True, comp
             numbers = storage.numbers
             file.writestr(
                 f"model/data/{storage.key}",
-                numbers.astype(numbers.dtype.newbyteorder({"little": "<", "big": ">"}[byte_order])).tobytes(),
+                numbers.astype(
+                    numbers.dtype.newbyteorder({"little": "<", "big": ">"}[byte_order])
+                ).tobytes(),
             )
         file.writestr("model/version", "3\n")
     return content.getvalue()
@@ -113,7 +137,10 @@ def nemo_file(path, config, weights, *, gz=False, prefix="./", extra=()):
     text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
     content = weights if isinstance(weights, bytes) else torch_file(weights)
     with tarfile.open(path, "w:gz" if gz else "w") as tar:
-        for name, data in ((f"{prefix}model_config.yaml", text.encode()), (f"{prefix}model_weights.ckpt", content)):
+        for name, data in (
+            (f"{prefix}model_config.yaml", text.encode()),
+            (f"{prefix}model_weights.ckpt", content),
+        ):
             add(tar, name, data)
         for member, data in extra:
             tar.addfile(member, io.BytesIO(data))

@@ -7,13 +7,30 @@ import pytest
 from open_seq2seq.data.official_split import official_split, speaker_of
 
 PUBLISHED = {  # from validation_list.txt and testing_list.txt; the training names stand in neither
-    "val": ["0e17f595_nohash_0.wav", "16db1582_nohash_0.wav", "dca2797e_nohash_0.wav", "bdee441c_nohash_3.wav"],
-    "test": ["2005ca25_nohash_0.wav", "893705bb_nohash_1.wav", "1528225c_nohash_0.wav", "24ad3ebe_nohash_2.wav"],
-    "train": ["004ae714_nohash_1.wav", "ea1f888c_nohash_0.wav", "96a48d28_nohash_3.wav", "70a00e98_nohash_0.wav"],
+    "val": [
+        "0e17f595_nohash_0.wav",
+        "16db1582_nohash_0.wav",
+        "dca2797e_nohash_0.wav",
+        "bdee441c_nohash_3.wav",
+    ],
+    "test": [
+        "2005ca25_nohash_0.wav",
+        "893705bb_nohash_1.wav",
+        "1528225c_nohash_0.wav",
+        "24ad3ebe_nohash_2.wav",
+    ],
+    "train": [
+        "004ae714_nohash_1.wav",
+        "ea1f888c_nohash_0.wav",
+        "96a48d28_nohash_3.wav",
+        "70a00e98_nohash_0.wav",
+    ],
 }
 
 
-@pytest.mark.parametrize(("split", "name"), [(split, name) for split, names in PUBLISHED.items() for name in names])
+@pytest.mark.parametrize(
+    ("split", "name"), [(split, name) for split, names in PUBLISHED.items() for name in names]
+)
 def test_published_names(split: str, name: str) -> None:
     assert official_split(speaker_of(name)) == split
 

@@ -31,18 +31,25 @@ def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     shutil.copy(ROOT / "scripts" / script.name, script)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(script), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def digests(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synthetic") / "made"
-    assert make_dataset(folder, WORDS, CLIPS_PER_WORD, seed=7, n_jobs=1) == len(WORDS) * CLIPS_PER_WORD
+    assert (
+        make_dataset(folder, WORDS, CLIPS_PER_WORD, seed=7, n_jobs=1) == len(WORDS) * CLIPS_PER_WORD
+    )
     return folder
 
 
@@ -61,7 +68,12 @@ def test_layout_and_format(dataset: Path) -> None:
         lengths = []
         for path in paths:
             info = soundfile.info(path)
-            assert (info.format, info.subtype, info.samplerate, info.channels) == ("WAV", "PCM_16", 16000, 1)
+            assert (info.format, info.subtype, info.samplerate, info.channels) == (
+                "WAV",
+                "PCM_16",
+                16000,
+                1,
+            )
             lengths.append(info.frames)
             samples, _ = soundfile.read(path, dtype="int16")
             peak_dbfs = 20 * np.log10(np.abs(samples.astype(int)).max() / 32767)
@@ -77,7 +89,12 @@ def test_background_noises(dataset: Path) -> None:
     assert len(paths) >= 6
     for path in paths:
         info = soundfile.info(path)
-        assert (info.subtype, info.samplerate, info.channels, info.duration) == ("PCM_16", 16000, 1, 60.0)
+        assert (info.subtype, info.samplerate, info.channels, info.duration) == (
+            "PCM_16",
+            16000,
+            1,
+            60.0,
+        )
 
 
 def test_lists_agree_with_the_published_rule(dataset: Path) -> None:
@@ -98,8 +115,19 @@ def test_files_are_the_plan(dataset: Path) -> None:
     assert made == {clip.path for clip in plan_clips(WORDS, CLIPS_PER_WORD, seed=7)}
 
 
-def test_same_seed_same_bytes_with_more_processes_through_the_script(dataset: Path, tmp_path: Path) -> None:
-    arguments = ["--words", ",".join(WORDS), "--clips_per_word", str(CLIPS_PER_WORD), "--seed", "7", "--n_jobs", "2"]
+def test_same_seed_same_bytes_with_more_processes_through_the_script(
+    dataset: Path, tmp_path: Path
+) -> None:
+    arguments = [
+        "--words",
+        ",".join(WORDS),
+        "--clips_per_word",
+        str(CLIPS_PER_WORD),
+        "--seed",
+        "7",
+        "--n_jobs",
+        "2",
+    ]
     result = run_script(tmp_path, "--output_dir", "again", *arguments)
     assert result.returncode == 0, result.stderr
     assert digests(tmp_path / "again") == digests(dataset)

@@ -22,13 +22,20 @@ def test_every_kind_has_unit_rms(kind: str, n_samples: int) -> None:
 def test_coloured_noise_falls_with_frequency(exponent: int) -> None:
     power = np.abs(np.fft.rfft(coloured(np.random.default_rng(1), 10 * SAMPLE_RATE, exponent))) ** 2
     frequency_hz = np.fft.rfftfreq(10 * SAMPLE_RATE, 1 / SAMPLE_RATE)
-    low, high = (power[(frequency_hz > f) & (frequency_hz < 1.1 * f)].mean() for f in (200.0, 3200.0))
+    low, high = (
+        power[(frequency_hz > f) & (frequency_hz < 1.1 * f)].mean() for f in (200.0, 3200.0)
+    )
     # four octaves: 10 log10(2**4) = 12.04 dB for each power of 1/f
     assert 10 * np.log10(low / high) == pytest.approx(12.04 * exponent, abs=1.0)
 
 
 def test_mains_hum_is_harmonic() -> None:
-    power = np.abs(np.fft.rfft(mains_hum(np.random.default_rng(2), SAMPLE_RATE) * np.hanning(SAMPLE_RATE))) ** 2
+    power = (
+        np.abs(
+            np.fft.rfft(mains_hum(np.random.default_rng(2), SAMPLE_RATE) * np.hanning(SAMPLE_RATE))
+        )
+        ** 2
+    )
     strongest_hz = np.argmax(power)  # one second: a bin is 1 Hz
     remainder = min(min(strongest_hz % base, -strongest_hz % base) for base in (50, 60))
     assert remainder <= 2

@@ -17,7 +17,9 @@ FAMILIES = (*LOW_VOICES, *HIGH_VOICES)
 
 def test_every_voice_exists_and_stands_in_one_family() -> None:
     voices = [voice for family in FAMILIES for voice in family]
-    installed = {path.name for path in (Path(espeakng_loader.get_data_path()) / "voices" / "!v").iterdir()}
+    installed = {
+        path.name for path in (Path(espeakng_loader.get_data_path()) / "voices" / "!v").iterdir()
+    }
     assert len(set(voices)) == len(voices)
     assert set(voices) <= installed
 
@@ -27,7 +29,11 @@ def test_families_are_dealt_out_once(seed: int) -> None:
     dealt = voices_by_split(seed)
     assert sorted(family for families in dealt.values() for family in families) == sorted(FAMILIES)
     # a tenth of 28 low and of 12 high voices: 3 + 1
-    assert {split: len(families) for split, families in dealt.items()} == {"train": 32, "val": 4, "test": 4}
+    assert {split: len(families) for split, families in dealt.items()} == {
+        "train": 32,
+        "val": 4,
+        "test": 4,
+    }
 
 
 def test_no_voice_is_shared_between_splits() -> None:
@@ -41,8 +47,13 @@ def test_no_voice_is_shared_between_splits() -> None:
 
 
 def test_a_tenth_of_every_word_is_held_out_twice() -> None:
-    counts = Counter((clip.word, official_split(clip.speaker.id)) for clip in plan_clips(["yes", "no"], 60, seed=0))
-    assert counts == {(word, s): n for word in ("yes", "no") for s, n in (("train", 48), ("val", 6), ("test", 6))}
+    counts = Counter(
+        (clip.word, official_split(clip.speaker.id))
+        for clip in plan_clips(["yes", "no"], 60, seed=0)
+    )
+    assert counts == {
+        (word, s): n for word in ("yes", "no") for s, n in (("train", 48), ("val", 6), ("test", 6))
+    }
 
 
 def test_speakers_say_several_words_and_count_their_repeats() -> None:
@@ -58,4 +69,8 @@ def test_speakers_say_several_words_and_count_their_repeats() -> None:
 
 
 def test_smallest_plan_has_every_split() -> None:
-    assert sorted(clip.speaker.split for clip in plan_clips(["yes"], 3, seed=0)) == ["test", "train", "val"]
+    assert sorted(clip.speaker.split for clip in plan_clips(["yes"], 3, seed=0)) == [
+        "test",
+        "train",
+        "val",
+    ]

@@ -36,13 +36,18 @@ def server(server):
 
 
 def _fetch(folder: Path, archive: Archive, keep_file: bool = True) -> None:
-    archives.fetch_and_unpack(archive, folder.parent / "plans.tar.gz", folder, PLANS, keep_file=keep_file)
+    archives.fetch_and_unpack(
+        archive, folder.parent / "plans.tar.gz", folder, PLANS, keep_file=keep_file
+    )
 
 
 def _assert_complete(folder: Path, *others: str) -> None:
     for name, content in FILES.items():
         assert (folder / name).read_bytes() == content
-    assert {path.name for path in folder.parent.iterdir()} == {folder.name, *others}  # nothing else is left
+    assert {path.name for path in folder.parent.iterdir()} == {
+        folder.name,
+        *others,
+    }  # nothing else is left
 
 
 @pytest.mark.parametrize("keep_file", [True, False])
@@ -61,7 +66,9 @@ def test_goes_on_after_cuts_in_the_same_call(server, tmp_path):
 
 def test_goes_on_in_a_later_call(server, tmp_path):
     server.cut_after = [1000, 0]
-    with pytest.raises(UserError, match="the connection was cut, with 1,000 bytes fetched; ask again"):
+    with pytest.raises(
+        UserError, match="the connection was cut, with 1,000 bytes fetched; ask again"
+    ):
         _fetch(tmp_path / "here", server.archive())
     assert not (tmp_path / "here").exists()
     _fetch(tmp_path / "here", server.archive())
@@ -114,7 +121,9 @@ def test_a_partial_file_that_is_as_long_or_longer(server, tmp_path, too_much):
 @pytest.mark.parametrize("keep_file", [True, False])
 def test_a_wrong_checksum_leaves_nothing_to_go_on_from(server, tmp_path, keep_file):
     wrong = server.archive()._replace(sha256="0" * 64)
-    with pytest.raises(UserError, match=f"SHA-256 is {server.archive().sha256}, expected {'0' * 64}"):
+    with pytest.raises(
+        UserError, match=f"SHA-256 is {server.archive().sha256}, expected {'0' * 64}"
+    ):
         _fetch(tmp_path / "here", wrong, keep_file)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "plans.tar.gz").write_bytes(b"the user's own")
@@ -125,10 +134,15 @@ def test_a_wrong_checksum_leaves_nothing_to_go_on_from(server, tmp_path, keep_fi
 
 def test_refusals_of_the_server_and_of_the_network(server, tmp_path):
     server.status = 404
-    with pytest.raises(UserError, match=r"answered 404 Not Found.*By hand: fetch the URL to .*plans.tar.gz and ask"):
+    with pytest.raises(
+        UserError, match=r"answered 404 Not Found.*By hand: fetch the URL to .*plans.tar.gz and ask"
+    ):
         _fetch(tmp_path / "here", server.archive())
     assert len(server.seen) == 1
-    for url in ("http://127.0.0.1:9/plans.tar.gz", "http://127.0..1/plans.tar.gz"):  # port 9: nobody listens
+    for url in (
+        "http://127.0.0.1:9/plans.tar.gz",
+        "http://127.0..1/plans.tar.gz",
+    ):  # port 9: nobody listens
         with pytest.raises(UserError, match=f"^{url}: no answer"):
             _fetch(tmp_path / "here", Archive(url, "0" * 64, 1))
 
@@ -137,7 +151,10 @@ def test_a_full_disk_keeps_what_was_fetched(server, tmp_path, monkeypatch):
     def fail(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as full, pytest.raises(UserError, match=r"No space left.*make room, and ask again"):
+    with (
+        monkeypatch.context() as full,
+        pytest.raises(UserError, match=r"No space left.*make room, and ask again"),
+    ):
         full.setattr(tarfile.TarFile, "extract", fail)
         _fetch(tmp_path / "here", server.archive(), keep_file=False)
     assert [path.name for path in tmp_path.iterdir()] == ["plans.tar.gz"]
@@ -160,7 +177,9 @@ def test_a_full_disk_keeps_what_was_fetched(server, tmp_path, monkeypatch):
         (member("plans/pipe", tarfile.FIFOTYPE), "a link or a device"),
         (member("plans/disk", tarfile.BLKTYPE), "a link or a device"),
     ],
-    ids=lambda value: f"{value.name}-{value.type.decode()}" if isinstance(value, tarfile.TarInfo) else "",
+    ids=lambda value: (
+        f"{value.name}-{value.type.decode()}" if isinstance(value, tarfile.TarInfo) else ""
+    ),
 )
 def test_unsafe_members_are_refused(server, tmp_path, monkeypatch, odd, reason, has_filter):
     if not has_filter:
@@ -182,8 +201,14 @@ def _extended(name: str) -> tarfile.TarInfo:
     ("odd", "reason"),
     [
         (_extended("a\0b"), "cannot be unpacked .*null"),
-        (_extended("n" * 300), r"member 'n+\.\.\.n+' cannot be written \(File name too long\); do not use"),
-        (_extended("a/" * 2000 + "x"), r"member 'a/a/.*\.\.\..*a/x' has a name of 4,001 characters"),
+        (
+            _extended("n" * 300),
+            r"member 'n+\.\.\.n+' cannot be written \(File name too long\); do not use",
+        ),
+        (
+            _extended("a/" * 2000 + "x"),
+            r"member 'a/a/.*\.\.\..*a/x' has a name of 4,001 characters",
+        ),
         (_extended("list.txt/x"), "member 'list.txt/x' cannot be written"),
         (member("plans/holes", tarfile.GNUTYPE_SPARSE), "has holes"),
     ],
@@ -203,7 +228,8 @@ def test_headers_that_would_fill_the_memory_are_refused(server, tmp_path):
     for content in (header.tobuf(tarfile.GNU_FORMAT), _long_names(3000)):
         server.content = gzip.compress(content, 1)
         with pytest.raises(
-            UserError, match=r"cannot be unpacked \((a header of 1,099,511,627,776 bytes|maximum recurs)"
+            UserError,
+            match=r"cannot be unpacked \((a header of 1,099,511,627,776 bytes|maximum recurs)",
         ):
             _fetch(tmp_path / "here", server.archive())
         (tmp_path / "plans.tar.gz").unlink()
@@ -246,4 +272,9 @@ def test_a_damaged_archive_is_refused(server, tmp_path, content):
 def test_what_an_unpacked_folder_can_replace(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    assert [archives.is_vacant(tmp_path / name) for name in ("new", "empty", "file", ".")] == [True, True, False, False]
+    assert [archives.is_vacant(tmp_path / name) for name in ("new", "empty", "file", ".")] == [
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -12,7 +12,15 @@ from open_seq2seq.training.early_stopping import Patience
 def evaluation(**values):
     recall = {"yes": values.pop("yes", 0.0), "no": None}
     return Evaluation(
-        **{"n_clips": 1, "loss": 0.0, "top1": 0.0, "top5": 0.0, "recall": recall, "seconds": 0.0, **values}
+        **{
+            "n_clips": 1,
+            "loss": 0.0,
+            "top1": 0.0,
+            "top5": 0.0,
+            "recall": recall,
+            "seconds": 0.0,
+            **values,
+        }
     )
 
 
@@ -37,9 +45,17 @@ def test_evaluations_without_a_new_best_value_are_counted(metric, name, values):
 
 
 def test_small_gains_and_losses_that_are_not_numbers_are_no_gains():
-    assert list(waited(EarlyStopping(patience=2, min_delta=0.1), [0.5, 0.55, 0.6], "top1")) == [False, False, True]
+    assert list(waited(EarlyStopping(patience=2, min_delta=0.1), [0.5, 0.55, 0.6], "top1")) == [
+        False,
+        False,
+        True,
+    ]
     nan = float("nan")
-    assert list(waited(EarlyStopping(metric="loss", patience=2), [nan, nan, 0.5], "loss")) == [False, True, False]
+    assert list(waited(EarlyStopping(metric="loss", patience=2), [nan, nan, 0.5], "loss")) == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_restored_count_goes_on():

@@ -1,4 +1,6 @@
-"""A run that is killed and taken up again ends as if nothing had been, to the last bit; so does the same run again."""
+"""A run that is killed and taken up again ends as if nothing had been, to the last bit; so does the
+same run again.
+"""
 
 import os
 import signal
@@ -34,7 +36,9 @@ def undisturbed(tone_dataset, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(undisturbed, tone_dataset, tmp_path):
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(
+    undisturbed, tone_dataset, tmp_path
+):
     killed = start(tone_dataset, tmp_path, "--save_checkpoint_steps=5")
     while len(read_lines(tmp_path / "steps")) < 21:  # the third epoch ends with step 24
         assert killed.poll() is None, (tmp_path / "output").read_text()
@@ -45,7 +49,10 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(undi
     assert newest.step % 8 != 0 and newest.step < LAST_STEP  # within an epoch of 8 steps
     resumed = start(tone_dataset, tmp_path, "--continue_learning")
     assert resumed.wait(timeout=300) == 0, (tmp_path / "output").read_text()
-    assert f"continuing from step {newest.step}, epoch {newest.step // 8 + 1}" in (tmp_path / "output").read_text()
+    assert (
+        f"continuing from step {newest.step}, epoch {newest.step // 8 + 1}"
+        in (tmp_path / "output").read_text()
+    )
 
     expected = read_lines(undisturbed / "steps")
     assert [line["step"] for line in expected] == list(range(1, LAST_STEP + 1))
@@ -57,8 +64,16 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(undi
 @pytest.mark.slow
 def test_a_few_kills_at_random_moments_lose_nothing(tone_dataset):
     """The short form of what CONTRIBUTING.md says how to run at length."""
-    command = [sys.executable, "trials/kill_test.py", "--kills=10", "--seed=1", f"--data={tone_dataset}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
+    command = [
+        sys.executable,
+        "trials/kill_test.py",
+        "--kills=10",
+        "--seed=1",
+        f"--data={tone_dataset}",
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "10 kills of " in done.stdout
 
@@ -77,10 +92,17 @@ def test_the_records_tell_runs_apart(undisturbed, tmp_path):
     changed = checkpoint.model | {name: np.nextafter(checkpoint.model[name], 1, dtype=np.float32)}
     checkpoints.save(newest.parent, checkpoint._replace(model=changed), keep=3)
     found = differences(tmp_path / "copy", undisturbed / "logdir")
-    assert found[-1] == f"checkpoints: model: {name}" and len(found) == 2  # and the name of the folder
+    assert (
+        found[-1] == f"checkpoints: model: {name}" and len(found) == 2
+    )  # and the name of the folder
 
 
-STEPS = ("--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=2", "--eval_steps=3")
+STEPS = (
+    "--num_epochs=None",
+    "--lr_policy_params/decay_steps=9",
+    "--save_checkpoint_steps=2",
+    "--eval_steps=3",
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +124,19 @@ def flip_a_bit(path):
     path.write_bytes(data)
 
 
-def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_been(run, straight, tmp_path):
+def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_been(
+    run, straight, tmp_path
+):
     assert run("train_eval", tmp_path / "run", *STEPS, "--max_steps=6") == 0
     _, fourth, sixth = checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")
     flip_a_bit(sixth / "training.npz")
     (fourth / "state.json").unlink()
     assert run("train_eval", tmp_path / "run", *STEPS, "--max_steps=9", "--continue_learning") == 0
     log = (tmp_path / "run" / "run.log").read_text()
-    assert f"{sixth}: damaged, training.npz is not what was written" in log and f"{fourth}: damaged" in log
+    assert (
+        f"{sixth}: damaged, training.npz is not what was written" in log
+        and f"{fourth}: damaged" in log
+    )
     assert "continuing from step 2, epoch 1" in log
     names, *others = differences(tmp_path / "run", straight)
     assert names.startswith("checkpoints: [")  # of step 4 there are two now
@@ -117,7 +144,9 @@ def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_be
 
     for path in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints"):
         flip_a_bit(path / "model.npz")
-    with pytest.raises(UserError, match=r"all \d checkpoints are damaged; remove the folder to start again"):
+    with pytest.raises(
+        UserError, match=r"all \d checkpoints are damaged; remove the folder to start again"
+    ):
         run("train_eval", tmp_path / "run", *STEPS, "--max_steps=10", "--continue_learning")
 
 
@@ -126,7 +155,17 @@ def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_pat
     assert run("train_eval", tmp_path / "run", *args, "--max_steps=6") == 0
     (best,) = checkpoints.list_checkpoints(tmp_path / "run" / "best_models")
     flip_a_bit(best / "model.npz")
-    assert run("train_eval", tmp_path / "run", *args, "--max_steps=7", "--eval_steps=1", "--continue_learning") == 0
+    assert (
+        run(
+            "train_eval",
+            tmp_path / "run",
+            *args,
+            "--max_steps=7",
+            "--eval_steps=1",
+            "--continue_learning",
+        )
+        == 0
+    )
     assert checkpoints.load_newest(tmp_path / "run" / "best_models").step == 7
     log = (tmp_path / "run" / "run.log").read_text()
     assert "all 1 checkpoints are damaged" in log and "keeps the best model from here on" in log
@@ -134,7 +173,10 @@ def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_pat
 
 def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
     """It may be killed between its last checkpoint and its last words."""
-    stop = ["--eval_steps=1", "--early_stopping_params={'metric': 'loss', 'patience': 1, 'min_delta': 100.0}"]
+    stop = [
+        "--eval_steps=1",
+        "--early_stopping_params={'metric': 'loss', 'patience': 1, 'min_delta': 100.0}",
+    ]
     assert run("train_eval", tmp_path / "run", *stop) == 0
     assert run("train_eval", tmp_path / "run", *stop, "--continue_learning") == 0
     assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 2
@@ -147,17 +189,28 @@ def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path,
 
     def count(self):
         count_step(self)
-        counts.append((self.place.epoch, *(len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task"))))
+        counts.append(
+            (self.place.epoch, *(len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task")))
+        )
 
     monkeypatch.setattr(RunState, "count_step", count)
-    args = ["--num_epochs=8", "--eval_steps=3", "--save_checkpoint_steps=3", "--save_summaries_steps=3"]
+    args = [
+        "--num_epochs=8",
+        "--eval_steps=3",
+        "--save_checkpoint_steps=3",
+        "--save_summaries_steps=3",
+    ]
     assert run("train_eval", tmp_path / "run", *args) == 0
     for what in (1, 2):
         most = [max(count[what] for count in counts if count[0] == epoch) for epoch in range(8)]
-        assert most[7] <= most[2] + 1, most  # a leak of one for each of the 15 evaluations or saves would show
+        assert most[7] <= most[2] + 1, (
+            most
+        )  # a leak of one for each of the 15 evaluations or saves would show
 
 
-def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(run, tmp_path, monkeypatch):
+def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(
+    run, tmp_path, monkeypatch
+):
     epochs: list[dict] = []  # by row, the features that training saw
     to_batch, batches = Dataset._to_batch, Dataset.batches
 
@@ -169,7 +222,9 @@ def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(
     def record_rows(self, part, *args):
         batch = to_batch(self, part, *args)
         if self.options.random_crop:
-            for row, weight, image in zip(part.rows, part.weights, batch.features.numpy(), strict=True):
+            for row, weight, image in zip(
+                part.rows, part.weights, batch.features.numpy(), strict=True
+            ):
                 assert not weight or int(row) not in epochs[-1]
                 epochs[-1].setdefault(int(row), image)
         return batch

@@ -9,7 +9,9 @@ from open_seq2seq.training.schedule import Schedule
 
 def take_up(state, sampler, n_epochs=10):
     said = []
-    schedule = Schedule(sampler.steps_per_epoch, n_epochs * sampler.steps_per_epoch if n_epochs else 1000)
+    schedule = Schedule(
+        sampler.steps_per_epoch, n_epochs * sampler.steps_per_epoch if n_epochs else 1000
+    )
     return *resuming.take_up(state, sampler, schedule, n_epochs, said.append), said
 
 
@@ -33,7 +35,10 @@ def test_other_steps_go_on_at_the_same_place_and_end_with_the_run(batch_size):
     sampler = Sampler(100, batch_size)
     step, found, said = take_up(state, sampler)
     assert found == place
-    assert f"a step was 16 clips and is {batch_size} now" in said[0] and f"is step {step} now" in said[0]
+    assert (
+        f"a step was 16 clips and is {batch_size} now" in said[0]
+        and f"is step {step} now" in said[0]
+    )
     for _ in range(step, 10 * sampler.steps_per_epoch):
         found = sampler.after_step(found)
     assert found == Place(10)

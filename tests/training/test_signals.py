@@ -1,4 +1,6 @@
-"""A signal ends a run within a step or a batch of its evaluation, and the run that goes on leaves nothing out."""
+"""A signal ends a run within a step or a batch of its evaluation, and the run that goes on leaves
+nothing out.
+"""
 
 import signal
 

@@ -29,10 +29,14 @@ def test_one_process(where, scaling, iter_size):
 
 @pytest.mark.horovod
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed; see scripts/install_horovod.sh")
+@pytest.mark.skipif(
+    find_spec("horovod") is None, reason="Horovod is not installed; see scripts/install_horovod.sh"
+)
 def test_two_processes_of_which_one_has_the_bad_clip():
     command = [*LAUNCHER, "-np", "2", sys.executable, "tests/support/non_finite.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(f"{len(non_finite.CASES)} cases are as they should be") == 2
 
@@ -49,7 +53,10 @@ def test_as_many_in_a_row_as_allowed_and_not_fewer_end_the_run():
     steps.take(3, False, (BATCH,), ROWS)
     steps.take(4, True, (BATCH,), ROWS)
     steps.take(5, True, (BATCH,), ROWS)
-    with pytest.raises(UserError, match=r"the last 3 steps were not finite\. No clip of step 4 is to blame by itself"):
+    with pytest.raises(
+        UserError,
+        match=r"the last 3 steps were not finite\. No clip of step 4 is to blame by itself",
+    ):
         steps.take(6, True, (BATCH,), ROWS)
 
 
@@ -57,12 +64,16 @@ def test_the_clips_to_blame_are_those_of_the_first_skipped_step():
     marked = BATCH._replace(lengths=np.array([1, 1, 7, 1]))
     steps = SkippedSteps(2, PATHS, lambda batch: batch.lengths[0] != 7, Workers())
     steps.take(1, True, (marked,), ROWS)
-    with pytest.raises(UserError, match=r"those of step 1, with these clips: clip12\.wav; look at them"):
+    with pytest.raises(
+        UserError, match=r"those of step 1, with these clips: clip12\.wav; look at them"
+    ):
         steps.take(2, True, (BATCH,), ROWS - 10)
 
 
 def test_rows_that_only_fill_a_step_are_not_blamed():
-    marked = BATCH._replace(lengths=np.array([1, 1, 7, 1]), weights=np.array([1, 1, 0, 1], np.float32))
+    marked = BATCH._replace(
+        lengths=np.array([1, 1, 7, 1]), weights=np.array([1, 1, 0, 1], np.float32)
+    )
     steps = SkippedSteps(1, PATHS, lambda batch: batch.lengths[0] != 7, Workers())
     with pytest.raises(UserError, match="No clip of step 1"):
         steps.take(1, True, (marked,), ROWS)
@@ -70,7 +81,8 @@ def test_rows_that_only_fill_a_step_are_not_blamed():
 
 def test_when_most_clips_are_bad_it_is_not_the_clips():
     with pytest.raises(
-        UserError, match=r"4 of the 4 clips of step 1 give such gradients, clip10\.wav is the first: lower"
+        UserError,
+        match=r"4 of the 4 clips of step 1 give such gradients, clip10\.wav is the first: lower",
     ):
         skip(1, 1, is_finite=lambda batch: False)
 
@@ -106,7 +118,10 @@ def test_a_run_names_the_clips_that_give_no_number(run, tmp_path, capsys):
     with pytest.raises(UserError) as caught:
         run("train", tmp_path / "run", "--max_skipped_steps=4", config=config)
     message = str(caught.value)
-    assert "the gradients of the last 4 steps were not finite. The first were those of step " in message
+    assert (
+        "the gradients of the last 4 steps were not finite. The first were those of step "
+        in message
+    )
     named = message.split("these clips: ")[1].split(";")[0].split(", ")
     assert 1 <= len(named) <= base_params["batch_size_per_gpu"]
     assert all(f"/{LABELS['v2-12'][label]}/" in path for path in named)

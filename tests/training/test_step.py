@@ -63,7 +63,9 @@ def test_one_step_is_gradient_descent_on_the_weighted_mean(scale, weights):
     kernel, bias = (v.numpy().astype(np.float64) for v in model.trainable_variables)
     loss, kernel_gradient, bias_gradient = softmax_gradient(kernel, bias, batch)
     metrics, stop = make_step(model, scaling=ConstantScale(scale=scale))((batch,), RATE)
-    np.testing.assert_allclose(model.trainable_variables[0], kernel - RATE * kernel_gradient, atol=1e-6)
+    np.testing.assert_allclose(
+        model.trainable_variables[0], kernel - RATE * kernel_gradient, atol=1e-6
+    )
     np.testing.assert_allclose(model.trainable_variables[1], bias - RATE * bias_gradient, atol=1e-6)
     assert float(metrics.loss) == pytest.approx(loss, rel=1e-5)
     norm = np.sqrt((kernel_gradient**2).sum() + (bias_gradient**2).sum())
@@ -151,9 +153,18 @@ def test_gradients_loss_and_stop_are_averaged_over_workers():
     model = linear_model()
     kernel, bias = (v.numpy() for v in model.trainable_variables)
     loss, kernel_gradient, _ = softmax_gradient(kernel, bias, batch)
-    others = [tf.ones((N_FEATURES, N_LABELS)), tf.ones(N_LABELS), tf.constant(5.0), tf.constant(1.0)]
-    metrics, stop = make_step(model, workers=Workers(0, 2, 0, 2, TwoWorkers(others)))((batch,), RATE)
-    np.testing.assert_allclose(model.trainable_variables[0], kernel - RATE * (kernel_gradient + 1) / 2, atol=1e-6)
+    others = [
+        tf.ones((N_FEATURES, N_LABELS)),
+        tf.ones(N_LABELS),
+        tf.constant(5.0),
+        tf.constant(1.0),
+    ]
+    metrics, stop = make_step(model, workers=Workers(0, 2, 0, 2, TwoWorkers(others)))(
+        (batch,), RATE
+    )
+    np.testing.assert_allclose(
+        model.trainable_variables[0], kernel - RATE * (kernel_gradient + 1) / 2, atol=1e-6
+    )
     assert float(metrics.loss) == pytest.approx((loss + 5.0) / 2, rel=1e-5)
     assert stop  # the other worker wants to, this one does not
 
@@ -161,8 +172,15 @@ def test_gradients_loss_and_stop_are_averaged_over_workers():
 def test_a_nan_on_one_worker_skips_the_step_on_all():
     model = linear_model()
     before = model.get_weights()
-    others = [tf.fill((N_FEATURES, N_LABELS), np.nan), tf.ones(N_LABELS), tf.constant(5.0), tf.constant(0.0)]
-    metrics, _ = make_step(model, workers=Workers(0, 2, 0, 2, TwoWorkers(others)))((make_batch(),), RATE)
+    others = [
+        tf.fill((N_FEATURES, N_LABELS), np.nan),
+        tf.ones(N_LABELS),
+        tf.constant(5.0),
+        tf.constant(0.0),
+    ]
+    metrics, _ = make_step(model, workers=Workers(0, 2, 0, 2, TwoWorkers(others)))(
+        (make_batch(),), RATE
+    )
     assert metrics.skipped
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 

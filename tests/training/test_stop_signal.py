@@ -32,7 +32,9 @@ def test_the_first_signal_is_noted_and_the_old_handler_comes_back():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_ends_the_process_at_once(number):
-    process = subprocess.Popen([sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout.readline() == "busy\n"
         process.send_signal(number)

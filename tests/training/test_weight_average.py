@@ -18,7 +18,9 @@ def test_the_average_follows_with_a_decay_that_grows():
         np.testing.assert_allclose(average.variables[0], expected, rtol=1e-6)
     with average.applied():
         np.testing.assert_allclose(variable, expected, rtol=1e-6)
-        np.testing.assert_allclose(average.variables[0], [2.0, 2.0])  # what a checkpoint keeps beside the model
+        np.testing.assert_allclose(
+            average.variables[0], [2.0, 2.0]
+        )  # what a checkpoint keeps beside the model
     np.testing.assert_allclose(variable, [2.0, 2.0])
 
 

@@ -19,7 +19,17 @@ from tests.support.fuzzing.wav_files import Encoding, chunk
 
 _RATE = 16000
 _STORE = StoreOptions(sample_rate=_RATE, n_samples=_RATE)
-_NAMES = ("clip.wav", "clip.flac", "a b.wav", "ja\nnein.wav", "größe.wav", "日本.wav", "-.wav", "no ending", "'.wav")
+_NAMES = (
+    "clip.wav",
+    "clip.flac",
+    "a b.wav",
+    "ja\nnein.wav",
+    "größe.wav",
+    "日本.wav",
+    "-.wav",
+    "no ending",
+    "'.wav",
+)
 _NO_AUDIO = {
     "text": b"label,path\n0,yes/1.wav\n" * 9,
     "PNG": bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(200),
@@ -41,7 +51,9 @@ class Clip(NamedTuple):
 
 
 class Fuzzer:
-    """Every clip goes through the header check, the decoder, and the store that a dataset reads from."""
+    """Every clip goes through the header check, the decoder, and the store that a dataset reads
+    from.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -53,7 +65,9 @@ class Fuzzer:
             try:
                 _assert_refused(str(path))
             finally:
-                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(
+                    missing_ok=True
+                )
             raise Refused(what)
         clip = pick(rng, (_wav, _wav, _wav, _flac, _no_audio))(rng)
         path.write_bytes(clip.content)
@@ -73,9 +87,13 @@ def _check(clip: Clip, path: str) -> None:
         assert len(str(error)) < 300, f"{clip.what}: {len(str(error))} characters of reason"
         _assert_refused(path)
         raise Refused(clip.what) from None
-    assert samples.dtype == np.int16 and samples.ndim == 1 and len(samples), f"{clip.what}: {samples.shape}"
+    assert samples.dtype == np.int16 and samples.ndim == 1 and len(samples), (
+        f"{clip.what}: {samples.shape}"
+    )
     promised = check_header(path, _RATE).n_samples
-    assert len(samples) <= promised, f"{clip.what}: {len(samples)} samples, the header says {promised}"
+    assert len(samples) <= promised, (
+        f"{clip.what}: {len(samples)} samples, the header says {promised}"
+    )
     if clip.expected is not None:
         _compare(samples, clip)
     store = WaveformStore([path], _STORE)
@@ -85,20 +103,26 @@ def _check(clip: Clip, path: str) -> None:
 
 
 def _compare(samples: np.ndarray, clip: Clip) -> None:
-    """Compare within the rounding of 16 bits, or the ripple of a filter, where all or a first part was read."""
+    """Compare within the rounding of 16 bits, or the ripple of a filter, where all or a first part
+    was read.
+    """
     assert clip.expected is not None
     expected = np.clip(np.rint(clip.expected * 32768), -32768, 32767)
     n, margin = len(samples), clip.margin
     assert n <= len(expected), f"{clip.what}: {n} samples, {len(expected)} were written"
     # a resampler may round the length down or up
-    assert n >= len(expected) - bool(margin) or not clip.is_sound, f"{clip.what}: {n} samples of {len(expected)}"
+    assert n >= len(expected) - bool(margin) or not clip.is_sound, (
+        f"{clip.what}: {n} samples of {len(expected)}"
+    )
     inner = slice(margin, n - margin)
     off = np.abs(samples[inner] - expected[:n][inner]).max(initial=0)
     assert off <= (40 if margin else 1), f"{clip.what}: off by {off:g}"
 
 
 def _assert_refused(path: str) -> None:
-    """A store stops with the file's name when it is opened or read, or, asked to skip it, gives the reason."""
+    """A store stops with the file's name when it is opened or read, or, asked to skip it, gives the
+    reason.
+    """
     skipping = WaveformStore([path], _STORE._replace(on_bad_audio="skip"))
     assert list(skipping.bad) == [0] and skipping.bad[0].strip()
     try:
@@ -112,26 +136,55 @@ def _assert_refused(path: str) -> None:
 def _wav(rng: np.random.Generator) -> Clip:
     encoding, n_channels = pick(rng, wav_files.ENCODINGS), int(pick(rng, (1, 1, 1, 2, 8)))
     rate = int(pick(rng, (_RATE, _RATE, _RATE, 8000, 22050, 44100, 48000)))
-    n_samples = int(pick(rng, (0, 1, 2, 400, 1600, rate, 30 * rate if rng.random() < 0.02 else 4000)))
+    n_samples = int(
+        pick(rng, (0, 1, 2, 400, 1600, rate, 30 * rate if rng.random() < 0.02 else 4000))
+    )
     tones = _draw_tones(rng)
     samples = tones.sample(n_samples, n_channels, rate)
     data, values = wav_files.encode(samples, encoding)
     what = f"WAV, tag {encoding.tag}, {encoding.bits} bits, {n_channels} channels, {rate} Hz, {n_samples} samples"
-    fmt = chunk(b"fmt ", wav_files.fmt_chunk(encoding, rate, n_channels, extensible=rng.random() < 0.2))
+    fmt = chunk(
+        b"fmt ", wav_files.fmt_chunk(encoding, rate, n_channels, extensible=rng.random() < 0.2)
+    )
     before, after = _other_chunks(rng), _other_chunks(rng)
     expected, margin = _as_heard(values, tones, n_channels, rate, encoding)
-    sound = Clip(wav_files.riff([fmt, *before, chunk(b"data", data), *after]), what, expected, margin, n_samples > 0)
+    sound = Clip(
+        wav_files.riff([fmt, *before, chunk(b"data", data), *after]),
+        what,
+        expected,
+        margin,
+        n_samples > 0,
+    )
     if rate > _RATE and n_samples < 2:
         sound = sound._replace(is_sound=False)  # nothing may be left of it
-    edit = pick(rng, ("none", "none", "damage", "damage", "damage", "size", "cut data", "twice", "fields", "NaN"))
+    edit = pick(
+        rng,
+        (
+            "none",
+            "none",
+            "damage",
+            "damage",
+            "damage",
+            "size",
+            "cut data",
+            "twice",
+            "fields",
+            "NaN",
+        ),
+    )
     if edit == "damage":
         content, how = damage(rng, sound.content, head=120)
         return Clip(content, f"{what}: {how}")
     if edit == "size":  # the sizes lie, all else is as written
-        lie, total = int(pick(rng, (0, 1, 35, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF))), pick(rng, (True, False))
+        lie, total = (
+            int(pick(rng, (0, 1, 35, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF))),
+            pick(rng, (True, False)),
+        )
         parts = [fmt, *before, chunk(b"data", data, None if total else lie)]
         return sound._replace(
-            content=wav_files.riff(parts, lie if total else None), what=what + ": size", is_sound=False
+            content=wav_files.riff(parts, lie if total else None),
+            what=what + ": size",
+            is_sound=False,
         )
     if edit == "cut data":
         cut = data[: rng.integers(len(data) + 1)]
@@ -145,9 +198,13 @@ def _wav(rng: np.random.Generator) -> Clip:
         return Clip(content, f"{what}: {how}")
     if edit == "NaN" and encoding.tag == wav_files.IEEE_FLOAT and n_samples:
         bad = samples.copy()
-        bad[rng.integers(n_samples), rng.integers(n_channels)] = pick(rng, (np.nan, np.inf, -np.inf))
+        bad[rng.integers(n_samples), rng.integers(n_channels)] = pick(
+            rng, (np.nan, np.inf, -np.inf)
+        )
         return Clip(
-            wav_files.riff([fmt, chunk(b"data", wav_files.encode(bad, encoding)[0])]), what + ": NaN", np.zeros(0)
+            wav_files.riff([fmt, chunk(b"data", wav_files.encode(bad, encoding)[0])]),
+            what + ": NaN",
+            np.zeros(0),
         )
     return sound
 
@@ -160,7 +217,9 @@ class _Tones(NamedTuple):
 
     def sample(self, n_samples: int, n_channels: int, rate: int) -> np.ndarray:
         """Return float64 [n_samples, n_channels] in [-1, 1)."""
-        phase = 2 * np.pi * self.frequency_hz / rate * np.arange(n_samples)[:, None] + np.arange(n_channels)
+        phase = 2 * np.pi * self.frequency_hz / rate * np.arange(n_samples)[:, None] + np.arange(
+            n_channels
+        )
         return self.amplitude * np.sin(phase)
 
 
@@ -171,7 +230,9 @@ def _draw_tones(rng: np.random.Generator) -> _Tones:
 def _as_heard(
     values: np.ndarray, tones: _Tones, n_channels: int, rate: int, encoding: Encoding
 ) -> tuple[np.ndarray | None, int]:
-    """Return the mean of the channels at `_RATE`, and the margin; None where coarse steps are heard resampled."""
+    """Return the mean of the channels at `_RATE`, and the margin; None where coarse steps are heard
+    resampled.
+    """
     if rate == _RATE:
         return values.mean(axis=1), 0
     if encoding.bits < 16:
@@ -183,11 +244,16 @@ def _as_heard(
 def _other_chunks(rng: np.random.Generator) -> list[bytes]:
     names = (b"LIST", b"JUNK", b"fact", b"bext", b"id3 ", b"abcd")
     chunks = {name: rng.bytes(4 if name == b"fact" else rng.integers(40)) for name in names}
-    return [chunk(name, chunks[name]) for name in rng.permutation(names)[: pick(rng, (0, 0, 0, 1, 2))].tolist()]
+    return [
+        chunk(name, chunks[name])
+        for name in rng.permutation(names)[: pick(rng, (0, 0, 0, 1, 2))].tolist()
+    ]
 
 
 def _with_odd_fields(rng: np.random.Generator, fmt: bytes, data: bytes) -> tuple[bytes, str]:
-    """Replace fields of ``fmt ``: at 8 tag, 10 channels, 12 rate, 16 bytes a second, 20 bytes a frame, 22 bits."""
+    """Replace fields of ``fmt ``: at 8 tag, 10 channels, 12 rate, 16 bytes a second, 20 bytes a
+    frame, 22 bits.
+    """
     fields = {
         "tag": (8, 2, (0, 2, 0x11, 0x31, 0x50, 0x55, 0x674F, 0xFFFE, 0xFFFF)),
         "channels": (10, 2, (0, 2, 3, 8, 255, 1024, 1025, 65535)),
@@ -208,7 +274,9 @@ def _with_odd_fields(rng: np.random.Generator, fmt: bytes, data: bytes) -> tuple
 def _flac(rng: np.random.Generator) -> Clip:
     bits, n_channels = int(pick(rng, (16, 24))), int(pick(rng, (1, 2)))
     n_samples = int(pick(rng, (1, 100, 5000, 16000)))
-    values = np.floor(_draw_tones(rng).sample(n_samples, n_channels, _RATE) * 2 ** (bits - 1)).astype(np.int32)
+    values = np.floor(
+        _draw_tones(rng).sample(n_samples, n_channels, _RATE) * 2 ** (bits - 1)
+    ).astype(np.int32)
     file = io.BytesIO()
     soundfile.write(file, values << (32 - bits), _RATE, format="FLAC", subtype=f"PCM_{bits}")
     what = f"FLAC, {bits} bits, {n_channels} channels, {n_samples} samples"
@@ -226,7 +294,9 @@ def _no_audio(rng: np.random.Generator) -> Clip:
 
 
 def _put_no_file(rng: np.random.Generator, path: Path) -> str:
-    what = pick(rng, ("absent", "folder", "pipe", "device", "loop", "dangling link", "link to a pipe"))
+    what = pick(
+        rng, ("absent", "folder", "pipe", "device", "loop", "dangling link", "link to a pipe")
+    )
     put_no_file(path, what)
     if what == "dangling link":
         path.symlink_to("nowhere.wav")

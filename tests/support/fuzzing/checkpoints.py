@@ -18,9 +18,33 @@ from open_seq2seq.storage.checkpoints import Checkpoint
 from tests.support.fuzzing.edits import damage, pick, put_no_file
 from tests.support.fuzzing.harness import refusal_of
 
-_MODEL = {"dense/kernel": np.arange(12, dtype=np.float32).reshape(3, 4), "dense/bias": np.ones(4, np.float32)}
-_STATE = {"step": 7, "epoch": 0.5, "best_top1": 0.9, "labels": ["go", "no"], "dataset_version": "v2", "blueprint": None}
-_VALUES = (None, True, -1, 1e400, 10**400, "x", [], [1], {}, ["a", None], {"a": 1}, [[[[]]]], "\ud800")
+_MODEL = {
+    "dense/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "dense/bias": np.ones(4, np.float32),
+}
+_STATE = {
+    "step": 7,
+    "epoch": 0.5,
+    "best_top1": 0.9,
+    "labels": ["go", "no"],
+    "dataset_version": "v2",
+    "blueprint": None,
+}
+_VALUES = (
+    None,
+    True,
+    -1,
+    1e400,
+    10**400,
+    "x",
+    [],
+    [1],
+    {},
+    ["a", None],
+    {"a": 1},
+    [[[[]]]],
+    "\ud800",
+)
 _FILES = ("model.npz", "training.npz", "state.json")
 
 
@@ -39,7 +63,9 @@ class Fuzzer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        made = checkpoints.save(folder / "made", Checkpoint(_MODEL, {"step": np.array(7)}, dict(_STATE)), keep=1)
+        made = checkpoints.save(
+            folder / "made", Checkpoint(_MODEL, {"step": np.array(7)}, dict(_STATE)), keep=1
+        )
         self._contents = {name: (made / name).read_bytes() for name in _FILES}
         shutil.rmtree(folder / "made")
         self._path = folder / "step-00000007"
@@ -73,7 +99,9 @@ class Fuzzer:
             assert isinstance(array, np.ndarray) and array.dtype != object, f"{what}: {name}"
             if kind in ("sound", "damaged"):  # what is not what was written is never taken
                 np.testing.assert_array_equal(array, _MODEL[name])
-        assert isinstance(found.step, int) and all(isinstance(label, str) for label in found.state["labels"]), what
+        assert isinstance(found.step, int) and all(
+            isinstance(label, str) for label in found.state["labels"]
+        ), what
         return what
 
     def _forge(self, rng: np.random.Generator) -> tuple[str, dict[str, bytes]]:
@@ -88,9 +116,14 @@ class Fuzzer:
         else:
             name = pick(rng, ("model.npz", "training.npz"))
             what, contents[name] = self._odd_arrays(rng, contents[name])
-        digests = {name: hashlib.sha256(contents[name]).hexdigest() for name in ("model.npz", "training.npz")}
+        digests = {
+            name: hashlib.sha256(contents[name]).hexdigest()
+            for name in ("model.npz", "training.npz")
+        }
         try:
-            digests["state"] = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+            digests["state"] = hashlib.sha256(
+                json.dumps(state, sort_keys=True).encode()
+            ).hexdigest()
             contents["state.json"] = json.dumps({**state, "sha256": digests}).encode()
         except ValueError:  # a number of too many digits
             contents["state.json"] = b'{"step": ' + b"9" * 5000 + b"}"
@@ -102,7 +135,19 @@ class Fuzzer:
 
     def _odd_arrays(self, rng: np.random.Generator, content: bytes) -> tuple[str, bytes]:
         kind = pick(
-            rng, ("pickle", "text", "dates", "records", "compressed", "bytes", "npy", "huge", "damaged", "no zip")
+            rng,
+            (
+                "pickle",
+                "text",
+                "dates",
+                "records",
+                "compressed",
+                "bytes",
+                "npy",
+                "huge",
+                "damaged",
+                "no zip",
+            ),
         )
         file = io.BytesIO()
         odd: dict[str, Any] = {
@@ -121,7 +166,17 @@ class Fuzzer:
             file.write(damage(rng, content, head=200)[0])
         elif kind == "no zip":
             file.write(
-                pick(rng, (b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x80\x04N.", b"\x93NUMPY", rng.bytes(99)))
+                pick(
+                    rng,
+                    (
+                        b"",
+                        b"PK\x03\x04",
+                        b"PK\x05\x06" + bytes(18),
+                        b"\x80\x04N.",
+                        b"\x93NUMPY",
+                        rng.bytes(99),
+                    ),
+                )
             )
         else:
             header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }" % pick(
@@ -129,7 +184,9 @@ class Fuzzer:
             )
             npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
             with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr("a.npy" if kind == "huge" else "a", npy if kind == "huge" else b"not an array")
+                archive.writestr(
+                    "a.npy" if kind == "huge" else "a", npy if kind == "huge" else b"not an array"
+                )
         return kind, file.getvalue()
 
     def _put_no_file(self, rng: np.random.Generator) -> str:

@@ -1,7 +1,7 @@
 """Config files with random edits, and random values on the command line.
 
-A config is Python code, and what it does is not the toolkit's: the edits put in values, names and syntax errors,
-nothing that calls for harm or never ends.
+A config is Python code, and what it does is not the toolkit's: the edits put in values, names and
+syntax errors, nothing that calls for harm or never ends.
 """
 
 from __future__ import annotations
@@ -27,8 +27,34 @@ _CONFIGS = (
 )
 _BEGIN = "base_model = "  # from here on a config is values; what stands before it are imports and classes
 _VALUES = (
-    *("None", "True", "0", "1", "-1", "0.5", "-0.0", "1e400", "-1e400", "float('nan')", "10**400", "10**6000", "2**63"),
-    *("''", "'x'", "'Adam'", "'{dataset_version}'", "'{'", "'\\0'", "'\\ud800'", "'x' * 10**6", "b'x'", "...", "1j"),
+    *(
+        "None",
+        "True",
+        "0",
+        "1",
+        "-1",
+        "0.5",
+        "-0.0",
+        "1e400",
+        "-1e400",
+        "float('nan')",
+        "10**400",
+        "10**6000",
+        "2**63",
+    ),
+    *(
+        "''",
+        "'x'",
+        "'Adam'",
+        "'{dataset_version}'",
+        "'{'",
+        "'\\0'",
+        "'\\ud800'",
+        "'x' * 10**6",
+        "b'x'",
+        "...",
+        "1j",
+    ),
     *(
         "[]",
         "[1]",
@@ -56,7 +82,16 @@ _VALUES = (
         "object()",
         "len",
     ),
-    *("base_model", "Image2Label", "NotImplemented", "Exception", "open", "__name__", "__builtins__", "undefined"),
+    *(
+        "base_model",
+        "Image2Label",
+        "NotImplemented",
+        "Exception",
+        "open",
+        "__name__",
+        "__builtins__",
+        "undefined",
+    ),
     *(
         "[[[[[[[[[]]]]]]]]]",
         "(lambda a: a.append(a) or a)([])",
@@ -88,7 +123,10 @@ _LINES = (
         "trian_params = {}",
         "base_params['x'] = base_params",
     ),
-    *("train_params['train_params'] = train_params", "raise KeyboardInterrupt if 0 else Exception(base_params)"),
+    *(
+        "train_params['train_params'] = train_params",
+        "raise KeyboardInterrupt if 0 else Exception(base_params)",
+    ),
     *(
         "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E",
         "\\",
@@ -186,10 +224,15 @@ class Fuzzer:
         mode = pick(rng, cli.MODES)
         with refusal_of(what, str(self._path), *(key.split("/")[-1] for key in overrides)):
             _, texts = cli.parse(
-                [f"--config_file={self._path}", *(f"--{key}={text}" for key, text in overrides.items())]
+                [
+                    f"--config_file={self._path}",
+                    *(f"--{key}={text}" for key, text in overrides.items()),
+                ]
             )
             assert texts == overrides
-            config = load_config(str(self._path), mode, {key: parse_value(text) for key, text in texts.items()})
+            config = load_config(
+                str(self._path), mode, {key: parse_value(text) for key, text in texts.items()}
+            )
         _check(config, what)
         return what
 
@@ -197,11 +240,20 @@ class Fuzzer:
 def _check(config: Config, what: str) -> None:
     """What is loaded is typed, as the reference says, and no number in it is NaN or infinite."""
     assert isinstance(config, Config)
-    parts = (config.params, config.encoder, config.decoder, config.loss, config.optimizer, *config.data_layers.values())
+    parts = (
+        config.params,
+        config.encoder,
+        config.decoder,
+        config.loss,
+        config.optimizer,
+        *config.data_layers.values(),
+    )
     for part in parts:
         type(part).model_validate(dict(part))
         for name, value in part:
-            assert not isinstance(value, float) or math.isfinite(value), f"{what}: {name} is {value}"
+            assert not isinstance(value, float) or math.isfinite(value), (
+                f"{what}: {name} is {value}"
+            )
     rate = config.lr_policy.keywords.get("learning_rate", 0.0)  # type: ignore[attr-defined]
     assert not isinstance(rate, float) or math.isfinite(rate), f"{what}: learning_rate is {rate}"
 
@@ -226,7 +278,11 @@ def _edit_tokens(rng: np.random.Generator, source: str) -> tuple[str, str]:
 def _put_values(rng: np.random.Generator, source: str) -> tuple[str, str]:
     """Put other values in the place of literals and names."""
     begin, tokens = _tokens(source)
-    places = [i for i, (kind, _) in enumerate(tokens) if kind in (tokenize.NUMBER, tokenize.STRING, tokenize.NAME)]
+    places = [
+        i
+        for i, (kind, _) in enumerate(tokens)
+        if kind in (tokenize.NUMBER, tokenize.STRING, tokenize.NAME)
+    ]
     words = []
     for _ in range(rng.integers(1, 3)):
         i, value = int(pick(rng, places)), str(pick(rng, _VALUES))
@@ -251,26 +307,51 @@ def _edit_numbers(rng: np.random.Generator, source: str) -> tuple[str, str]:
     place = int(pick(rng, places))
     number = tokens[place][1]
     other = str(
-        pick(rng, ("1", "2", "3", "17", "1000") if number.isdigit() else ("0.25", "0.5", "0.999", "1e-9", "3.0"))
+        pick(
+            rng,
+            ("1", "2", "3", "17", "1000")
+            if number.isdigit()
+            else ("0.25", "0.5", "0.999", "1e-9", "3.0"),
+        )
     )
     tokens[place] = (tokenize.NUMBER, other)
     return begin + tokenize.untokenize(tokens), f"{number} -> {other}"
 
 
-_EDITS = {"tokens": _edit_tokens, "values": _put_values, "lines": _edit_lines, "numbers": _edit_numbers}
+_EDITS = {
+    "tokens": _edit_tokens,
+    "values": _put_values,
+    "lines": _edit_lines,
+    "numbers": _edit_numbers,
+}
 
 
 def _tokens(source: str) -> tuple[str, list[tuple[int, str]]]:
-    """Return what stands before the values, as it is, and the kinds and texts of the values' tokens."""
+    """Return what stands before the values, as it is, and the kinds and texts of the values'
+    tokens.
+    """
     begin = source.index(_BEGIN)
     tokens = tokenize.generate_tokens(io.StringIO(source[begin:]).readline)
-    # untokenize needs the tokens of a line's begin, but not those of its depth, where all depth is within brackets
+    # untokenize needs the tokens of a line's begin, but not those of its depth, where all depth is
+    # within brackets
     kinds = (tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    return source[:begin], [(token.type, token.string) for token in tokens if token.type not in kinds]
+    return source[:begin], [
+        (token.type, token.string) for token in tokens if token.type not in kinds
+    ]
 
 
 def _draw_key(rng: np.random.Generator) -> str:
-    key = pick(rng, (*RunParams.model_fields, "x", "", "encoder_params/x", "data_layer_params/sample_rate", "a/b/c"))
+    key = pick(
+        rng,
+        (
+            *RunParams.model_fields,
+            "x",
+            "",
+            "encoder_params/x",
+            "data_layer_params/sample_rate",
+            "a/b/c",
+        ),
+    )
     if rng.random() < 0.2:
         key += pick(rng, ("/x", "/learning_rate", "/"))
     return f"{pick(rng, ('train', 'eval'))}_params/{key}" if rng.random() < 0.2 else key

@@ -16,7 +16,9 @@ def pick(rng: np.random.Generator, choices):
 
 
 def damage(rng: np.random.Generator, content: bytes, head: int | None = None) -> tuple[bytes, str]:
-    """Return ``content`` with one to three edits, most of them in its first ``head`` bytes, and what they are."""
+    """Return ``content`` with one to three edits, most of them in its first ``head`` bytes, and
+    what they are.
+    """
     words = []
     for _ in range(rng.integers(1, 4)):
         edit = pick(rng, (flip, overwrite, cut, remove, repeat))
@@ -38,7 +40,9 @@ def flip(rng: np.random.Generator, content: bytes, end: int) -> bytes:
 def overwrite(rng: np.random.Generator, content: bytes, end: int) -> bytes:
     """Put an extreme number in the place of one to four bytes."""
     place, width = int(rng.integers(end)), int(pick(rng, (1, 2, 4)))
-    number = (int(pick(rng, _EXTREMES)) & ((1 << 8 * width) - 1)).to_bytes(width, pick(rng, ("little", "big")))
+    number = (int(pick(rng, _EXTREMES)) & ((1 << 8 * width) - 1)).to_bytes(
+        width, pick(rng, ("little", "big"))
+    )
     return content[:place] + number + content[place + width :]
 
 

@@ -20,7 +20,9 @@ _MAX_MESSAGE = 4000  # characters: what a person reads
 
 
 class Fuzzer(Protocol):
-    """One kind of input; what it has to prepare, it prepares in a folder of its own when it is made."""
+    """One kind of input; what it has to prepare, it prepares in a folder of its own when it is
+    made.
+    """
 
     def run(self, rng: np.random.Generator) -> str:
         """Make an input and try it.
@@ -30,7 +32,8 @@ class Fuzzer(Protocol):
 
         Raises:
             Refused: the toolkit refused it, as it may.
-            Exception: anything else is a failure, an AssertionError where something wrong was accepted.
+            Exception: anything else is a failure, an AssertionError where something wrong was
+                accepted.
         """
 
 
@@ -60,7 +63,9 @@ class Report(NamedTuple):
 
 
 def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = None) -> Report:
-    """Try some inputs; ``note`` is a file that always names the one in progress, for a process that may not survive."""
+    """Try some inputs; ``note`` is a file that always names the one in progress, for a process that
+    may not survive.
+    """
     report = Report()
     for index in indices:
         name = f"{type(fuzzer).__module__.rpartition('.')[2]}, seed {seed}, input {index}"
@@ -71,7 +76,9 @@ def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = N
         try:
             with _limit(LIMIT_S), warnings.catch_warnings():
                 warnings.simplefilter("error")
-                warnings.simplefilter("ignore", SyntaxWarning)  # Python's own word on a config, with file and line
+                warnings.simplefilter(
+                    "ignore", SyntaxWarning
+                )  # Python's own word on a config, with file and line
                 fuzzer.run(np.random.default_rng([seed, index]))
             accepted = 1
         except Refused:
@@ -85,7 +92,8 @@ def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = N
 
 @contextlib.contextmanager
 def refusal_of(what: str, *names: str, is_sound: bool = False) -> Iterator[None]:
-    """Turn a `UserError` into `Refused`, provided that its message is fit to be read and has one of ``names`` in it.
+    """Turn a `UserError` into `Refused`, provided that its message is fit to be read and has one of
+    ``names`` in it.
 
     An input that ``is_sound`` may not be refused.
     """
@@ -94,8 +102,12 @@ def refusal_of(what: str, *names: str, is_sound: bool = False) -> Iterator[None]
     except UserError as error:
         message = str(error)
         assert not is_sound, f"{what}: refused, {message[:500]}"
-        assert any(name in message for name in names), f"{what}: none of {names} in {message[:500]!r}"
-        assert len(message) <= _MAX_MESSAGE, f"{what}: a message of {len(message):,} characters: {message[:500]!r}"
+        assert any(name in message for name in names), (
+            f"{what}: none of {names} in {message[:500]!r}"
+        )
+        assert len(message) <= _MAX_MESSAGE, (
+            f"{what}: a message of {len(message):,} characters: {message[:500]!r}"
+        )
         raise Refused(what) from None
 
 

@@ -1,4 +1,6 @@
-"""Manifests as many programs write them, and damaged ones; what they say is read again by Python's csv module."""
+"""Manifests as many programs write them, and damaged ones; what they say is read again by Python's
+csv module.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,20 @@ from tests.support.fuzzing.harness import refusal_of
 LABELS = ("yes", "no", "stop", "unknown", "silence")
 _WORDS = ("yes", "no", "stop", "cat", "nan", "null", "größe", "two words", "", 'the "x"')
 _SPEAKERS = ("a1", "0b44", "c, d", "", "NA", "1e5")
-# the label and the name of each clip: names that look like each other, and that only quotes can hold
+# the label and the name of each clip: names that look like each other, and that only quotes can
+# hold
 _CLIPS = (
     *((label, f"{word}/{i}.wav") for label, word in enumerate(LABELS[:3]) for i in range(12)),
     *((3, f"cat/{i}.wav") for i in range(12)),
     *(
         (4, name)
-        for name in ("si, lence/1.wav", 'si, lence/"2".wav', "größe/ß.wav", "größe/line\nbreak.wav", "top.wav")
+        for name in (
+            "si, lence/1.wav",
+            'si, lence/"2".wav',
+            "größe/ß.wav",
+            "größe/line\nbreak.wav",
+            "top.wav",
+        )
     ),
     (0, " yes/ 1.wav"),
     (1, "1/1"),
@@ -63,7 +72,16 @@ class Fuzzer:
 
     def run(self, rng: np.random.Generator) -> str:
         written = _write(rng, self._folder)
-        make = pick(rng, (_as_other_programs, _as_other_programs, _with_a_bad_value, _with_other_columns, _with_damage))
+        make = pick(
+            rng,
+            (
+                _as_other_programs,
+                _as_other_programs,
+                _with_a_bad_value,
+                _with_other_columns,
+                _with_damage,
+            ),
+        )
         content, what, may_change = make(rng, written)
         self._manifest.write_bytes(content)
         with refusal_of(what, str(self._manifest), is_sound=make is _as_other_programs):
@@ -72,9 +90,13 @@ class Fuzzer:
             (label, os.path.relpath(path, self._folder))
             for label, path in zip(table["label"].tolist(), table["path"], strict=True)
         ]
-        assert found == self._read_by_csv(content), f"{what}: read in another way than Python's csv does"
+        assert found == self._read_by_csv(content), (
+            f"{what}: read in another way than Python's csv does"
+        )
         if not may_change:
-            assert set(found) <= set(written.pairs), f"{what}: {set(found) - set(written.pairs)} were never written"
+            assert set(found) <= set(written.pairs), (
+                f"{what}: {set(found) - set(written.pairs)} were never written"
+            )
         if make is _as_other_programs:
             assert found == written.pairs, f"{what}: not the rows that were written"
         return what
@@ -99,7 +121,9 @@ def _write(rng: np.random.Generator, folder: Path) -> Written:
     }
     if rng.random() < 0.6:
         others = [word for word in _WORDS if word not in LABELS]
-        words = [LABELS[label] if rng.random() < 0.7 else str(pick(rng, others)) for label, _ in clips]
+        words = [
+            LABELS[label] if rng.random() < 0.7 else str(pick(rng, others)) for label, _ in clips
+        ]
         columns = {"word": words, **columns}
     if rng.random() < 0.5:
         columns = {"speaker": [str(pick(rng, _SPEAKERS)) for _ in clips], **columns}
@@ -144,9 +168,35 @@ def _with_a_bad_value(rng: np.random.Generator, written: Written) -> tuple[bytes
             "None",
         ),
         "path": (
-            *("", ".", "..", "/", "yes", "yes/", "nowhere/1.wav", "../outside.wav", "yes/../../outside.wav", "~/1.wav"),
-            *("yes/loop.wav", "no/dangling.wav", "no/pipe.wav", "a" * 300 + ".wav", "a/" * 3000 + "1.wav", "/dev/zero"),
-            *("yes/1.wav ", "yes\\1.wav", "yes/1.wav\0", "ye\0s/1.wav", "file://yes/1.wav", "YES/1.WAV", "x" * 10**5),
+            *(
+                "",
+                ".",
+                "..",
+                "/",
+                "yes",
+                "yes/",
+                "nowhere/1.wav",
+                "../outside.wav",
+                "yes/../../outside.wav",
+                "~/1.wav",
+            ),
+            *(
+                "yes/loop.wav",
+                "no/dangling.wav",
+                "no/pipe.wav",
+                "a" * 300 + ".wav",
+                "a/" * 3000 + "1.wav",
+                "/dev/zero",
+            ),
+            *(
+                "yes/1.wav ",
+                "yes\\1.wav",
+                "yes/1.wav\0",
+                "ye\0s/1.wav",
+                "file://yes/1.wav",
+                "YES/1.WAV",
+                "x" * 10**5,
+            ),
         ),
         "word": ("yes", "no", "stop", "silence"),
         "speaker": ("\0", "x" * 10**5, "\x1a", "\u2028"),
@@ -158,7 +208,9 @@ def _with_a_bad_value(rng: np.random.Generator, written: Written) -> tuple[bytes
 
 
 def _with_other_columns(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """Columns that are missing, there twice, more or fewer than the header names, or divided by something else."""
+    """Columns that are missing, there twice, more or fewer than the header names, or divided by
+    something else.
+    """
 
     def rename(name: str) -> str:
         written.header[rng.integers(len(written.header))] = name
@@ -181,12 +233,24 @@ def _with_other_columns(rng: np.random.Generator, written: Written) -> tuple[byt
     edit: Callable[[], str] = pick(
         rng,
         (
-            lambda: rename(pick(rng, ("label", "path", "Label", " path", "", "\ufeffpath", "unnamed"))),
+            lambda: rename(
+                pick(rng, ("label", "path", "Label", " path", "", "\ufeffpath", "unnamed"))
+            ),
             drop,
-            lambda: add_to(written.rows, int(rng.integers(n_columns + 1)), pick(rng, ("0", "1", "", "yes/1.wav"))),
-            lambda: add_to([pick(rng, written.rows)], int(rng.integers(n_columns + 1)), pick(rng, ("0", "1", ""))),
             lambda: add_to(
-                [written.header, *written.rows], int(rng.integers(n_columns + 1)), pick(rng, ("label", "x"))
+                written.rows,
+                int(rng.integers(n_columns + 1)),
+                pick(rng, ("0", "1", "", "yes/1.wav")),
+            ),
+            lambda: add_to(
+                [pick(rng, written.rows)],
+                int(rng.integers(n_columns + 1)),
+                pick(rng, ("0", "1", "")),
+            ),
+            lambda: add_to(
+                [written.header, *written.rows],
+                int(rng.integers(n_columns + 1)),
+                pick(rng, ("label", "x")),
             ),
             lambda: written.rows.clear() or "no rows",
             lambda: written.header.clear() or "an empty header",
@@ -195,15 +259,22 @@ def _with_other_columns(rng: np.random.Generator, written: Written) -> tuple[byt
     what = edit()
     delimiter = pick(rng, (",", ",", ",", ";", "\t"))
     text = written.text(lineterminator="\n", delimiter=delimiter)
-    return text.encode(pick(rng, ("utf-8", "utf-8", "utf-16", "utf-32"))), f"{what}, divided by {delimiter!r}", False
+    return (
+        text.encode(pick(rng, ("utf-8", "utf-8", "utf-16", "utf-32"))),
+        f"{what}, divided by {delimiter!r}",
+        False,
+    )
 
 
 def _with_damage(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """Cut off, or with bytes changed; where a digit became another one or was repeated, nobody can know it."""
+    """Cut off, or with bytes changed; where a digit became another one or was repeated, nobody can
+    know it.
+    """
     content = written.text(lineterminator="\n").encode()
     if rng.random() < 0.5:
         cut = content[: rng.integers(len(content))]
-        # cut before the path, "1" may be what is left of "12": but there are fewer labels than that here
+        # cut before the path, "1" may be what is left of "12": but there are fewer labels than that
+        # here
         return cut, "cut", False
     damaged, how = damage(rng, content)
     return damaged, how, _digits(damaged) != _digits(content) or "+" in how

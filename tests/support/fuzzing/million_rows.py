@@ -14,7 +14,8 @@ from tests.support.fuzzing.harness import Refused, Report, refusal_of
 _N_ROWS = 1_000_000
 _N_CLIPS = 1000
 _LABELS = ("yes", "no", "unknown")
-# what stands in the place of a row in the middle -> what the message says of it, None: all rows are read
+# what stands in the place of a row in the middle -> what the message says of it, None: all rows are
+# read
 _EDITS = {
     "sound": (None, None),
     "CRLF": (None, None),
@@ -42,7 +43,10 @@ def run() -> Report:
         numbers = np.random.default_rng(0).integers(_N_CLIPS, size=_N_ROWS)
         labels = numbers % 3
         words = ("yes", "no", "cat")
-        rows = [f"{label},{words[label]},a,{clip:04}.wav" for label, clip in zip(labels, numbers, strict=True)]
+        rows = [
+            f"{label},{words[label]},a,{clip:04}.wav"
+            for label, clip in zip(labels, numbers, strict=True)
+        ]
         for what in _EDITS:
             report += _try(folder / "m.csv", rows, labels, what)
     return report

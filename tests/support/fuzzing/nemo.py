@@ -1,4 +1,6 @@
-"""NeMo archives: damage to the tar, the configuration and the weights, and pickles and YAML that would run code."""
+"""NeMo archives: damage to the tar, the configuration and the weights, and pickles and YAML that
+would run code.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +67,12 @@ _YAMLS = (
     "a: &a [x, x, x, x, x, x, x, x, x]\nlabels: *a",
     "a: &a [*a]\nlabels: *a",
     "labels: &a [*a, *a]",
-    "a: &a [x, x]\n" + "\n".join(f"{b}: &{b} [{', '.join(['*' + a] * 20)}]" for a, b in pairwise("abcdefghijklm")),
+    "a: &a [x, x]\n"
+    + "\n".join(f"{b}: &{b} [{', '.join(['*' + a] * 20)}]" for a, b in pairwise("abcdefghijklm")),
     "a: &a {x: 1}\n"
-    + "\n".join(f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 9)}]}}" for a, b in pairwise("abcdefghijklm")),
+    + "\n".join(
+        f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 9)}]}}" for a, b in pairwise("abcdefghijklm")
+    ),
     "[" * 5000,
     "{a: " * 5000,
     "labels: [" + "'${labels}', " * 300 + "]",
@@ -112,19 +117,39 @@ class Fuzzer:
         self._path = folder / "a.nemo"
         self._trace = folder / "trace"
         rng = np.random.default_rng(0)
-        self._config = torch_files.nemo_config(_LABELS, [torch_files.layer(4, 3, separable=False)], n_mfcc=_N_MFCC)
+        self._config = torch_files.nemo_config(
+            _LABELS, [torch_files.layer(4, 3, separable=False)], n_mfcc=_N_MFCC
+        )
         self._config["decoder"]["feat_in"] = 4
         self._weights = {
-            "encoder.encoder.0.mconv.0.conv.weight": rng.standard_normal((4, _N_MFCC, 3)).astype(np.float32),
-            **{f"encoder.encoder.0.mconv.1.{name}": np.ones(4, np.float32) for name in ("weight", "bias")},
-            **{f"encoder.encoder.0.mconv.1.running_{name}": np.ones(4, np.float32) for name in ("mean", "var")},
+            "encoder.encoder.0.mconv.0.conv.weight": rng.standard_normal((4, _N_MFCC, 3)).astype(
+                np.float32
+            ),
+            **{
+                f"encoder.encoder.0.mconv.1.{name}": np.ones(4, np.float32)
+                for name in ("weight", "bias")
+            },
+            **{
+                f"encoder.encoder.0.mconv.1.running_{name}": np.ones(4, np.float32)
+                for name in ("mean", "var")
+            },
             "decoder.decoder_layers.0.weight": rng.standard_normal((3, 4)).astype(np.float32),
             "decoder.decoder_layers.0.bias": np.ones(3, np.float32),
         }
         self._plain = self._archive(self._config, self._weights)
 
     def run(self, rng: np.random.Generator) -> str:
-        make = pick(rng, (self._sound, self._edited, self._yaml, self._weights_damaged, self._harmful, self._tar))
+        make = pick(
+            rng,
+            (
+                self._sound,
+                self._edited,
+                self._yaml,
+                self._weights_damaged,
+                self._harmful,
+                self._tar,
+            ),
+        )
         content, what = make(rng)
         self._path.write_bytes(content)
         try:
@@ -133,13 +158,17 @@ class Fuzzer:
                 model = describe(archive.config, str(self._path))
                 layers = model.encoder_params["convnet_layers"]
                 n_features = model.data_layer_params["num_audio_features"]
-                arrays = convert_weights(archive.weights, layers, n_features, len(model.labels), str(self._path))
+                arrays = convert_weights(
+                    archive.weights, layers, n_features, len(model.labels), str(self._path)
+                )
         finally:
             left = sorted(os.listdir(self._folder))
             assert left == ["a.nemo"], f"{what}: {left} are there"
         if make == self._sound:
             kernel = arrays["tdnn_encoder.conv11/kernel"]
-            expected = self._weights["encoder.encoder.0.mconv.0.conv.weight"].transpose(2, 1, 0)[:, None]
+            expected = self._weights["encoder.encoder.0.mconv.0.conv.weight"].transpose(2, 1, 0)[
+                :, None
+            ]
             np.testing.assert_array_equal(kernel, expected)
             assert model.labels == _LABELS
         assert make != self._harmful, f"{what}: accepted"
@@ -154,7 +183,9 @@ class Fuzzer:
 
     def _sound(self, rng: np.random.Generator) -> tuple[bytes, str]:
         prefix, gz = pick(rng, ("", "./")), bool(rng.integers(2))
-        return self._archive(self._config, self._weights, prefix=prefix, gz=gz), f"sound, {prefix!r}, gz {gz}"
+        return self._archive(
+            self._config, self._weights, prefix=prefix, gz=gz
+        ), f"sound, {prefix!r}, gz {gz}"
 
     def _edited(self, rng: np.random.Generator) -> tuple[bytes, str]:
         """Values of the configuration that NeMo would not write."""
@@ -201,15 +232,23 @@ class Fuzzer:
             "x",
         )
         state[key] = pick(rng, (*odd, None, [], {}, {"a": {}}, np.arange(4)))
-        return self._archive(self._config, torch_files.torch_file(state)), f"weights {key} {str(state[key])[:30]}"
+        return self._archive(
+            self._config, torch_files.torch_file(state)
+        ), f"weights {key} {str(state[key])[:30]}"
 
     def _harmful(self, rng: np.random.Generator) -> tuple[bytes, str]:
         """Pickles that call, and pickles that grow, nest or point anywhere."""
         kind = pick(rng, ("call", "call", "opcodes", "deep", "wide", "memo", "edited", "long"))
         if kind == "call":
             trace = str(self._trace)
-            calls = ((os.system, f"touch {trace}"), (eval, f"open({trace!r}, 'w')"), (exec, f"open({trace!r}, 'w')"))
-            harm = _Harm(*pick(rng, (*calls, (os.mkdir, trace), (open, trace), (__import__, "antigravity"))))
+            calls = (
+                (os.system, f"touch {trace}"),
+                (eval, f"open({trace!r}, 'w')"),
+                (exec, f"open({trace!r}, 'w')"),
+            )
+            harm = _Harm(
+                *pick(rng, (*calls, (os.mkdir, trace), (open, trace), (__import__, "antigravity")))
+            )
             value: Any = pick(rng, (harm, {"a": harm}, {**self._weights, "a": harm}))
             content = torch_files.torch_file(
                 value, protocol=2 if isinstance(value, dict) else int(pick(rng, (0, 2, 4, 5)))
@@ -221,7 +260,8 @@ class Fuzzer:
             # a tuple of two of a tuple of two ...: as long as 2 ** 60 when it is written out
             "wide": b"\x80\x02}(X\x01\0\0\0a)" + b"2\x86" * 60 + pick(rng, (b"Q", b"")) + b"u.",
             "memo": b"\x80\x02}r\xff\xff\xff\x7f.",
-            "edited": damage(rng, pickle.dumps({"a": [1, (2, 3), "x"]}, 2))[0] + pick(rng, (b"", b".")),
+            "edited": damage(rng, pickle.dumps({"a": [1, (2, 3), "x"]}, 2))[0]
+            + pick(rng, (b"", b".")),
             "long": b"\x80\x02\x8b"
             + (1 << 20).to_bytes(4, "little")
             + b"\x7f" * (1 << 20)

@@ -1,4 +1,6 @@
-"""Archives for ``--download``: members that lead out, links, devices, bombs, and damage, behind the right checksum."""
+"""Archives for ``--download``: members that lead out, links, devices, bombs, and damage, behind the
+right checksum.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from tests.support.fuzzing.harness import refusal_of
 
 _FILES = {"yes/a_nohash_0.wav": b"RIFF", "no/a_nohash_0.wav": bytes(1000), "LICENSE": b"as is"}
 _MAX_BYTES = 1 << 20
-_WANTED = Wanted(lambda folder: (folder / "yes").is_dir(), "dataset", "holds no clips", "ask again", "make room")
+_WANTED = Wanted(
+    lambda folder: (folder / "yes").is_dir(), "dataset", "holds no clips", "ask again", "make room"
+)
 _KINDS = (
     tarfile.SYMTYPE,
     tarfile.LNKTYPE,
@@ -60,7 +64,13 @@ _NAMES = (
 _PAX = (
     *({"path": name} for name in ("../out", "/tmp/out", "a\0b", "", "\udcff", "x" * 5000)),
     *({"size": size} for size in ("-1", "99999999999999", "1e9", "x", "")),
-    *({"linkpath": "/etc/passwd"}, {"mtime": "nan"}, {"uid": "9" * 30}, {"hdrcharset": "x"}, {"comment": "y" * 10**5}),
+    *(
+        {"linkpath": "/etc/passwd"},
+        {"mtime": "nan"},
+        {"uid": "9" * 30},
+        {"hdrcharset": "x"},
+        {"comment": "y" * 10**5},
+    ),
     *(
         {"GNU.sparse.map": "0,9999999999"},
         {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" * 12},
@@ -72,7 +82,9 @@ _SOUND = ("empty members", "folders")  # many, but a dataset may have as many
 
 
 class Fuzzer:
-    """Each archive is there already under its checksum, so that it is unpacked as if it had just been fetched."""
+    """Each archive is there already under its checksum, so that it is unpacked as if it had just
+    been fetched.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +94,9 @@ class Fuzzer:
         what, content = pick(rng, MAKERS)(rng)
         self._file.write_bytes(content)
         target = self._folder / "data"
-        archive = Archive("https://example.org/files.tar.gz", hashlib.sha256(content).hexdigest(), _MAX_BYTES)
+        archive = Archive(
+            "https://example.org/files.tar.gz", hashlib.sha256(content).hexdigest(), _MAX_BYTES
+        )
         try:
             with refusal_of(what, str(self._file), str(self._folder), is_sound=what in _SOUND):
                 archives.fetch_and_unpack(archive, self._file, target, _WANTED, keep_file=True)
@@ -109,7 +123,9 @@ def _check(folder: Path, what: str) -> None:
 def _tar(rng: np.random.Generator, odd: list[tuple[tarfile.TarInfo, bytes]] | None = None) -> bytes:
     file = io.BytesIO()
     form = (
-        pick(rng, (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)) if odd is None else tarfile.PAX_FORMAT
+        pick(rng, (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+        if odd is None
+        else tarfile.PAX_FORMAT
     )
     with tarfile.open(fileobj=file, mode="w", format=form) as tar:
         for name, content in _FILES.items():
@@ -121,14 +137,21 @@ def _tar(rng: np.random.Generator, odd: list[tuple[tarfile.TarInfo, bytes]] | No
 
 def add(tar: tarfile.TarFile, info: tarfile.TarInfo, content: bytes) -> None:
     info.size = info.size or len(content)
-    tar.addfile(info, io.BytesIO(content + bytes(max(0, min(info.size, 1 << 16) - len(content)))) if content else None)
+    tar.addfile(
+        info,
+        io.BytesIO(content + bytes(max(0, min(info.size, 1 << 16) - len(content))))
+        if content
+        else None,
+    )
 
 
 def _members(rng: np.random.Generator) -> tuple[str, bytes]:
     """Members with names, types and extensions that a dataset has not."""
     odd, words = [], []
     for _ in range(rng.integers(1, 4)):
-        info = tarfile.TarInfo(pick(rng, _NAMES) if rng.random() < 0.7 else f"yes/{rng.integers(5)}.wav")
+        info = tarfile.TarInfo(
+            pick(rng, _NAMES) if rng.random() < 0.7 else f"yes/{rng.integers(5)}.wav"
+        )
         if rng.random() < 0.4:
             info.type = pick(rng, _KINDS)
             info.linkname = pick(rng, ("/etc/passwd", "../..", "yes", "LICENSE", "loop", info.name))
@@ -136,13 +159,17 @@ def _members(rng: np.random.Generator) -> tuple[str, bytes]:
             info.pax_headers = dict(pick(rng, _PAX))
         if rng.random() < 0.2:
             info.type = tarfile.DIRTYPE
-        odd.append((info, b"" if info.type != tarfile.REGTYPE else b"x" * int(pick(rng, (0, 1, 512, 600)))))
+        odd.append(
+            (info, b"" if info.type != tarfile.REGTYPE else b"x" * int(pick(rng, (0, 1, 512, 600))))
+        )
         words.append(f"{info.name[:20]!r} of type {info.type!r} {str(info.pax_headers)[:60]}")
     return "members " + ", ".join(words), gzip.compress(_tar(rng, odd), 1)
 
 
 def _damaged(rng: np.random.Generator) -> tuple[str, bytes]:
-    """Damage to the tar, to its gzip, or to both; a header may have the right checksum all the same."""
+    """Damage to the tar, to its gzip, or to both; a header may have the right checksum all the
+    same.
+    """
     tar = bytearray(_tar(rng))
     words = []
     if rng.random() < 0.7:
@@ -169,7 +196,9 @@ def seal(tar: bytearray, header: int) -> None:
 
 def _bomb(rng: np.random.Generator) -> tuple[str, bytes]:
     """Archives that are small until they are unpacked, or that say they are huge."""
-    kind = pick(rng, ("zeros", "sizes", "long name", "chain of names", "empty members", "sparse", "folders"))
+    kind = pick(
+        rng, ("zeros", "sizes", "long name", "chain of names", "empty members", "sparse", "folders")
+    )
     info = tarfile.TarInfo("yes/big.wav")
     if kind == "zeros":
         info.size = 4 << 20
@@ -180,8 +209,12 @@ def _bomb(rng: np.random.Generator) -> tuple[str, bytes]:
     if kind in ("long name", "chain of names"):
         info.name, info.type = "././@LongLink", pick(rng, (b"L", b"K", b"x", b"g"))
         info.size = 1 if kind == "chain of names" else int(pick(rng, (2 << 20, 16 << 20)))
-        one = info.tobuf(tarfile.GNU_FORMAT) + b"11 path=abc\n".ljust(-(-info.size // 512) * 512, b"\0")
-        return f"{kind}, type {info.type!r}", gzip.compress(one * (3000 if kind == "chain of names" else 1), 1)
+        one = info.tobuf(tarfile.GNU_FORMAT) + b"11 path=abc\n".ljust(
+            -(-info.size // 512) * 512, b"\0"
+        )
+        return f"{kind}, type {info.type!r}", gzip.compress(
+            one * (3000 if kind == "chain of names" else 1), 1
+        )
     if kind == "sparse":
         info.type, info.pax_headers = tarfile.GNUTYPE_SPARSE, {}
         block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
@@ -189,7 +222,10 @@ def _bomb(rng: np.random.Generator) -> tuple[str, bytes]:
         block[483:495] = b"%011o\0" % int(pick(rng, (1 << 19, 1 << 30, (1 << 33) - 1)))
         seal(block, 0)
         return kind, gzip.compress(bytes(block) + bytes(1024), 1)
-    names = (f"yes/{i}" + "/d" * (80 if kind == "folders" else 0) for i in range(500 if kind == "empty members" else 5))
+    names = (
+        f"yes/{i}" + "/d" * (80 if kind == "folders" else 0)
+        for i in range(500 if kind == "empty members" else 5)
+    )
     return kind, gzip.compress(_tar(rng, [(tarfile.TarInfo(name), b"") for name in names]), 1)
 
 

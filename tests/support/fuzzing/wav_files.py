@@ -1,4 +1,6 @@
-"""RIFF WAVE files byte by byte: PCM, floats and G.711, plain or as Microsoft's WAVEFORMATEXTENSIBLE."""
+"""RIFF WAVE files byte by byte: PCM, floats and G.711, plain or as Microsoft's
+WAVEFORMATEXTENSIBLE.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 PCM, IEEE_FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-_GUID_END = bytes.fromhex("000000001000800000aa00389b71")  # KSDATAFORMAT_SUBTYPE_..., after the format's tag
+_GUID_END = bytes.fromhex(
+    "000000001000800000aa00389b71"
+)  # KSDATAFORMAT_SUBTYPE_..., after the format's tag
 
 
 class Encoding(NamedTuple):
@@ -53,7 +57,9 @@ def _a_law(codes: np.ndarray) -> np.ndarray:
     """ITU-T G.711, table 1a, as 16-bit values."""
     inverted = codes.astype(np.int64) ^ 0x55
     exponent, mantissa = (inverted >> 4) & 7, inverted & 15
-    magnitude = np.where(exponent == 0, (mantissa << 4) + 8, ((mantissa << 4) + 0x108) << np.maximum(exponent - 1, 0))
+    magnitude = np.where(
+        exponent == 0, (mantissa << 4) + 8, ((mantissa << 4) + 0x108) << np.maximum(exponent - 1, 0)
+    )
     return np.where(inverted & 0x80, magnitude, -magnitude)
 
 
@@ -61,7 +67,9 @@ def fmt_chunk(encoding: Encoding, rate: int, n_channels: int, *, extensible: boo
     """Return the content of a ``fmt `` chunk."""
     frame = n_channels * encoding.bits // 8
     tag = EXTENSIBLE if extensible else encoding.tag
-    basic = struct.pack("<HHIIHH", tag, n_channels, rate, rate * frame & 0xFFFFFFFF, frame & 0xFFFF, encoding.bits)
+    basic = struct.pack(
+        "<HHIIHH", tag, n_channels, rate, rate * frame & 0xFFFFFFFF, frame & 0xFFFF, encoding.bits
+    )
     if extensible:
         mask = (1 << n_channels) - 1
         return basic + struct.pack("<HHIH", 22, encoding.bits, mask, encoding.tag) + _GUID_END
