@@ -101,16 +101,19 @@ def _takes_value(parser: argparse.ArgumentParser, name: str) -> bool:
 def main(argv: list[str]) -> int:
     """Run run.py."""
     args, texts = parse(argv)
-    from open_seq2seq.config import (
-        load_config,
-        parse_value,
-    )  # after the flags: --help answers at once
+    # after the flags: --help answers at once
+    from open_seq2seq import distributed
+    from open_seq2seq.config import load_config, parse_value
+    from open_seq2seq.storage.reporting import Reporter
+    from open_seq2seq.system.terminal import logging_to
 
     overrides: dict[str, Any] = {key: parse_value(text) for key, text in texts.items()}
-    config = load_config(args.config_file, args.mode, overrides)
+    reporter = Reporter(is_chief=distributed.launched_rank() == 0)
+    with logging_to(reporter):
+        config = load_config(args.config_file, args.mode, overrides)
 
-    from open_seq2seq.modes import run_mode
-    from open_seq2seq.session import RunOptions
+        from open_seq2seq.modes import RunOptions, run_mode
 
-    options = {name: value for name, value in vars(args).items() if name in RunOptions._fields}
-    return run_mode(config, RunOptions(**options | {"clips": tuple(args.clips)}))
+        options = {name: value for name, value in vars(args).items() if name in RunOptions._fields}
+        options["clips"] = tuple(args.clips)
+        return run_mode(config, RunOptions(**options), reporter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pydantic
 
@@ -49,8 +49,14 @@ class Encoder(Params):
 
 
 class Decoder(Params):
-    """What an encoder gives, to logits."""
+    """A hidden representation to logits.
 
+    Attributes:
+        output_layer: name of the layer whose outputs are the labels. Weights of another run fit it
+            only where the labels are the same. None: the last layer that has weights.
+    """
+
+    output_layer: ClassVar[str | None] = None
     output_dim: int | None = pydantic.Field(
         default=None,
         gt=0,

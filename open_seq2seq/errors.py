@@ -6,7 +6,6 @@ import reprlib
 from collections.abc import Sequence
 from typing import Any
 
-_MOST_LINES = 30
 _LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
 
 
@@ -42,12 +41,12 @@ def cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
-def listed(lines: Sequence[str]) -> str:
-    """Return the lines that follow a message, each on its own; of very many the first ones, and how
-    many there are.
-    """
-    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
-    return "".join(f"\n  {line}" for line in [*lines[:_MOST_LINES], *more])
+def listed(lines: Sequence[str], most: int = 30) -> str:
+    """Return the lines that follow a message, each on its own, at most ``most`` of them."""
+    shown_lines = list(lines[:most])
+    if len(lines) > most:
+        shown_lines.append(f"and {len(lines) - most:,} more")
+    return "".join(f"\n  {line}" for line in shown_lines)
 
 
 class _Brief(reprlib.Repr):

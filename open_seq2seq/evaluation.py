@@ -13,11 +13,14 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch
+from open_seq2seq.structs import Batch, KerasModel
+
+# section of a config -> split in metrics
+SPLIT_OF_SECTION = {"eval": "val", "test": "test"}
 
 
 class Evaluation(NamedTuple):
-    """What an evaluation found; shares are from 0 to 1."""
+    """Metrics of a model on a dataset; accuracies and recalls are from 0 to 1."""
 
     n_clips: int
     loss: float  # mean over the clips, nats
@@ -30,7 +33,7 @@ class Evaluation(NamedTuple):
 class Evaluator:
     """Evaluates one model on any dataset; traces its graph once."""
 
-    def __init__(self, model: Any, loss: Loss, workers: Workers) -> None:
+    def __init__(self, model: KerasModel, loss: Loss, workers: Workers) -> None:
         self._model = model
         self._loss = loss
         self._workers = workers

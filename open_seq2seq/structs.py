@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+# what they are; naming TensorFlow's classes would import it
+Tensor = Any
+Variable = Any
+KerasModel = Any
+
 
 class Clips(NamedTuple):
     """Waveforms and what was drawn for each, as the host hands them to the front end."""

@@ -185,6 +185,11 @@ class RunParams(Params):
     data_layer: type[SpeechCommandsDataLayer] = Field(description="Class of the data layer.")
     data_layer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
 
+    @property
+    def eval_batch_size(self) -> int:
+        """Clips in a batch of each process in evaluation and inference."""
+        return self.eval_batch_size_per_gpu or self.batch_size_per_gpu
+
     @field_validator("dataset_version")
     @classmethod
     def _is_known(cls, version: str) -> str:

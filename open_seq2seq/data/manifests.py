@@ -15,19 +15,16 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.system.files import check_plain
+from open_seq2seq.system.files import check_plain, written_aside
 
 COLUMNS = ["label", "word", "speaker", "path"]
 _SHOWN = 5  # how many bad rows a message lists before it counts the rest
 
 
 def write_manifest(path: Path, table: pd.DataFrame) -> None:
-    """Write ``table`` (columns `COLUMNS`) to ``path`` through a temporary file, so that it is whole
-    or absent.
-    """
-    temporary = path.with_name(path.name + ".partial")
-    table.to_csv(temporary, columns=COLUMNS, index=False, lineterminator="\n")
-    os.replace(temporary, path)
+    """Write ``table`` (columns `COLUMNS`) to ``path``, whole or not at all."""
+    with written_aside(path) as partial:
+        table.to_csv(partial, columns=COLUMNS, index=False, lineterminator="\n")
 
 
 def write_labels(path: Path, labels: tuple[str, ...]) -> None:

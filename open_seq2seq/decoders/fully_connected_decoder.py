@@ -1,10 +1,8 @@
-"""One linear layer to the logits, on a vector, on all frames, or on the mean or maximum over the
-frames.
-"""
+"""Decoders with one linear layer: of a vector, of all frames, or of their mean or maximum."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,10 +10,27 @@ from open_seq2seq.components import Decoder, LayerOptions
 from open_seq2seq.errors import UserError
 from open_seq2seq.layers.masks import frame_mask
 from open_seq2seq.lazy import keras
-from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.structs import EncoderOutputs, Tensor
 
 
-class FullyConnectedDecoder(Decoder):
+class _LinearDecoder(Decoder):
+    """One linear layer to the logits."""
+
+    output_layer: ClassVar[str] = "fully_connected_decoder.fully_connected"
+
+    def _logits(self, hidden: Tensor, n_labels: int, options: LayerOptions) -> Tensor:
+        logits = keras.layers.Dense(
+            n_labels,
+            kernel_initializer=options.new_initializer("glorot_uniform"),
+            kernel_regularizer=options.regularizer,
+            dtype=options.dtype,
+            name=self.output_layer,
+        )(hidden)
+        # float32: half precision would round the softmax
+        return keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+
+
+class FullyConnectedDecoder(_LinearDecoder):
     """A linear classifier of a vector, such as ResNetEncoder gives."""
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
@@ -25,18 +40,20 @@ class FullyConnectedDecoder(Decoder):
                 "decoder: FullyConnectedDecoder takes one vector per clip, and this encoder gives one per frame; use "
                 "FullyConnectedSCDecoder, or PooledDecoder"
             )
-        return _logits(encoded.hidden, n_labels, options)
+        return self._logits(encoded.hidden, n_labels, options)
 
 
-class FullyConnectedSCDecoder(Decoder):
+class FullyConnectedSCDecoder(_LinearDecoder):
     """A linear classifier of all frames side by side, such as TDNNEncoder gives."""
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
         """Map [batch, frames, hidden] to logits [batch, n_labels]."""
-        return _logits(keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options)
+        return self._logits(
+            keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options
+        )
 
 
-class PooledDecoder(Decoder):
+class PooledDecoder(_LinearDecoder):
     """A linear classifier of the mean or the maximum over the frames."""
 
     pooling: Literal["mean", "max"] = Field(
@@ -54,7 +71,7 @@ class PooledDecoder(Decoder):
             raise UserError(
                 "decoder: PooledDecoder takes one vector per frame; use FullyConnectedDecoder here"
             )
-        return _logits(
+        return self._logits(
             self._pool(hidden, lengths if self.use_lengths else None, options), n_labels, options
         )
 
@@ -74,15 +91,3 @@ class PooledDecoder(Decoder):
         return keras.ops.max(
             keras.ops.where(is_clip, hidden, keras.ops.full_like(hidden, float("-inf"))), axis=1
         )
-
-
-def _logits(hidden: Any, n_labels: int, options: LayerOptions) -> Any:
-    logits = keras.layers.Dense(
-        n_labels,
-        kernel_initializer=options.new_initializer("glorot_uniform"),
-        kernel_regularizer=options.regularizer,
-        dtype=options.dtype,
-        name="fully_connected_decoder.fully_connected",
-    )(hidden)
-    # float32: half precision would round the softmax
-    return keras.layers.Activation("linear", dtype="float32", name="logits")(logits)

@@ -1,4 +1,4 @@
-"""Several processes as one: the only file that imports Horovod."""
+"""Workers: the processes of a run as one; with training/elastic.py the only file that imports Horovod."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
 
 
 def is_elastic() -> bool:
-    """Tell whether the launcher lets processes come and go."""
+    """Tell whether training is elastic: the launcher lets processes fail and join."""
     return os.environ.get("HOROVOD_ELASTIC") == "1"
 
 

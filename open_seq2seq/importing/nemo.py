@@ -4,23 +4,25 @@ toolkit.
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from open_seq2seq.config import load_config
 from open_seq2seq.data.manifests import read_labels, write_labels
+from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import checkpoint
+from open_seq2seq.importing.checkpoint import assign, network_of, save
 from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
 from open_seq2seq.importing.nemo_weights import convert_weights
+from open_seq2seq.system.files import written_aside
 
-_DECODER = "fully_connected_decoder.fully_connected"
+logger = logging.getLogger(__name__)
+
+_OUTPUT = FullyConnectedDecoder.output_layer
 
 
 def import_archive(
@@ -29,7 +31,6 @@ def import_archive(
     *,
     label_order: LabelOrder = "sorted",
     labels_file: Path | None = None,
-    report: Callable[[str], None] = print,
 ) -> None:
     """Write ``config.py``, ``labels.txt`` and ``checkpoints/`` for a ``.nemo`` archive.
 
@@ -40,7 +41,6 @@ def import_archive(
             trains whatever the archive lists, or as in its "config".
         labels_file: the same labels in another order, that of manifests; the outputs are put into
             it.
-        report: takes a line of text.
 
     Raises:
         UserError: the archive cannot be imported, or the folder is not empty or cannot be written;
@@ -63,8 +63,8 @@ def import_archive(
     except OSError as error:
         raise UserError(f"{output_dir}: cannot write there ({error.strerror})") from None
     for note in model.notes:
-        report(note)
-    report(
+        logger.info(note)
+    logger.info(
         f"{path}: {len(arrays)} variables and {len(model.labels)} labels imported into {output_dir}"
     )
 
@@ -85,41 +85,25 @@ def _reorder(
         )
     order = [model.labels.index(label) for label in labels]
     reordered = {
-        f"{_DECODER}/{ending}": arrays[f"{_DECODER}/{ending}"][..., order]
+        f"{_OUTPUT}/{ending}": arrays[f"{_OUTPUT}/{ending}"][..., order]
         for ending in ("kernel", "bias")
     }
     return model._replace(labels=labels), arrays | reordered
 
 
 def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.ndarray]) -> None:
-    """Write aside, then rename: the folder is there whole or not at all."""
+    """Write config, labels and checkpoint; the folder is there whole or not at all."""
     target = output_dir.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
-        config_file = aside / "config.py"
+    with written_aside(target) as folder:
+        folder.mkdir()
+        config_file = folder / "config.py"
         config_file.write_text(write_config(model, path.name), encoding="utf-8")
-        write_labels(aside / "labels.txt", model.labels)
+        write_labels(folder / "labels.txt", model.labels)
         try:
             config = load_config(str(config_file), "infer", {})
         except UserError as error:
             raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
-        ours = checkpoint.build_network(config, len(model.labels))
-        if problems := checkpoint.find_misfits(ours, arrays):
-            raise UserError(
-                f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems)
-            )
-        checkpoint.assign(ours, arrays)
-        checkpoint.save(
-            aside,
-            ours,
-            model.labels,
-            config,
-            step=0,
-            imported_from=f"NeMo, {path.name}",
-        )
-        os.rename(aside, target)  # over an empty folder too
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        network = network_of(config, len(model.labels))
+        assign(network, arrays, str(path))
+        save(folder, network, model.labels, config, step=0, imported_from=f"NeMo, {path.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,24 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from open_seq2seq import session
 from open_seq2seq.config import Config
-from open_seq2seq.errors import UserError
-from open_seq2seq.importing import checkpoint, names
+from open_seq2seq.errors import UserError, listed
+from open_seq2seq.importing import names
+from open_seq2seq.importing.checkpoint import assign, check_output, network_of, save
 from open_seq2seq.lazy import tf
+from open_seq2seq.network import check_decoder
+from open_seq2seq.structs import KerasModel
+
+logger = logging.getLogger(__name__)
 
 _PART = re.compile(
     r"\.(index|meta|data-\d{5}-of-\d{5})$"
 )  # what TensorFlow adds to a checkpoint's name
 
 
-def import_checkpoint(
-    path: Path,
-    config: Config,
-    labels: tuple[str, ...],
-    logdir: Path,
-    report: Callable[[str], None] = print,
-) -> Path:
+def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdir: Path) -> Path:
     """Write a TensorFlow 1 checkpoint as one of ``config``.
 
     Args:
@@ -34,7 +33,6 @@ def import_checkpoint(
         config: describes the network that was trained.
         labels: what its outputs mean, in order.
         logdir: folder for ``checkpoints/``.
-        report: takes a line of text.
 
     Returns:
         the folder of the new checkpoint.
@@ -44,27 +42,53 @@ def import_checkpoint(
             it has weights that the checkpoint lacks or has in another shape, or logdir has
             checkpoints; nothing is written.
     """
-    prefix = next(
-        (
-            prefix
-            for kind, prefix in names.ENCODER_PREFIXES.items()
-            if isinstance(config.encoder, kind)
-        ),
-        None,
-    )
-    if prefix is None:
-        kinds = " and ".join(kind.__name__ for kind in names.ENCODER_PREFIXES)
-        raise UserError(
-            f"encoder: {type(config.encoder).__name__}, but only {kinds} can be imported from OpenSeq2Seq"
-        )
-    session.check_decoder(config, labels)
-    checkpoint.check_output(logdir)
+    prefix = _encoder_prefix(config)
+    check_decoder(config.decoder, len(labels))
+    check_output(logdir)
     path = find_checkpoint(path)
     reader = _Reader(path)
-    sorted_names = names.sort_names(reader.names)
-    ours = checkpoint.build_network(config, len(labels))
-    shapes = {weight.path: tuple(weight.shape) for weight in ours.weights}
+    network = network_of(config, len(labels))
+    arrays, unknown = _read_weights(reader, network, prefix)
+    hint = "\nGive the config that describes the network as it was trained, and its labels file"
+    if unknown:
+        hint = f"\nVariables without a counterpart ({len(unknown)}):{listed(unknown)}{hint}"
+    assign(network, arrays, str(path), hint)
+    target = save(
+        logdir,
+        network,
+        labels,
+        config,
+        step=reader.step,
+        imported_from=f"OpenSeq2Seq, {path.name}",
+    )
+    logger.info(f"{path}: {len(arrays)} variables imported into {target}")
+    if unknown:
+        logger.warning(
+            f"warning: {len(unknown)} variables have no counterpart in the network of this config; "
+            f"if they are its layers, its outputs will be wrong:{listed(unknown)}"
+        )
+    return target
+
+
+def _encoder_prefix(config: Config) -> str:
+    """Return the first part of the names of the encoder's variables."""
+    for kind, prefix in names.ENCODER_PREFIXES.items():
+        if isinstance(config.encoder, kind):
+            return prefix
+    kinds = " and ".join(kind.__name__ for kind in names.ENCODER_PREFIXES)
+    raise UserError(
+        f"encoder: {type(config.encoder).__name__}, but only {kinds} can be imported from "
+        "OpenSeq2Seq"
+    )
+
+
+def _read_weights(
+    reader: _Reader, network: KerasModel, prefix: str
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return arrays by the names of the network's weights, and the variables that are left."""
+    shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
     arrays: dict[str, np.ndarray] = {}
+    sorted_names = names.sort_names(reader.names)
     unknown = list(sorted_names.unknown)
     for graph_name, checkpoint_name in sorted_names.model.items():
         name = names.translate(graph_name, prefix)
@@ -72,38 +96,11 @@ def import_checkpoint(
             unknown.append(checkpoint_name)
         elif name in arrays:
             raise UserError(
-                f"{path}: {checkpoint_name} is the second variable of it that is {name} here"
+                f"{reader.path}: {checkpoint_name} is the second variable of it that is {name} here"
             )
         else:
             arrays[name] = _fit(reader.read(checkpoint_name), shapes[name])
-    problems = checkpoint.find_misfits(ours, arrays)
-    if problems:
-        raise UserError(
-            f"{path}: it does not fit the network of this config ({len(problems)} differences):{_list(problems)}"
-            + (
-                f"\nVariables of it that have no place in the network ({len(unknown)}):{_list(unknown)}"
-                * bool(unknown)
-            )
-            + "\nGive the config that describes the network as it was trained, and its labels file"
-        )
-    checkpoint.assign(ours, arrays)
-    target = checkpoint.save(
-        logdir,
-        ours,
-        labels,
-        config,
-        step=int(reader.read("global_step"))
-        if "global_step" in reader.names
-        else max(0, _step_in(path.name)),
-        imported_from=f"OpenSeq2Seq, {path.name}",
-    )
-    report(f"{path}: {len(arrays)} variables imported into {target}")
-    if unknown:
-        report(
-            f"warning: {len(unknown)} variables have no place in the network of this config; if they are its layers, "
-            f"its outputs will be wrong:{_list(unknown)}"
-        )
-    return target
+    return arrays, unknown
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -149,9 +146,16 @@ class _Reader:
     """TensorFlow's reader of checkpoints; what it raises becomes a `UserError`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._reader = self._call(tf.train.load_checkpoint, str(path))
         self.names = set(self._reader.get_variable_to_shape_map())
+
+    @property
+    def step(self) -> int:
+        """The step that the checkpoint was written at, or 0 where neither it nor its name says."""
+        if "global_step" in self.names:
+            return int(self.read("global_step"))
+        return max(0, _step_in(self.path.name))
 
     def read(self, name: str) -> np.ndarray:
         return self._call(self._reader.get_tensor, name)
@@ -163,7 +167,7 @@ class _Reader:
         except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
-                f"{self._path}: cannot be read as a TensorFlow checkpoint ({reason})"
+                f"{self.path}: cannot be read as a TensorFlow checkpoint ({reason})"
             ) from None
 
 
@@ -177,7 +181,3 @@ def _fit(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _step_in(name: str) -> int:
     found = re.search(r"-(\d+)$", name)
     return int(found[1]) if found else -1
-
-
-def _list(lines: list[str]) -> str:
-    return "".join(f"\n  {line}" for line in lines)

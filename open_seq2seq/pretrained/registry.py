@@ -16,7 +16,7 @@ from pydantic import Field
 from open_seq2seq.components import Params
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.logdir import has_checkpoint
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
 
@@ -173,13 +173,11 @@ def _find_run(folder: Path) -> Path | None:
     """Return what of an unpacked archive can be loaded: the folder itself, or else the one run in
     it.
     """
-    if checkpoints.has_checkpoint(folder):
+    if has_checkpoint(folder):
         return folder
     if not folder.is_dir():
         return None
-    runs = [
-        p for p in folder.iterdir() if not p.name.startswith(".") and checkpoints.has_checkpoint(p)
-    ]
+    runs = [p for p in folder.iterdir() if not p.name.startswith(".") and has_checkpoint(p)]
     return runs[0] if len(runs) == 1 else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,6 +15,7 @@ from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
 from open_seq2seq.synthetic.speakers import Speaker
 from open_seq2seq.system.cores import n_cores
+from open_seq2seq.system.files import partial_path, written_aside
 
 _BATCH = 64  # clips in a task
 _N_TALKERS = 24
@@ -111,28 +111,22 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
 def _partial_folder(output_dir: Path) -> Iterator[Path]:
     """Give a folder to write into that becomes ``output_dir`` if all goes well and vanishes if not."""
     output_dir = output_dir.expanduser().resolve()
-    partial = output_dir.with_name(output_dir.name + ".partial")
+    partial = partial_path(output_dir)
     try:
         if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
             raise UserError(
-                f"output_dir: {output_dir} is there and is no empty folder; name a new one, or delete it first"
+                f"output_dir: {output_dir} exists and is not an empty folder; name a new one, or "
+                "delete it first"
+            )
+        if partial.exists():
+            raise UserError(
+                f"output_dir: {partial} exists, left by a run that was killed or that is still "
+                "going on; delete it, or name another folder"
             )
         partial.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.mkdir()
-        except FileExistsError:
-            raise UserError(
-                f"output_dir: {partial} is there, left by a run that was killed or one that still goes on; "
-                "delete it, or name another folder"
-            ) from None
-        try:
-            yield partial
-            if output_dir.exists():
-                output_dir.rmdir()  # empty; only POSIX renames onto an empty folder
-            partial.rename(output_dir)
-        except BaseException:  # Ctrl-C too
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        with written_aside(output_dir) as folder:
+            folder.mkdir()
+            yield folder
     except OSError as error:
         raise UserError(
             f"output_dir: cannot write {output_dir} ({error.strerror or error}); name a folder that can be made"

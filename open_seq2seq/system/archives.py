@@ -5,11 +5,9 @@ whole.
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import logging
 import os
-import shutil
 import tarfile
 import urllib.error
 import urllib.request
@@ -26,6 +24,7 @@ from rich.progress import (
 )
 
 from open_seq2seq.errors import UserError, shown
+from open_seq2seq.system.files import sha256_of, written_aside
 from open_seq2seq.system.tar_headers import LONGEST_NAME, READ_ERRORS, TarHeader
 
 log = logging.getLogger(__name__)
@@ -237,11 +236,8 @@ def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> N
     """Raise a `UserError` where the file's SHA-256 is another one; what was fetched just now is
     deleted then.
     """
-    sha256 = hashlib.sha256()
-    with open(path, "rb") as blocks:
-        while block := blocks.read(_BLOCK_BYTES):
-            sha256.update(block)
-    if sha256.hexdigest() == archive.sha256:
+    sha256 = sha256_of(path)
+    if sha256 == archive.sha256:
         return
     if path == file:
         remedy = f"it is not the published archive: delete it and {wanted.again}"
@@ -249,7 +245,7 @@ def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> N
         path.unlink()
         remedy = f"what was fetched is deleted: {wanted.again}, and if that does not help, fetch it by hand"
     raise UserError(
-        f"{path}: SHA-256 is {sha256.hexdigest()}, expected {archive.sha256} of {archive.url}; {remedy}"
+        f"{path}: SHA-256 is {sha256}, expected {archive.sha256} of {archive.url}; {remedy}"
     )
 
 
@@ -257,42 +253,39 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
     """Unpack ``file`` aside and rename the folder to ``folder`` when it is whole; messages call it
     ``source``.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)
     try:
-        partial.mkdir()
-        n_bytes = 0
-        with tarfile.open(file, "r|gz", tarinfo=TarHeader) as members:
-            for i, member in enumerate(members):
-                _refuse_unsafe(member, source, wanted.noun)
-                n_bytes += member.size
-                for n, most, what in (
-                    (n_bytes, archive.max_bytes, "bytes"),
-                    (i, _MOST_MEMBERS, "files"),
-                ):
-                    if n > most:
-                        raise UserError(
-                            f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does"
-                        )
-                try:
-                    members.extract(member, partial, set_attrs=False, **_FILTER)
-                except OSError as error:
-                    if error.errno not in _ERRORS_OF_NAMES:
-                        raise
-                    raise UserError(
-                        f"{source}: member {shown(member.name)} cannot be written ({error.strerror}); "
-                        "do not use this archive"
-                    ) from None
-        if not wanted.is_in(partial):
-            raise UserError(f"{source}: {wanted.lacking}")
-        os.replace(partial, folder)  # an empty folder of that name gives way
+        with written_aside(folder) as partial:
+            partial.mkdir()
+            _extract_all(file, partial, archive, wanted, source)
+            if not wanted.is_in(partial):
+                raise UserError(f"{source}: {wanted.lacking}")
     except READ_ERRORS as error:
         raise UserError(
             f"{source}: cannot be unpacked ({error}); expected a .tar.gz that is whole"
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _extract_all(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: str) -> None:
+    n_bytes = 0
+    with tarfile.open(file, "r|gz", tarinfo=TarHeader) as members:
+        for i, member in enumerate(members):
+            _refuse_unsafe(member, source, wanted.noun)
+            n_bytes += member.size
+            limits = (n_bytes, archive.max_bytes, "bytes"), (i, _MOST_MEMBERS, "files")
+            for n, most, what in limits:
+                if n > most:
+                    raise UserError(
+                        f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does"
+                    )
+            try:
+                members.extract(member, folder, set_attrs=False, **_FILTER)
+            except OSError as error:
+                if error.errno not in _ERRORS_OF_NAMES:
+                    raise
+                raise UserError(
+                    f"{source}: member {shown(member.name)} cannot be written "
+                    f"({error.strerror}); do not use this archive"
+                ) from None
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:
