@@ -21,9 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.storage.progress import Progress, RunInfo
+from tests.support.log_lines import collected
 
 STEPS = (10, 20, 30)
 FILES = ("model.npz", "training.npz", "state.json")
@@ -35,14 +40,10 @@ def make(step: int) -> Checkpoint:
     training = {f"momentum/{name}": -values for name, values in model.items()} | {
         "iterations": np.array(step)
     }
-    state = {
-        "step": step,
-        "epoch": step / 7,
-        "place": [1, step],
-        "labels": ["yes", "no"],
-        "best_top1": step / 100,
-    }
-    return Checkpoint(model, training, state | {"patience": {"best": None, "n_waited": step}})
+    progress = Progress(
+        step=step, epoch=1, row=step, best_top1=step / 100, patience=Patience(n_waited=step)
+    )
+    return Checkpoint(model, training, progress, RunInfo(labels=("yes", "no")))
 
 
 def flip_a_bit(data: bytearray, rng: np.random.Generator) -> None:
@@ -137,7 +138,6 @@ def damage(folder: Path, kind: Callable, step: int, rng: np.random.Generator) ->
 
 def problem_of(folder: Path, damaged: set[int]) -> str:
     """Load what is left; return what is wrong with that, or nothing."""
-    said: list[str] = []
     left = [step for step in STEPS if step not in damaged]
     passed_over = [
         path
@@ -145,9 +145,10 @@ def problem_of(folder: Path, damaged: set[int]) -> str:
         if left and path.name > f"step-{left[-1]:08d}"
     ]
     try:
-        found = checkpoints.load_newest(folder, said.append)
+        with collected() as said:
+            found = checkpoints.load_newest(folder)
     except UserError as error:
-        return "" if not left and "checkpoints are damaged" in str(error) else f"UserError: {error}"
+        return "" if not left and "checkpoints are corrupt" in str(error) else f"UserError: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     if found is None:
@@ -157,7 +158,7 @@ def problem_of(folder: Path, damaged: set[int]) -> str:
     if len(said) != len(passed_over):
         return f"{len(passed_over)} were passed over, {len(said)} were named"
     saved = make(left[-1])
-    is_same = found.state == saved.state and all(
+    is_same = found[2:] == saved[2:] and all(
         {name: values.tobytes() for name, values in ours.items()}
         == {name: values.tobytes() for name, values in theirs.items()}
         for ours, theirs in ((found.model, saved.model), (found.training, saved.training))

@@ -69,7 +69,9 @@ def lose(
 
 def _check_end(folder: Path) -> None:
     newest = checkpoints.load_newest(folder / "run" / "checkpoints")
-    assert newest is not None and newest.state["epoch"] == _N_EPOCHS, "the run is not at its end"
+    assert newest is not None and newest.progress.epochs_done == _N_EPOCHS, (
+        "the run is not at its end"
+    )
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Functions that are called after each training step, for measurements of one's own."""
+"""Hooks: functions of one's own that a training run calls; a config file may add some."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from typing import NamedTuple
 import numpy as np
 
 from open_seq2seq.data.sampler import DataPosition
+from open_seq2seq.distributed import Workers
+from open_seq2seq.storage.progress import Progress
 from open_seq2seq.structs import Batch, StepMetrics
 
 
 class StepRecord(NamedTuple):
-    """What one training step did."""
+    """What one training step did in one process."""
 
     step: int  # the first is 1
-    rank: int
+    workers: Workers  # this process among all
     position: DataPosition  # before the step
-    rows: np.ndarray  # int [iter_size, batch], rows of the dataset that this process had
+    rows: np.ndarray  # int [iter_size, batch], rows of the dataset
     batches: tuple[Batch, ...]
     learning_rate: float
     metrics: StepMetrics
 
 
-# a config file may add to it; each process calls its own
+# called in each process before the first step and, in elastic training, after each change of workers
+before_start: list[Callable[[Progress, Workers], None]] = []
+# called in each process after each step, before its evaluation and its checkpoint
 after_step: list[Callable[[StepRecord], None]] = []

@@ -144,6 +144,8 @@ class Trainer:
             # not the checkpoint's: the best model may be newer than it, or gone
             state.update(best_top1=logdir.best_accuracy(self.logdir))
             logger.info(f"continuing from step {state.step}, epoch {state.progress.epoch + 1}")
+        for hook in hooks.before_start:
+            hook(state.progress, self.workers)
         state.share(self.workers)
 
     def time_steps(self, n_warm: int) -> float:
@@ -234,7 +236,7 @@ class Trainer:
                 hook(
                     hooks.StepRecord(
                         state.step,
-                        self.workers.rank,
+                        self.workers,
                         step.position,
                         step.rows,
                         step.batches,

@@ -18,7 +18,7 @@ from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing import nemo_archive
-from open_seq2seq.importing.checkpoint import build_network
+from open_seq2seq.importing.checkpoint import network_of
 from open_seq2seq.importing.nemo import import_archive
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage import checkpoints, variables
@@ -158,7 +158,7 @@ def loaded(folder):
     config = load_config(str(folder / "config.py"), "infer", {})
     assert config.params.logdir == str(folder)
     checkpoint = checkpoints.load_newest(folder / "checkpoints")
-    model = build_network(config, len(checkpoint.state["labels"]))
+    model = network_of(config, len(checkpoint.labels))
     variables.assign(model.variables, checkpoint.model, "model")
     return config, checkpoint, model
 
@@ -178,7 +178,7 @@ def test_an_archive_gives_the_logits_of_the_original(tmp_path, gz, prefix):
     path = nemo_file(tmp_path / "matchboxnet.nemo", config, weights, gz=gz, prefix=prefix)
     import_archive(path, tmp_path / "out")
     config, checkpoint, model = loaded(tmp_path / "out")
-    assert checkpoint.state["labels"] == meta["labels"]
+    assert list(checkpoint.labels) == meta["labels"]
     for ending in ("", "_masked"):
         found = logits_of(model, arrays["mfcc"], arrays[f"lengths{ending}"])
         parity.assert_close_to_largest(found, arrays[f"logits{ending}"])
@@ -377,7 +377,7 @@ def test_outputs_can_be_put_into_the_order_of_manifests(tmp_path, weights):
     features = np.random.default_rng(1).standard_normal((2, N_MFCC, N_FRAMES)).astype(np.float32)
     theirs, ours = (logits_of(loaded(tmp_path / name)[2], features) for name in ("theirs", "ours"))
     np.testing.assert_array_equal(ours, theirs[:, [3, 0, 2, 1]])
-    assert loaded(tmp_path / "ours")[1].state["labels"] == ["yes", "down", "left", "go"]
+    assert loaded(tmp_path / "ours")[1].labels == ("yes", "down", "left", "go")
     labels.write_text("yes\nno\n")
     with pytest.raises(UserError, match="expected the same words"):
         import_archive(path, tmp_path / "third", labels_file=labels)

@@ -12,7 +12,7 @@ from open_seq2seq import cli
 from open_seq2seq.config import load_config
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing import names, openseq2seq
-from open_seq2seq.importing.checkpoint import build_network
+from open_seq2seq.importing.checkpoint import network_of
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage import checkpoints, variables
 from tests.support import parity, refused
@@ -164,7 +164,7 @@ def logits_of(config_file, logdir, features, overrides=None):
     """Of the model that run.py would use."""
     config = load_config(str(config_file), "infer", overrides or {})
     checkpoint = checkpoints.load_newest(logdir / "checkpoints")
-    model = build_network(config, len(checkpoint.state["labels"]))
+    model = network_of(config, len(checkpoint.labels))
     variables.assign(model.variables, checkpoint.model, "model")
     lengths = np.full(len(features), features.shape[1], np.int32)
     return model({"features": features, "lengths": lengths}, training=False).numpy()
@@ -197,13 +197,9 @@ def test_resnet18_gives_the_originals_logits(tmp_path, capsys):
     assert "warning" not in said
     assert "--data_layer_params/pad_value=0.0" in said
     assert f"--logdir={output} --encoder_params/resnet_size=18" in said
-    state = checkpoints.load_newest(output / "checkpoints").state
-    assert (state["step"], state["labels"][1], state["best_top1"], state["dataset_version"]) == (
-        1200,
-        "word1",
-        -1.0,
-        "v1-12",
-    )
+    _, _, progress, info = checkpoints.load_newest(output / "checkpoints")
+    assert (progress.step, progress.best_top1) == (1200, -1.0)
+    assert (info.labels[1], info.dataset_version) == ("word1", "v1-12")
 
 
 @pytest.mark.parametrize(
@@ -317,8 +313,8 @@ def test_what_is_missing_or_of_another_shape_is_all_named_and_nothing_is_written
     said = refused.by(SCRIPT, checkpoint, *flags)
     for expected in (
         "(2 differences)",
-        "tdnn_encoder.conv22.res_bn/moving_mean: not in it",
-        "tdnn_encoder.conv11/kernel: (7, 1, 6, 8) in it, (5, 1, 6, 8) in the network",
+        "tdnn_encoder.conv22.res_bn/moving_mean: not in the checkpoint",
+        "tdnn_encoder.conv11/kernel: (7, 1, 6, 8) in the checkpoint, (5, 1, 6, 8) in the network",
         "(2):",
         "  ForwardPass/w2l_encoder/conv41/kernel",
         "  another/thing",
@@ -334,7 +330,7 @@ def test_variables_without_a_place_are_named(tmp_path, capsys):
         values | {"ForwardPass/w2l_encoder/conv41/kernel": np.zeros((1, 4, 4), np.float32)},
     )
     said = capsys.readouterr().out
-    assert "warning: 1 variables have no place" in said
+    assert "warning: 1 variables have no counterpart" in said
     assert "\n  ForwardPass/w2l_encoder/conv41/kernel" in said
 
 
@@ -360,7 +356,7 @@ def test_labels_and_network_must_agree(tmp_path):
     values, _, _ = jasper(BLOCKS)
     (tmp_path / "labels.txt").write_text("yes\nno\n")
     with pytest.raises(
-        UserError, match=r"fully_connected/bias: \(3,\) in it, \(2,\) in the network"
+        UserError, match=r"fully_connected/bias: \(3,\) in the checkpoint, \(2,\) in the network"
     ):
         import_jasper(tmp_path, values)
 

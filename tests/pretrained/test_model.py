@@ -168,11 +168,11 @@ def test_folders_without_a_model_are_refused(tmp_path):
         open_seq2seq.from_pretrained(tmp_path)
 
 
-def test_a_blueprint_names_classes_of_this_package_alone():
+def test_an_architecture_names_classes_of_this_package_alone():
     encoder = TDNNEncoder(convnet_layers=[{"kernel_size": [3], "num_channels": 4}])
     layer = SpeechCommandsDataLayer(num_audio_features=20, dataset_files=["secret.csv"])
     drawn = json.loads(
-        json.dumps(architecture.draw_up(encoder, PooledDecoder(pooling="max"), layer))
+        json.dumps(architecture.describe(encoder, PooledDecoder(pooling="max"), layer))
     )
     assert "secret" not in str(drawn)
     assert architecture.read(drawn, "x") == (
@@ -195,7 +195,7 @@ def test_a_blueprint_names_classes_of_this_package_alone():
     with pytest.raises(UserError, match="unknown parameter 'pool'"):
         architecture.read({**drawn, "decoder_params": {"pool": "max"}}, "x")
     assert (
-        architecture.draw_up(
+        architecture.describe(
             encoder.model_copy(update={"activation_fn": abs}), PooledDecoder(), layer
         )
         is None

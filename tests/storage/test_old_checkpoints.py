@@ -18,7 +18,11 @@ from open_seq2seq import from_pretrained
 
 OLD = Path(__file__).parents[1] / "support" / "old_checkpoints"
 CONFIG = OLD / "config.py"
-OPTIONS = {"format1": ("--optimizer=Momentum", "--lr_policy_params/learning_rate=0.2"), "format2": ()}
+OPTIONS = {
+    "format1": ("--optimizer=Momentum", "--lr_policy_params/learning_rate=0.2"),
+    "format2": (),
+}
+INFO = {"labels": "labels", "dataset_version": "dataset_version", "architecture": "blueprint"}
 EXACT = os.environ.get("EXACT_BITS") == "1"
 
 
@@ -51,7 +55,13 @@ def read_predictions(path):
 
 def read_probabilities(row):
     """Return the probabilities of a row of predictions, [labels]."""
-    return np.array([float(value) for name, value in row.items() if name not in ("path", "label", "probability")])
+    return np.array(
+        [
+            float(value)
+            for name, value in row.items()
+            if name not in ("path", "label", "probability")
+        ]
+    )
 
 
 def assert_same(actual, expected, name=""):
@@ -68,13 +78,18 @@ def assert_same(actual, expected, name=""):
 
 
 def test_the_checkpoints_are_of_both_formats():
-    first, second = (read_state(OLD / name / "logdir/checkpoints/step-00000010") for name in OPTIONS)
+    first, second = (
+        read_state(OLD / name / "logdir/checkpoints/step-00000010") for name in OPTIONS
+    )
     assert first["format"] == 1 and "steps_per_epoch" in first and "place" not in first
     assert second["format"] == 2 and "steps_per_epoch" not in second and second["place"] == [1, 96]
 
 
 def test_a_resumed_run_ends_as_with_the_old_code(run, old_run):
-    assert run("train_eval", old_run.logdir, *old_run.options, "--continue_learning", config=CONFIG) == 0
+    assert (
+        run("train_eval", old_run.logdir, *old_run.options, "--continue_learning", config=CONFIG)
+        == 0
+    )
     # the 8th evaluation, the 7th without a new best value: those before step 10 count
     (last,) = (old_run.logdir / "checkpoints").iterdir()
     assert last.name == "step-00000016"
@@ -84,9 +99,13 @@ def test_a_resumed_run_ends_as_with_the_old_code(run, old_run):
             for variable in expected:
                 assert_same(actual[variable], expected[variable], variable)
     state, old_state = read_state(last), read_state(old_run.expected)
-    for key in ("step", "best_top1", "labels", "dataset_version", "blueprint"):
-        assert state[key] == old_state[key], key
-    for line, old_line in zip(read_metrics(old_run.logdir), read_metrics(old_run.expected), strict=True):
+    for key in ("step", "best_top1"):
+        assert state["progress"][key] == old_state[key], key
+    for key, old_key in INFO.items():
+        assert state["info"][key] == old_state[old_key], key
+    for line, old_line in zip(
+        read_metrics(old_run.logdir), read_metrics(old_run.expected), strict=True
+    ):
         for key in ("loss", "top1", "top5"):
             assert_same(line[key], old_line[key], f"{key} of step {line['step']}")
         for key in ("mode", "step", "epoch", "dataset_version", "split", "n_clips"):
@@ -110,14 +129,24 @@ def test_from_pretrained_builds_the_network_without_the_config(old_run, tone_dat
     model = from_pretrained(old_run.logdir)
     predictions = model.predict([tone_dataset / path for path in expected])
     for prediction, (path, row) in zip(predictions, expected.items(), strict=True):
-        rounded = np.array([float(f"{value:.6f}") for value in prediction.probabilities])  # as the file has them
+        rounded = np.array(
+            [float(f"{value:.6f}") for value in prediction.probabilities]
+        )  # as the file has them
         assert prediction.label == row["label"]
         assert_same(rounded, read_probabilities(row), path)
 
 
 def test_a_fine_tuned_run_begins_with_the_best_weights(run, old_run, tmp_path):
-    args = ["--max_steps=1", "--early_stopping_params=None", "--ema_decay=None", "--lr_policy_params/learning_rate=0.0"]
-    args += ["--train_params/data_layer_params/augment_data=False", f"--load_model={old_run.logdir}"]
+    args = [
+        "--max_steps=1",
+        "--early_stopping_params=None",
+        "--ema_decay=None",
+        "--lr_policy_params/learning_rate=0.0",
+    ]
+    args += [
+        "--train_params/data_layer_params/augment_data=False",
+        f"--load_model={old_run.logdir}",
+    ]
     assert run("train", tmp_path / "new", *args, config=CONFIG) == 0
     # a kernel for each of 4 convolutions, 4 arrays for each of 3 BatchNorms, kernel and bias of the last layer
     assert "load_model: 18 of 18 variables come from" in (tmp_path / "new" / "run.log").read_text()

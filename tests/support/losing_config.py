@@ -15,17 +15,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from open_seq2seq import distributed
+from open_seq2seq.distributed import Workers
 from open_seq2seq.evaluation import Evaluator
 from open_seq2seq.lazy import tf
 from open_seq2seq.losses import CrossEntropyLoss
 from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.progress import Progress
 from open_seq2seq.system.files import append_line
-from open_seq2seq.training.run_state import RunState
-from open_seq2seq.training.trainer import Trainer
+from open_seq2seq.training import hooks
 from tests.support import tiny_config
 
 STEP = 7
+SAVED_STEP = 9  # the last of the first epoch: 144 rows in steps of 2 x 8
 _PHASE, _RANK, _SIGNAL = os.environ.get("LOSE", "never 0 SIGKILL").split()
 _RANK_HERE = distributed.launched_rank()
 _IS_VICTIM = int(_RANK) == _RANK_HERE
@@ -84,43 +88,42 @@ if _PHASE == "evaluation":
     Evaluator.evaluate = evaluate  # type: ignore[method-assign]
 
 if _PHASE == "saving":
-    _verify, _save = checkpoints._verify, Trainer._save
+    # rank 0 is slow to verify what it has written; meanwhile it, or another one, is lost
+    _load = checkpoints.load
 
-    def verify(*args: Any) -> None:
-        if _IS_VICTIM:
-            _lose()
-        time.sleep(1.5)
-        _verify(*args)
+    def load(path: Path) -> checkpoints.Checkpoint:
+        if path.name.endswith(".partial"):
+            if _IS_VICTIM:
+                _lose()
+            time.sleep(1.5)
+        return _load(path)
 
-    def save(self: Any, *args: Any) -> None:
-        if _IS_VICTIM and _RANK_HERE:
+    def lose_while_rank_0_saves(step: hooks.StepRecord) -> None:
+        if step.step == SAVED_STEP and _IS_VICTIM and _RANK_HERE:
             threading.Timer(0.5, _lose).start()
-        _save(self, *args)
 
-    checkpoints._verify, Trainer._save = verify, save  # type: ignore[method-assign]
+    checkpoints.load = load
+    hooks.after_step.append(lose_while_rank_0_saves)
+
+
+def _log(line: dict[str, Any]) -> None:
+    append_line(Path(os.environ["ROW_LOG"]), json.dumps(line), to_disk=False)
+
+
+def _log_start(progress: Progress, workers: Workers) -> None:
+    if workers.is_chief:  # before any process takes its next step
+        _log({"back_to": list(progress.position)})
+
+
+def _log_step(step: hooks.StepRecord) -> None:
+    weights = np.stack([batch.weights.numpy() for batch in step.batches])
+    rows = step.rows[weights > 0].tolist()
+    _log({"position": list(step.position), "rows": rows, "size": step.workers.size})
+
 
 if "ROW_LOG" in os.environ:
-    _batches, _share = Trainer._batches, RunState.share
-
-    def _log(line: dict[str, Any]) -> None:
-        append_line(Path(os.environ["ROW_LOG"]), json.dumps(line), to_disk=False)
-
-    def batches(self: Any) -> Any:
-        for step, rows in _batches(self):
-            real = [
-                int(r)
-                for part, b in zip(rows, step, strict=True)
-                for r in part[b.weights.numpy() > 0]
-            ]
-            _log({"place": list(self.state.place), "rows": real, "size": self.workers.size})
-            yield step, rows
-
-    def share(self: Any, workers: Any) -> None:
-        if workers.is_chief:  # before any process takes its next step
-            _log({"back_to": list(self.place)})
-        _share(self, workers)
-
-    Trainer._batches, RunState.share = batches, share  # type: ignore[method-assign]
+    hooks.before_start.append(_log_start)
+    hooks.after_step.append(_log_step)
 
 base_model = tiny_config.base_model
 base_params = {**tiny_config.base_params, "loss": LosingLoss, "batch_size_per_gpu": 8}

@@ -22,7 +22,10 @@ base_params = {
     "lr_policy": "cosine_decay",
     "lr_policy_params": {"learning_rate": 0.02, "decay_steps": 40},
     "loss_scaling": "Backoff",
-    "loss_scaling_params": {"scale_max": 2.0**66, "step_window": 3},  # norms of gradients overflow above 2^64
+    "loss_scaling_params": {
+        "scale_max": 2.0**66,
+        "step_window": 3,
+    },  # norms of gradients overflow above 2^64
     "max_grad_norm": 1.0,
     "ema_decay": 0.9,
     # the loss never improves by 100, so the 8th evaluation is the 7th without a new best value
@@ -36,7 +39,13 @@ base_params = {
     "encoder_params": {
         "convnet_layers": [
             {"kernel_size": 3, "stride": 2, "num_channels": 8},
-            {"kernel_size": 3, "num_channels": 8, "separable": True, "residual": True, "dropout_keep_prob": 0.8},
+            {
+                "kernel_size": 3,
+                "num_channels": 8,
+                "separable": True,
+                "residual": True,
+                "dropout_keep_prob": 0.8,
+            },
         ],
         "activation_fn": "tanh",  # smooth, so that another CPU's rounding stays small
         "dropout_keep_prob": 0.9,
@@ -68,5 +77,9 @@ train_params = {
         "mixup_alpha": 0.3,
     }
 }
-eval_params = {"data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-val.csv"]}}
-test_params = {"data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}}
+eval_params = {
+    "data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-val.csv"]}
+}
+test_params = {
+    "data_layer_params": {"dataset_files": ["{dataset_location}/{dataset_version}-test.csv"]}
+}
