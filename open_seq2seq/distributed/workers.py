@@ -1,4 +1,4 @@
-"""Workers: the processes of a run as one; with training/elastic.py the only file that imports Horovod."""
+"""Workers: the processes of a run. This file and training/elastic.py alone import Horovod."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
     size = launched_size()
     if use_horovod is False and size > 1:
         raise UserError(
-            f"use_horovod: False, but {size} processes were started and each would train a model of its own; "
+            f"use_horovod: False, but {size} processes were started and each would train a model "
+            "of its own; "
             "leave use_horovod out or say --use_horovod=True"
         )
     if num_gpus > 1 and not use_horovod and size == 1:
@@ -97,7 +98,8 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
         )
     if (use_horovod or size > 1) and not _is_installed():
         raise UserError(
-            f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False"
+            f"use_horovod: Horovod is not installed; build it with {_INSTALL}, "
+            "or say --use_horovod=False"
         )
 
 

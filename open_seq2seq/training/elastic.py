@@ -1,8 +1,8 @@
 """Elastic training: workers may fail and join; the others continue from the last commit.
 
 After each change every process builds its part of the run anew and resumes from rank 0's commit as
-from a checkpoint, so the rest of the epoch is shared between the processes that there are then. With
-`distributed/workers.py` the only file that imports Horovod; it is imported under an elastic launcher.
+from a checkpoint, so the rest of the epoch is shared between the workers that there are then. This
+file imports Horovod; it is imported under an elastic launcher only.
 """
 
 from __future__ import annotations

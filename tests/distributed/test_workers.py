@@ -46,7 +46,7 @@ def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeyp
 def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip(
-            "Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler"
+            "Horovod is not installed; scripts/install_horovod.sh builds it with a C++ compiler"
         )
 
     def run(
