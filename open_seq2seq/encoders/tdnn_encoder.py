@@ -115,7 +115,8 @@ class _Layers:
     def conv(self, x: Any, lengths: Any, layer: ConvLayer, name: str) -> Any:
         x = self.masked(x, lengths)
         kernel, stride, dilation = (layer.frames(what) for what in ("kernel_size", "stride", "dilation"))
-        how = {"strides": (stride, 1), "dilation_rate": (dilation, 1), "padding": layer.padding.lower()}
+        # over both axes, though the second has one place: TensorFlow's depthwise kernels take no other strides
+        how = {"strides": (stride, stride), "dilation_rate": (dilation, 1), "padding": layer.padding.lower()}
         if not layer.separable:
             return self._conv(x, layer.num_channels, (kernel, 1), name, **how)
         x = self.masked(self._depthwise(x, (kernel, 1), name, **how), layer.length_after(lengths))
