@@ -104,20 +104,22 @@ def is_elastic() -> bool:
     return os.environ.get("HOROVOD_ELASTIC") == "1"
 
 
-def start(use_horovod: bool | None, timeout_s: float) -> Workers:
+def start(use_horovod: bool | None, timeout_s: float, rendezvous_timeout_s: float) -> Workers:
     """Join the other processes; ``use_horovod=None`` does so where a launcher started this one.
 
     Args:
         use_horovod: whether there are others.
         timeout_s: for which one that does not take part is waited for.
+        rendezvous_timeout_s: for which all wait until the last one is there, now and whenever processes come or go.
     """
     if not (use_horovod or (use_horovod is None and launched_size() > 1)):
         return Workers()
-    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but takes no part
-    timeout = str(max(1, round(timeout_s)))
-    os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", timeout)
+    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but takes no part.
+    # Gloo has one limit for the rendezvous and for its operations. In an elastic job those that are left wait in the
+    # rendezvous while a new process starts; where they give up, all have failed and the job ends.
+    os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", str(round(max(timeout_s, rendezvous_timeout_s))))
     os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", str(max(1, round(timeout_s / 2))))
-    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", timeout)
+    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", str(max(1, round(timeout_s))))
     import horovod.tensorflow as hvd
 
     hvd.init()

@@ -40,7 +40,7 @@ def _train(config: Config, options: RunOptions) -> int:
     reporter = Reporter(is_chief=is_chief)
     datasets = session.open_datasets(config, sections, reporter.say)
     session.check_decoder(config, datasets["train"].labels)
-    timeout_s = config.params.worker_timeout_s
+    timeout_s, rendezvous_timeout_s = config.params.worker_timeout_s, config.params.rendezvous_timeout_s
 
     def train(workers: Workers, commits: Commits | None = None) -> int:
         reporter.is_chief = workers.is_chief
@@ -51,8 +51,8 @@ def _train(config: Config, options: RunOptions) -> int:
     if distributed.is_elastic():
         from open_seq2seq import elastic
 
-        return elastic.run(train, timeout_s)
-    return train(distributed.start(config.params.use_horovod, timeout_s))
+        return elastic.run(train, timeout_s, rendezvous_timeout_s)
+    return train(distributed.start(config.params.use_horovod, timeout_s, rendezvous_timeout_s))
 
 
 def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
@@ -81,7 +81,9 @@ def _evaluate(config: Config, options: RunOptions) -> int:
     checkpoint = session.find_checkpoint(config, reporter.say)
     labels = datasets["eval"].labels
     session.check_labels(checkpoint, labels, config.params.logdir)
-    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
+    workers = distributed.start(
+        config.params.use_horovod, config.params.worker_timeout_s, config.params.rendezvous_timeout_s
+    )
     with contextlib.closing(reporter), watched(workers, config.params.worker_timeout_s, reporter.log):
         reporter.open(Path(config.params.logdir))
         model = session.build_network(config, workers, datasets["eval"].shape, len(labels), reporter)
@@ -148,7 +150,9 @@ def _benchmark(config: Config, options: RunOptions) -> int:
     reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     datasets = session.open_datasets(config, ("train",), reporter.say)
     session.check_decoder(config, datasets["train"].labels)
-    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
+    workers = distributed.start(
+        config.params.use_horovod, config.params.worker_timeout_s, config.params.rendezvous_timeout_s
+    )
     params = config.params.model_copy(
         update={"num_epochs": None, "max_steps": options.bench_steps, "early_stopping_params": None}
     )
