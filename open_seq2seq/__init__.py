@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from open_seq2seq import lazy  # noqa: F401 (it sets the environment, before anything imports TensorFlow)
+
 if TYPE_CHECKING:
     from open_seq2seq.pretrained import PretrainedModel
 

@@ -152,7 +152,9 @@ class _Layers:
             layer.frames(what) for what in ("kernel_size", "stride", "dilation")
         )
         how = {
-            "strides": (stride, 1),
+            # over both axes, of which the second has one place: TensorFlow's own depthwise kernels
+            # take no other strides
+            "strides": (stride, stride),
             "dilation_rate": (dilation, 1),
             "padding": layer.padding.lower(),
         }

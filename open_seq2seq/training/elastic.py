@@ -51,14 +51,17 @@ class Commits(State):
         gc.collect()
 
 
-def run(round_: Callable[[Workers, Commits], int], timeout_s: float) -> int:
+def run(
+    round_: Callable[[Workers, Commits], int], timeout_s: float, rendezvous_timeout_s: float
+) -> int:
     """Train in rounds, each with the processes that there are, and return the exit status.
 
     Args:
         round_: one process's part, from the last commit to the end of the run.
         timeout_s: see `distributed.start`.
+        rendezvous_timeout_s: see `distributed.start`.
     """
-    distributed.start(use_horovod=True, timeout_s=timeout_s)
+    distributed.start(True, timeout_s, rendezvous_timeout_s)
 
     def attempt(commits: Commits) -> int:
         try:

@@ -2,6 +2,7 @@
 residual paths.
 """
 
+import itertools
 import runpy
 from math import prod
 
@@ -21,6 +22,7 @@ from open_seq2seq.lazy import keras, tf
 from open_seq2seq.models import Image2Label
 from open_seq2seq.structs import Clips
 from tests.support import parity
+from tests.support import time_conv_reference as reference
 from tests.support.paths import EXAMPLES
 
 
@@ -203,6 +205,31 @@ def test_strided_convolutions_pad_as_tensorflow_does():
     found = np.ravel(run(counted, np.ones((1, 20, 1), np.float32), [20]))
     taps = [range(2 * i - 4, 2 * i + 7) for i in range(10)]
     assert found.tolist() == [sum(0 <= t < 20 for t in place) for place in taps]
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # oneDNN has no kernels for float64
+def test_separable_layers_and_their_gradients_are_those_written_out(
+    dtype, stride, dilation, padding
+):
+    random = np.random.default_rng(0).standard_normal
+    for n_frames, n_taps in itertools.product([1, 7, 8], [1, 5, 6]):
+        if padding == "VALID" and (n_taps - 1) * dilation >= n_frames:
+            continue
+        layer = {"kernel_size": n_taps, "stride": stride, "dilation": dilation, "padding": padding}
+        encoder = TDNNEncoder(convnet_layers=[{**layer, "separable": True, "num_channels": 2}])
+        model = Image2Label.build(
+            encoder, PooledDecoder(), (n_frames, 3), 4, LayerOptions(dtype=dtype)
+        )
+        depthwise = model.get_layer("tdnn_encoder.conv11.depthwise")
+        kernel = depthwise.kernel.value
+        where = reference.input_of_tap(n_frames, n_taps, stride, dilation, padding)
+        inputs, upstream = (random((2, n, 1, 3)).astype(dtype) for n in (n_frames, len(where)))
+        found = reference.outputs_and_gradients(depthwise, tf.constant(inputs), kernel, upstream)
+        expected = reference.convolve_depthwise(inputs, kernel.numpy(), upstream, where)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=str((n_frames, n_taps)))
 
 
 def test_a_dense_residual_block_adds_the_inputs_of_all_residual_blocks_before_it():
