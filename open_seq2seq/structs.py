@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+Tensor = Any  # TensorFlow's; naming its class would import it
+Variable = Any
+KerasModel = Any
+
 
 class Clips(NamedTuple):
     """Waveforms and what was drawn for each, as the host hands them to the front end."""
