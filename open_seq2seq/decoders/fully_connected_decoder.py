@@ -1,10 +1,8 @@
-"""One linear layer to the logits, on a vector, on all frames, or on the mean or maximum over the
-frames.
-"""
+"""Linear classifiers of a vector, of all frames, or of the mean or maximum over the frames."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -12,71 +10,78 @@ from open_seq2seq.components import Decoder, LayerOptions
 from open_seq2seq.errors import UserError
 from open_seq2seq.layers.masks import frame_mask
 from open_seq2seq.lazy import keras
-from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.structs import EncoderOutputs, Tensor
 
 
 class FullyConnectedDecoder(Decoder):
-    """A linear classifier of a vector, such as ResNetEncoder gives."""
+    """Linear classifier of one vector per clip, the output of ResNetEncoder and BCResNetEncoder."""
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
-        """Map [batch, hidden] to logits [batch, n_labels]."""
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
+        """Map [batch, hidden] to logits [batch, n_labels].
+
+        Raises:
+            UserError: the encoder's output has frames.
+        """
         if len(encoded.hidden.shape) > 2:
             raise UserError(
-                "decoder: FullyConnectedDecoder takes one vector per clip, and this encoder gives one per frame; use "
-                "FullyConnectedSCDecoder, or PooledDecoder"
+                "decoder: FullyConnectedDecoder expects one vector per clip, but this encoder "
+                "outputs one per frame; use FullyConnectedSCDecoder or PooledDecoder"
             )
         return _logits(encoded.hidden, n_labels, options)
 
 
 class FullyConnectedSCDecoder(Decoder):
-    """A linear classifier of all frames side by side, such as TDNNEncoder gives."""
+    """Linear classifier of all frames, concatenated; for the output of TDNNEncoder."""
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map [batch, frames, hidden] to logits [batch, n_labels]."""
         return _logits(keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options)
 
 
 class PooledDecoder(Decoder):
-    """A linear classifier of the mean or the maximum over the frames."""
+    """Linear classifier of the mean or the maximum over the frames."""
 
     pooling: Literal["mean", "max"] = Field(
-        default="mean", description="What is taken over the frames."
+        default="mean", description="Pooling over the frames: their mean or their maximum."
     )
     use_lengths: bool = Field(
         default=False,
-        description="Take the frames of the clip only; False: those that fill the image as well.",
+        description="Whether pooling leaves out padding frames, those after the end of the clip.",
     )
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
-        """Map [batch, frames, hidden] to logits [batch, n_labels]."""
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
+        """Map [batch, frames, hidden] to logits [batch, n_labels].
+
+        Raises:
+            UserError: the encoder's output has no frames.
+        """
         hidden, lengths = encoded
         if len(hidden.shape) == 2:
             raise UserError(
-                "decoder: PooledDecoder takes one vector per frame; use FullyConnectedDecoder here"
+                "decoder: PooledDecoder expects one vector per frame, but this encoder outputs one "
+                "per clip; use FullyConnectedDecoder"
             )
-        return _logits(
-            self._pool(hidden, lengths if self.use_lengths else None, options), n_labels, options
-        )
+        if self.use_lengths:
+            pooled = self._pool_clip(hidden, lengths)
+        else:
+            pooled = self._pool_all(hidden, options)
+        return _logits(pooled, n_labels, options)
 
-    def _pool(self, hidden: Any, lengths: Any, options: LayerOptions) -> Any:
-        takes_mean = self.pooling == "mean"
-        if lengths is None:
-            pool = (
-                keras.layers.GlobalAveragePooling1D
-                if takes_mean
-                else keras.layers.GlobalMaxPooling1D
-            )
-            return pool(dtype=options.dtype)(hidden)
-        is_clip = frame_mask(lengths, hidden.shape[1])[:, :, None]
-        if takes_mean:
+    def _pool_all(self, hidden: Tensor, options: LayerOptions) -> Tensor:
+        if self.pooling == "mean":
+            return keras.layers.GlobalAveragePooling1D(dtype=options.dtype)(hidden)
+        return keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(hidden)
+
+    def _pool_clip(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        is_clip = frame_mask(lengths, hidden.shape[1])[:, :, None]  # [batch, frames, 1]
+        if self.pooling == "mean":
             weights = keras.ops.cast(is_clip, hidden.dtype)
             return keras.ops.sum(hidden * weights, axis=1) / keras.ops.sum(weights, axis=1)
-        return keras.ops.max(
-            keras.ops.where(is_clip, hidden, keras.ops.full_like(hidden, float("-inf"))), axis=1
-        )
+        lowest = keras.ops.full_like(hidden, float("-inf"))
+        return keras.ops.max(keras.ops.where(is_clip, hidden, lowest), axis=1)
 
 
-def _logits(hidden: Any, n_labels: int, options: LayerOptions) -> Any:
+def _logits(hidden: Tensor, n_labels: int, options: LayerOptions) -> Tensor:
     logits = keras.layers.Dense(
         n_labels,
         kernel_initializer=options.new_initializer("glorot_uniform"),
@@ -84,5 +89,5 @@ def _logits(hidden: Any, n_labels: int, options: LayerOptions) -> Any:
         dtype=options.dtype,
         name="fully_connected_decoder.fully_connected",
     )(hidden)
-    # float32: half precision would round the softmax
+    # half precision would round the softmax
     return keras.layers.Activation("linear", dtype="float32", name="logits")(logits)

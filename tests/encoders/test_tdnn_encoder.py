@@ -260,9 +260,9 @@ def test_layers_that_cannot_work_are_refused(wrong, message):
 
 
 def test_a_decoder_that_does_not_fit_the_encoder_is_refused():
-    with pytest.raises(UserError, match="use FullyConnectedSCDecoder, or PooledDecoder"):
+    with pytest.raises(UserError, match="use FullyConnectedSCDecoder or PooledDecoder"):
         small(FullyConnectedDecoder(), convnet_layers=[{"kernel_size": 3, "num_channels": 2}])
-    with pytest.raises(UserError, match="use FullyConnectedDecoder here"):
+    with pytest.raises(UserError, match="outputs one per clip; use FullyConnectedDecoder"):
         Image2Label.build(
             ResNetEncoder(resnet_size=18, num_filters=2),
             PooledDecoder(),

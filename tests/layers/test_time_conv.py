@@ -34,13 +34,13 @@ def outputs_and_gradients(convolve, inputs, kernel, upstream=None):
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_outputs_and_gradients_are_tensorflows(padding):
+def test_outputs_and_gradients_match_tensorflows(padding):
     n_compared = 0
     for n_frames, n_taps, stride, dilation in CASES:
         if padding == "valid" and (n_taps - 1) * dilation >= n_frames:
             continue
         inputs, kernel = random(3, n_frames, 1, 4), random(n_taps, 1, 4, 6)
-        found, upstream, gradients = outputs_and_gradients(
+        outputs, upstream, gradients = outputs_and_gradients(
             lambda x, w, how=(stride, dilation, padding): time_conv.convolve(x, w, *how),
             inputs,
             kernel,
@@ -51,31 +51,30 @@ def test_outputs_and_gradients_are_tensorflows(padding):
             kernel,
             upstream,
         )
-        for ours, theirs in zip((found, *gradients), (expected, *expected_gradients), strict=True):
-            np.testing.assert_allclose(
-                ours, theirs, atol=2e-5, err_msg=str((n_frames, n_taps, stride, dilation))
-            )
+        case = str((n_frames, n_taps, stride, dilation))
+        np.testing.assert_allclose(outputs, expected, atol=2e-5, err_msg=case)
+        for gradient, theirs in zip(gradients, expected_gradients, strict=True):
+            np.testing.assert_allclose(gradient, theirs, atol=2e-5, err_msg=case)
         n_compared += 1
     assert n_compared > 20
 
 
-def test_half_precision_adds_up_in_float32():
+def test_half_precision_is_summed_in_float32():
     inputs, kernel = random(8, 16, 1, 64, dtype="bfloat16"), random(25, 1, 64, 32, dtype="bfloat16")
-    found, upstream, gradients = outputs_and_gradients(time_conv.convolve, inputs, kernel)
-    assert found.dtype == "bfloat16" and {gradient.dtype for gradient in gradients} == {tf.bfloat16}
+    outputs, upstream, gradients = outputs_and_gradients(time_conv.convolve, inputs, kernel)
+    assert {x.dtype for x in (outputs, *gradients)} == {tf.bfloat16}
     expected, _, expected_gradients = outputs_and_gradients(
         lambda x, w: tensorflows(x, w, 1, 1, "same"),
         *(tf.cast(x, tf.float64) for x in (inputs, kernel)),
         tf.cast(upstream, tf.float64),
     )
-    for ours, exact in zip((found, *gradients), (expected, *expected_gradients), strict=True):
+    for ours, exact in zip((outputs, *gradients), (expected, *expected_gradients), strict=True):
         error = tf.cast(ours, tf.float64) - exact
-        # one rounding to 8 bits is 1/600 of a number in the mean; 25 sums rounded one after the
-        # other would be 1/240
+        # the relative RMS error of one rounding to 8 bits is 1/600; of 25 sums, each rounded, 1/240
         assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1 / 400
 
 
-def test_the_layer_is_conv2d_with_another_arithmetic():
+def test_the_layer_matches_conv2d():
     how = {"strides": (2, 1), "padding": "same", "use_bias": True, "activation": "relu"}
     ours, theirs = time_conv.TimeConv(6, (5, 1), **how), keras.layers.Conv2D(6, (5, 1), **how)
     x = random(3, 9, 1, 4)
