@@ -61,7 +61,7 @@ def test_half_precision_adds_up_in_float32():
         )
 
 
-def test_the_layer_is_conv2d_with_another_arithmetic():
+def test_the_layer_matches_conv2d():
     how = {"strides": (2, 1), "padding": "same", "use_bias": True, "activation": "relu"}
     ours, theirs = time_conv.TimeConv(6, (5, 1), **how), keras.layers.Conv2D(6, (5, 1), **how)
     x = RNG.standard_normal((3, 9, 1, 4)).astype(np.float32)
