@@ -255,7 +255,7 @@ def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
     assert checkpoints.load_newest(tmp_path / "nothing") is None
     (checkpoints.save(tmp_path, make(1), keep=5) / "model.npz").unlink()
     with pytest.raises(UserError, match="all 1 checkpoints are corrupt"):
-        checkpoints.load_newest(tmp_path, lambda line: None)
+        checkpoints.load_newest(tmp_path)
 
 
 class Harm:

@@ -55,7 +55,8 @@ def test_a_disk_that_fills_up_or_turns_read_only_ends_a_run_with_a_message(tone_
         pytest.skip(
             "this system lets nobody mount a disk in a namespace of one's own (unshare -rm)"
         )
-    command = ["unshare", "-rm", sys.executable, "tests/small_disk.py", tmp_path, tone_dataset]
+    script = [sys.executable, "-m", "tests.support.small_disk"]
+    command = ["unshare", "-rm", *script, tmp_path, tone_dataset]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500
     )
@@ -84,7 +85,7 @@ def test_lines_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, capsys)
     for name in ("run.log", "metrics.jsonl"):
         assert (
             out.count(
-                f"{tmp_path}/{name}: cannot be written (No space left on device); the run goes on"
+                f"{tmp_path}/{name}: cannot be written (No space left on device); the run continues"
             )
             == 1
         )
