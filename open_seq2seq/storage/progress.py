@@ -11,6 +11,19 @@ from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.data.sampler import DataPosition
 
 
+# fields of formats 1 and 2 that are what they were
+_KEPT = (
+    "step",
+    "best_top1",
+    "n_rows",
+    "rows_per_step",
+    "first_rows_per_step",
+    "n_processes",
+    "is_evaluation_due",
+    "patience",
+)
+
+
 class Progress(Params):
     """All that a run needs, besides its variables, to continue as if it had not stopped.
 
@@ -81,19 +94,11 @@ def upgrade(state: dict[str, Any], version: int) -> tuple[dict[str, Any], dict[s
         name: state[name] for name in ("dataset_version", "imported_from") if name in state
     }
     info |= {"labels": state["labels"], "architecture": state.get("blueprint")}
-    progress: dict[str, Any] = {"step": state["step"], "best_top1": state["best_top1"]}
+    progress: dict[str, Any] = {name: state[name] for name in _KEPT if name in state}
+    if state.get("patience") is None:
+        progress.pop("patience", None)
     if "place" in state:
         progress["epoch"], progress["row"] = state["place"]
-        same = (
-            "n_rows",
-            "rows_per_step",
-            "first_rows_per_step",
-            "n_processes",
-            "is_evaluation_due",
-        )
-        progress |= {name: state[name] for name in same if name in state}
-        if state.get("patience"):
-            progress["patience"] = state["patience"]
     elif "steps_per_epoch" in state:
         progress["n_rows"] = state["steps_per_epoch"]
         progress["epoch"], progress["row"] = divmod(state["step"], state["steps_per_epoch"])

@@ -1,6 +1,6 @@
 """Training runs on a small disk that fills up, and turns read-only; started by test_full_disk.py.
 
-    unshare -rm python tests/small_disk.py FOLDER DATA
+    unshare -rm python -m tests.support.small_disk FOLDER DATA
 
 In a mount namespace of its own, so that no rights are needed: FOLDER is where the disk is mounted,
 DATA are tones.
@@ -13,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.forked import fork, wait, warm_up  # first: it keeps NumPy from starting threads
+
+# isort: split
 from open_seq2seq.storage import checkpoints
-from tests.support.forked import fork, wait, warm_up
 from tests.support.paths import TINY
 
 DISK, DATA = Path(sys.argv[1], "disk"), Path(sys.argv[2])
