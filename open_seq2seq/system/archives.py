@@ -41,7 +41,9 @@ _ERRORS_OF_NAMES = (
     errno.EINVAL,
 )
 # an additional check; patch releases of Python 3.10 and 3.11 before mid-2023 lack it
-_FILTER: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+_FILTER: dict[str, Any] = {}
+if hasattr(tarfile, "data_filter"):
+    _FILTER["filter"] = "data"
 
 
 class Archive(NamedTuple):
@@ -191,12 +193,14 @@ def _fetch_once(url: str, partial: Path) -> int | None:
             partial.unlink()  # not the part that was requested
             return _fetch_once(url, partial)
         version = response.headers["ETag"] or response.headers["Last-Modified"]
+        mode = "ab"
         if not resumed:
-            n_have = 0
+            n_have, mode = 0, "wb"
             note.unlink(missing_ok=True)
-        length = response.headers["Content-Length"]
-        size = n_have + int(length) if length else None
-        with open(partial, "ab" if resumed else "wb") as file, _progress() as progress:
+        size = None
+        if length := response.headers["Content-Length"]:
+            size = n_have + int(length)
+        with open(partial, mode) as file, _progress() as progress:
             # a weak ETag (W/...) does not guarantee the same bytes
             if version and not version.startswith("W/"):
                 note.write_text(version, encoding="utf-8")
@@ -204,7 +208,9 @@ def _fetch_once(url: str, partial: Path) -> int | None:
             while block := _read(response):
                 file.write(block)
                 progress.advance(task, len(block))
-    return _size(partial) if size is None else size
+    if size is None:
+        return _size(partial)
+    return size
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
