@@ -1,1 +1,1 @@
-"""Make the manifests that training reads; `prepare` tells the steps in order."""
+"""Make manifests from a dataset; `prepare` has the steps in order."""

@@ -1,4 +1,4 @@
-"""The published Speech Commands archives, fetched on request."""
+"""Download of the published Speech Commands archives."""
 
 from __future__ import annotations
 
@@ -30,33 +30,30 @@ RELEASES = {
 _DATASET = Wanted(
     is_in=has_clips,
     noun="dataset",
-    lacking="holds no <word>/<speaker>_nohash_<n>.wav; it is not a Speech Commands archive",
+    lacking="has no <word>/<speaker>_nohash_<n>.wav; it is not a Speech Commands archive",
     again="run the command again",
-    make_room=(
-        "an archive and the clips in it take about 6 GB: make room, or choose a --data_dir on another disk"
-    ),
+    make_room="free 6 GB for archive and clips, or choose a --data_dir on another disk",
     flag="--download: ",
 )
 
 
 def download_dataset(data_dir: Path, release: Archive) -> None:
-    """Fetch ``release``, check it and unpack it as ``data_dir``; do nothing where ``data_dir`` has
-    clips already.
+    """Fetch ``release``, verify its checksum and unpack it as ``data_dir``, unless that has clips.
 
-    The archive stays beside ``data_dir``.
+    The archive is kept beside ``data_dir``.
 
     Raises:
-        UserError: ``data_dir`` is in the way, the archive cannot be fetched or stored, its checksum
-            is another one, or it holds what a dataset does not.
+        UserError: ``data_dir`` has other files, the archive cannot be fetched or stored, its
+            checksum is wrong, or its contents are not a dataset.
     """
     data_dir = data_dir.resolve()
     if has_clips(data_dir):
-        log.info("--download: %s already holds clips, nothing is fetched", data_dir)
+        log.info("--download: %s has clips already, nothing is fetched", data_dir)
         return
     if not archives.is_vacant(data_dir):
         raise UserError(
-            f"--data_dir {data_dir}: holds something other than clips; name a new or an empty folder"
+            f"--data_dir {data_dir}: has files that are not clips; name a new or an empty folder"
         )
     file = data_dir.parent / release.url.rsplit("/", 1)[-1]
     archives.fetch_and_unpack(release, file, data_dir, _DATASET, keep_file=True)
-    log.info("--download: %s is complete; %s is no longer needed", data_dir, file)
+    log.info("--download: %s is complete; %s can be deleted", data_dir, file)

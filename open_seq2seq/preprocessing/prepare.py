@@ -1,4 +1,4 @@
-"""Make the manifests of one dataset version: scan, split, draw unknown, cut noise, balance, write."""
+"""Manifests of a dataset version: scan, split, draw unknown, cut noise, balance and write."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Settings(NamedTuple):
-    """What the user asked for; ``command`` is kept in the summary."""
+    """Settings of the preprocessing; ``command`` is only recorded in the summary."""
 
     data_dir: Path
     output_dir: Path
@@ -45,14 +45,13 @@ class Settings(NamedTuple):
 
 
 def prepare(settings: Settings, console: Console) -> None:
-    """Write manifests, labels, silence clips, noise and summary to ``settings.output_dir`` and show
-    the counts.
+    """Write manifests, labels, silence clips, noise and summary, and print the counts.
 
-    Nothing is in place before all of it is written; the same settings and files give the same
-    bytes.
+    ``settings.output_dir`` changes only when everything is written. The same settings and clips
+    produce the same bytes.
 
     Raises:
-        UserError: the dataset does not serve the version, or the output cannot be written.
+        UserError: the dataset lacks what the version needs, or the output cannot be written.
     """
     rng = np.random.default_rng(settings.seed)
     clips, split_rule = _split_clips(settings, rng)
@@ -97,7 +96,7 @@ def prepare(settings: Settings, console: Console) -> None:
     except OSError as error:
         raise UserError(
             f"--output_dir {settings.output_dir}: cannot write there ({error.strerror or error}); "
-            "earlier manifests are as they were; make room, or choose a folder that you may write to"
+            "earlier manifests are unchanged; free disk space, or choose a writable folder"
         ) from None
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
     console.print(
@@ -106,8 +105,9 @@ def prepare(settings: Settings, console: Console) -> None:
 
 
 def put_in_place(new: Path, destination: Path, old: Path) -> None:
-    """Move everything in ``new`` to ``destination``, what stood there to ``old``; undo all of it if
-    one move fails.
+    """Move everything in ``new`` to ``destination``, or nothing if a move fails.
+
+    What it replaces is moved to ``old``.
     """
     names = sorted(path.name for path in new.iterdir())
     try:
@@ -115,7 +115,7 @@ def put_in_place(new: Path, destination: Path, old: Path) -> None:
             if (destination / name).exists():
                 os.rename(destination / name, old / name)
             os.rename(new / name, destination / name)
-    except BaseException:  # Ctrl-C as well
+    except BaseException:  # including Ctrl-C
         for name in names:
             if not (new / name).exists():
                 os.rename(destination / name, new / name)
@@ -125,7 +125,7 @@ def put_in_place(new: Path, destination: Path, old: Path) -> None:
 
 
 def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
-    """Return the labelled clips of the version, each with its split, and the rule that gave it."""
+    """Return the version's clips with their labels and splits, and the split rule in words."""
     clips = scan_clips(settings.data_dir)
     if settings.split == "official":
         split, rule = split_officially(clips, settings.data_dir)
@@ -145,18 +145,16 @@ def _keyword_rows(clips: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
 def _draw_unknown(
     clips: pd.DataFrame, unknown: int, n_rows: dict[str, int], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Keep of the rows labelled ``unknown`` as many in each split as ``n_rows`` says."""
+    """Draw ``n_rows`` of the rows with label ``unknown`` in each split, and keep all other rows."""
     drawn = []
     for split in SPLITS:
         rows = clips[(clips["label"] == unknown) & (clips["split"] == split)]
-        if len(rows) < n_rows[split]:
+        n_wanted = n_rows[split]
+        if len(rows) < n_wanted:
             log.warning(
-                "split %r: %d clips for unknown, fewer than the %d wanted",
-                split,
-                len(rows),
-                n_rows[split],
+                "split %r: only %d of %d clips for label unknown", split, len(rows), n_wanted
             )
-        drawn.append(draw_evenly(rows, n_rows[split], rng))
+        drawn.append(draw_evenly(rows, n_wanted, rng))
     return pd.concat([clips[clips["label"] != unknown], *drawn], ignore_index=True)
 
 
@@ -170,22 +168,26 @@ def _silence_rows(written: dict[str, list[str]], label: int, folder: str) -> pd.
 
 
 def _in_order(rows: pd.DataFrame, balance: bool, rng: np.random.Generator) -> pd.DataFrame:
-    """Sort the rows by label and path and, where asked, duplicate training rows."""
+    """Sort the rows by label and path and, with ``balance``, duplicate training rows."""
     rows = rows.sort_values(["label", "path"], ignore_index=True)
     in_train = rows["split"] == "train"
-    train = balance_classes(rows[in_train], rng) if balance else rows[in_train]
+    train = rows[in_train]
+    if balance:
+        train = balance_classes(train, rng)
     return pd.concat([train, rows[~in_train]], ignore_index=True)
 
 
 def _prefix(settings: Settings) -> str:
-    """Return what goes before a clip's path: nothing absolute where the dataset can move with its
-    manifests.
+    """Return the prefix of a clip's path in the manifests.
+
+    It is relative if the dataset is inside the output folder, so that both can be moved.
     """
     data_dir, output_dir = settings.data_dir.resolve(), settings.output_dir.resolve()
-    if not data_dir.is_relative_to(output_dir):
-        return f"{data_dir.as_posix()}/"
-    inside = data_dir.relative_to(output_dir).as_posix()
-    return "" if inside == "." else f"{inside}/"
+    if data_dir == output_dir:
+        return ""
+    if data_dir.is_relative_to(output_dir):
+        return f"{data_dir.relative_to(output_dir).as_posix()}/"
+    return f"{data_dir.as_posix()}/"
 
 
 def _about(settings: Settings, split_rule: str) -> dict[str, object]:

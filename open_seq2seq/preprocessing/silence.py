@@ -1,4 +1,4 @@
-"""Cut the dataset's background noise: the clips of the label silence, and noise to train with."""
+"""Cut the dataset's background noise into silence clips, and into noise for augmentation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ NOISE_FOLDER = "_background_noise_"
 SAMPLE_RATE = 16000
 CLIP_SAMPLES = SAMPLE_RATE  # one second, as the clips of the dataset
 
-# Each split has a stretch of every noise file to itself, so that no noise heard in training is
-# tested.
-_STRETCH_TENTHS = {"train": (0, 8), "val": (8, 9), "test": (9, 10)}
+# Each split has its own segment of every noise file, so that no noise is in training and in test.
+_SEGMENT_TENTHS = {"train": (0, 8), "val": (8, 9), "test": (9, 10)}
 
 log = logging.getLogger(__name__)
 
@@ -33,40 +32,44 @@ class NoiseFile(NamedTuple):
     path: Path
     n_samples: int
 
-    def stretch(self, split: str) -> tuple[int, int]:
-        """Return first sample and end of the stretch that serves ``split``."""
-        first, end = _STRETCH_TENTHS[split]
+    def segment(self, split: str) -> tuple[int, int]:
+        """Return the first sample and the end of the segment for ``split``."""
+        first, end = _SEGMENT_TENTHS[split]
         return self.n_samples * first // 10, self.n_samples * end // 10
 
     def serves(self, split: str) -> bool:
-        """Tell whether the stretch for ``split`` holds a clip."""
-        first, end = self.stretch(split)
+        """Tell whether the segment for ``split`` is long enough for a clip."""
+        first, end = self.segment(split)
         return end - first >= CLIP_SAMPLES
 
 
 def list_noise(data_dir: Path) -> list[NoiseFile]:
-    """List the noise files in ``data_dir/_background_noise_``, none if there is no such folder.
+    """List the noise files in ``data_dir/_background_noise_``; none if there is no such folder.
 
-    Files that cannot be read are passed over with a warning.
+    Files that cannot be read are skipped with a warning.
     """
     folder = data_dir / NOISE_FOLDER
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [
-        path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
+    if not folder.is_dir():
+        return []
+    paths = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
     ]
-    return [file for file in map(_open, found) if file]
+    return [file for file in map(_open, paths) if file]
 
 
 def find_noise(data_dir: Path) -> list[NoiseFile]:
     """List the noise files for silence, as `list_noise` does.
 
     Raises:
-        UserError: the folder is missing, or no file in it is long enough for one of the splits.
+        UserError: the folder is missing, or a split has no file that is long enough.
     """
     folder = data_dir / NOISE_FOLDER
     remedy = (
-        f"silence needs noise: put recordings (.wav or .flac) of at least 10 s into {folder}, as the published archive "
-        "does, or choose a version without silence (--dataset_version v1-30 or v2)"
+        f"silence needs noise: put recordings (.wav or .flac) of at least 10 s into {folder}, "
+        "as the published archive does, or choose a version without silence "
+        "(--dataset_version v1-30 or v2)"
     )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {remedy}")
@@ -77,12 +80,12 @@ def find_noise(data_dir: Path) -> list[NoiseFile]:
                 f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files
             )
             raise UserError(
-                f"{folder}: no noise file is long enough to give {split!r} a stretch of 1 s to itself "
+                f"{folder}: no noise file has a segment of 1 s for {split!r} "
                 f"({lengths or 'no readable files'}); {remedy}"
             )
     short = [file.path.name for file in files if not all(map(file.serves, SPLITS))]
     if short:
-        log.warning("noise files under 10 s, which do not serve every split: %s", listed(short))
+        log.warning("noise files under 10 s, too short for some splits: %s", listed(short))
     return files
 
 
@@ -91,32 +94,32 @@ def write_silence(
 ) -> dict[str, list[str]]:
     """Write clips of one second, 16 kHz mono PCM16, to ``folder/<split>/``.
 
-    The clips of a split come from its files in turn, at random places of its stretch, at a random
-    gain in [0, 1).
+    The clips of a split come from the noise files in turn. Each has a random start in the split's
+    segment, and a random gain in [0, 1).
 
     Args:
-        files: what `find_noise` returned.
-        n_clips: how many clips each split gets.
+        files: the noise files, from `find_noise`.
+        n_clips: number of clips of each split.
         folder: the folder to make.
-        rng: decides places and gains.
+        rng: draws starts and gains.
 
     Returns:
-        for each split the paths written, relative to ``folder``.
+        the paths written for each split, relative to ``folder``.
 
     Raises:
-        UserError: a noise file is damaged.
+        UserError: a noise file is corrupt.
         OSError: a clip cannot be written.
     """
     for split in SPLITS:
         (folder / split).mkdir(parents=True)
     written: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for file in files:  # each is read once, and only one is in memory
+    for file in files:  # each is read once, and only one at a time is in memory
         noise = _read_noise(file)
         for split in SPLITS:
             serving = [other for other in files if other.serves(split)]
             if file not in serving:
                 continue
-            first, end = file.stretch(split)
+            first, end = file.segment(split)
             for i in range(serving.index(file), n_clips[split], len(serving)):
                 start = rng.integers(first, end - CLIP_SAMPLES, endpoint=True)
                 clip = noise[start : start + CLIP_SAMPLES] * rng.uniform(0, 1)
@@ -127,25 +130,26 @@ def write_silence(
 
 
 def write_noise(files: list[NoiseFile], folder: Path) -> None:
-    """Write the training stretch of each file, 16 kHz mono PCM16, to ``folder``, to be mixed into
-    training clips.
+    """Write the training segment of each file to ``folder``, as noise for augmentation.
+
+    The files are 16 kHz mono PCM16.
 
     Raises:
-        UserError: a noise file is damaged.
+        UserError: a noise file is corrupt.
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True)
     for file in files:
-        first, end = file.stretch("train")
+        first, end = file.segment("train")
         _write_wav(folder / f"{file.path.stem}.wav", _read_noise(file)[first:end])
 
 
 def _open(path: Path) -> NoiseFile | None:
     try:
-        check_header(str(path), SAMPLE_RATE)  # no pipe, and of a rate and a length that can be
+        check_header(str(path), SAMPLE_RATE)  # refuses pipes and impossible rates and lengths
         header = soundfile.info(path)
     except (BadAudioError, soundfile.SoundFileError) as error:
-        log.warning("%s: passed over, it cannot be read as audio (%s)", path, error)
+        log.warning("%s: skipped, cannot be read as audio (%s)", path, error)
         return None
     return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
 
@@ -153,33 +157,29 @@ def _open(path: Path) -> NoiseFile | None:
 def _read_noise(file: NoiseFile) -> np.ndarray:
     """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
     try:
-        noise, sample_rate = soundfile.read(
-            file.path, dtype="float32", always_2d=True
-        )  # [samples, channels]
+        noise, sample_rate = soundfile.read(file.path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise UserError(
-            f"{file.path}: the noise file is damaged ({error}); mend or delete it"
+            f"{file.path}: the noise file is corrupt ({error}); replace or delete it"
         ) from None
-    if sample_rate != SAMPLE_RATE or noise.shape[1] != 1:
+    n_channels = noise.shape[1]  # noise is [samples, channels]
+    if sample_rate != SAMPLE_RATE or n_channels != 1:
         log.warning(
-            "%s: %d Hz, %d channels, converted to 16 kHz mono",
-            file.path,
-            sample_rate,
-            noise.shape[1],
+            "%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, n_channels
         )
     mono = noise.mean(axis=1)
     if sample_rate != SAMPLE_RATE:
         mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
     if len(mono) < file.n_samples or not np.isfinite(mono).all():
         raise UserError(
-            f"{file.path}: the noise file is damaged, expected {file.n_samples} finite samples at 16 kHz; "
-            "mend or delete it"
+            f"{file.path}: the noise file is corrupt, expected {file.n_samples} finite samples at "
+            "16 kHz; replace or delete it"
         )
     return mono
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write mono PCM16; `soundfile` would not say that the disk is full."""
+    """Write mono PCM16; `soundfile` would not report a full disk."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

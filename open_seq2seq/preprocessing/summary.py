@@ -1,4 +1,4 @@
-"""Say what the manifests hold: counts per label and split, speakers, copies."""
+"""Summary of the manifests: rows, copies and speakers by label and split."""
 
 from __future__ import annotations
 
@@ -16,32 +16,29 @@ def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
     """Count the rows of each label in each split.
 
     Args:
-        rows: all rows of all manifests: ``label``, ``split``, ``speaker`` ("" for silence),
-            ``path``.
+        rows: the rows of all manifests, with columns ``label``, ``split``, ``speaker`` ("" for
+            silence) and ``path``.
         labels: the names of the labels in index order.
 
     Returns:
-        a table with a row for each label and split and columns ``label``, ``split``, ``rows``,
+        a table with one row for each label and split and columns ``label``, ``split``, ``rows``,
         ``copies`` (rows that repeat an earlier one) and ``speakers``.
     """
-    counted = []
+    counts = []
     for i, label in enumerate(labels):
         for split in SPLITS:
-            chosen = rows[(rows["label"] == i) & (rows["split"] == split)]
-            n_copies = int(chosen["path"].duplicated().sum())
-            counted.append((label, split, len(chosen), n_copies, _n_speakers(chosen)))
-    return pd.DataFrame(counted, columns=["label", "split", "rows", "copies", "speakers"])
+            group = rows[(rows["label"] == i) & (rows["split"] == split)]
+            counts.append((label, split, len(group), _n_copies(group), _n_speakers(group)))
+    return pd.DataFrame(counts, columns=["label", "split", "rows", "copies", "speakers"])
 
 
 def totals(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return rows, copies and speakers of each split, and how many speakers are in more than one."""
-    of_split = {split: rows[rows["split"] == split] for split in SPLITS}
+    """Return rows, copies and speakers of each split, and the number of speakers in several."""
+    by_split = {split: rows[rows["split"] == split] for split in SPLITS}
     return {
-        "rows": {split: len(chosen) for split, chosen in of_split.items()},
-        "copies": {
-            split: int(chosen["path"].duplicated().sum()) for split, chosen in of_split.items()
-        },
-        "speakers": {split: _n_speakers(chosen) for split, chosen in of_split.items()},
+        "rows": {split: len(group) for split, group in by_split.items()},
+        "copies": {split: _n_copies(group) for split, group in by_split.items()},
+        "speakers": {split: _n_speakers(group) for split, group in by_split.items()},
         "speakers_in_several_splits": len(crossing_speakers(rows[rows["speaker"] != ""])),
     }
 
@@ -49,7 +46,7 @@ def totals(rows: pd.DataFrame) -> dict[str, Any]:
 def print_summary(
     counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console
 ) -> None:
-    """Show the counts as a table, one line a label."""
+    """Print the counts as a table, one line per label."""
     table = Table("label", title=title)
     for split in SPLITS:
         table.add_column(split, justify="right")
@@ -67,6 +64,10 @@ def print_summary(
     console.print(
         f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False
     )
+
+
+def _n_copies(rows: pd.DataFrame) -> int:
+    return int(rows["path"].duplicated().sum())
 
 
 def _n_speakers(rows: pd.DataFrame) -> int:

@@ -1,4 +1,4 @@
-"""Trained models as objects, found by path or by name."""
+"""Trained models as Python objects, loaded by path or by name."""
 
 import lazy_loader
 

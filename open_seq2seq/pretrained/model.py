@@ -1,18 +1,18 @@
 """Trained models as objects: ``open_seq2seq.from_pretrained("result/demo").predict(["clip.wav"])``.
 
-A name instead of a path is looked up in registry files: first those that the environment variable
-OPEN_SEQ2SEQ_REGISTRY names (several with the system's path separator), then
-``pretrained_models.json`` in the current folder, then the package's own. They are JSON, an entry
-for each name, and say in which folder a model is (relative to the file) or where it can be fetched:
+A name instead of a path is looked up in registry files. They are, in this order, those that the
+environment variable OPEN_SEQ2SEQ_REGISTRY lists (with the system's path separator),
+``pretrained_models.json`` in the current folder, and the package's own. A registry is JSON with an
+entry for each name: the model's folder, relative to the registry, or the URL of an archive.
 
     {"demo": {"path": "runs/demo"},
      "lamp": {"url": "https://example.org/lamp.tar.gz", "sha256": "<64 hexadecimal digits>"}}
 
-The archive holds a run's logdir or one checkpoint, at its top or one folder deep.
-``from_pretrained("lamp", download=True)`` fetches it, compares its SHA-256 and unpacks it in the
-cache, ``~/.cache/open_seq2seq`` (below XDG_CACHE_HOME where that is set), or in the entry's "path"
-where it has one; a model that is in that folder already is taken as it is. From then on nothing is
-fetched, and without ``download=True`` nothing ever is.
+The archive contains a run's logdir or one checkpoint, at its top or one folder deep.
+``from_pretrained("lamp", download=True)`` fetches it, verifies its SHA-256 and unpacks it. It goes
+to the entry's "path" if there is one, or else to the cache, ``~/.cache/open_seq2seq`` (or below
+XDG_CACHE_HOME). A model that is there already is used. Nothing is fetched without
+``download=True``.
 """
 
 from __future__ import annotations
@@ -33,28 +33,30 @@ from open_seq2seq.structs import KerasModel
 
 
 class PretrainedModel:
-    """A network with its front end, its labels and its weights.
+    """A trained network with its front end and its labels.
 
     Attributes:
         labels: names of the labels, in the order of the network's outputs.
         network: the Keras model, from `structs.Batch.inputs` to logits.
-        data_layer: makes features of clips.
+        data_layer: computes features from clips.
     """
 
     def __init__(
         self, network: KerasModel, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]
     ) -> None:
-        self.network, self.data_layer, self.labels = network, data_layer, labels
+        self.network = network
+        self.data_layer = data_layer
+        self.labels = labels
 
     def predict(self, paths: Iterable[str | Path], batch_size: int = 32) -> list[Prediction]:
-        """Return path, label, its probability and all probabilities of each audio file.
+        """Return the label and the probabilities of each audio file.
 
         Args:
-            paths: files of any rate, channel count and format that libsndfile reads.
-            batch_size: clips at a time.
+            paths: files of any sample rate, channel count and format that libsndfile reads.
+            batch_size: number of clips per batch.
 
         Raises:
-            UserError: a file cannot be used.
+            UserError: a file cannot be read, or has no samples.
         """
         files = [str(path) for path in paths]
         if not files:
@@ -69,20 +71,19 @@ def from_pretrained(
     """Load a trained model.
 
     Args:
-        path_or_name: a run's logdir (its best checkpoint is taken, or else its last), one
-            checkpoint, or a name of a registry.
-        config_file: the config of the run; needed only where its network has parts that are not of
-            this package.
-        download: fetch a model that the registry has a URL for, unless it is here already.
+        path_or_name: a run's logdir (its best checkpoint, or else its last), one checkpoint, or a
+            name in a registry.
+        config_file: the config of the run; needed only if the network has custom classes.
+        download: whether to fetch a model from the registry's URL, if it is not here already.
 
     Raises:
-        UserError: there is no such model, it cannot be reached or fetched, or it cannot be built.
+        UserError: there is no such model, or it cannot be fetched, loaded or built.
     """
     path = registry.locate(str(path_or_name), download)
     checkpoint = load_run(path)
     if checkpoint is None:
         raise UserError(
-            f"{path}: no checkpoint there; name the logdir of a run, or one of its checkpoints"
+            f"{path}: no checkpoint in it; name the logdir of a run, or one of its checkpoints"
         )
     if config_file is not None:
         config = load_config(config_file, "infer", {})

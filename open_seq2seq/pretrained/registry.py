@@ -1,6 +1,4 @@
-"""Names of trained models, and the folders that they stand for; `open_seq2seq.pretrained` says what
-a registry is.
-"""
+"""Registries of trained models: from a name to a folder; see `open_seq2seq.pretrained.model`."""
 
 from __future__ import annotations
 
@@ -22,31 +20,30 @@ from open_seq2seq.system.archives import Archive, Wanted
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
-_NAME = re.compile(r"\w[\w.+-]*")  # begins no hidden folder, and cannot be ".."
-_MAX_NAME_BYTES = (
-    200  # file systems allow 255, of which the SHA-256 and .tar.gz.partial.version take some
-)
+_NAME = re.compile(r"\w[\w.+-]*")  # neither the name of a hidden folder nor ".."
+# file systems allow 255, and part of the SHA-256 and ".tar.gz.partial.version" are appended
+_MAX_NAME_BYTES = 200
 _MAX_MODEL_BYTES = 8 << 30
 
 
 class Entry(Params):
-    """Where a registry says that a model is."""
+    """One model of a registry: its folder, its archive, or both."""
 
     path: str | None = Field(
-        default=None, min_length=1, description="Its folder, relative to the registry."
+        default=None, min_length=1, description="Folder of the model, relative to the registry."
     )
-    url: str | None = Field(default=None, description="A .tar.gz of it.")
-    sha256: str | None = Field(default=None, description="The SHA-256 of that archive.")
+    url: str | None = Field(default=None, description="URL of the model's .tar.gz archive.")
+    sha256: str | None = Field(default=None, description="SHA-256 of the model's archive.")
 
     @pydantic.field_validator("url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        # urllib would open file: and ftp: as well, and takes ASCII alone
+        # urllib would open file: and ftp: too, and accepts ASCII only
         if not (re.fullmatch("https?://[!-~]+", url) and urlsplit(url).hostname):
             raise ValueError(f"expected http:// or https:// and a host, in ASCII, got {url!r}")
-        _ = urlsplit(url).port  # a ValueError where it is none
+        _ = urlsplit(url).port  # raises ValueError if it is not a port
         return url
 
     @pydantic.field_validator("sha256")
@@ -59,24 +56,24 @@ class Entry(Params):
     @pydantic.model_validator(mode="after")
     def _check_whole(self) -> Entry:
         if (self.url is None) != (self.sha256 is None):
-            raise ValueError("'url' and 'sha256' go together")
+            raise ValueError("'url' and 'sha256' go together; give both or neither")
         if self.url is None and self.path is None:
             raise ValueError("expected a 'path', or a 'url' and its 'sha256'")
         return self
 
     @property
     def archive(self) -> Archive | None:
-        """What can be fetched; None where the model is in a folder and nowhere else."""
+        """The archive of the model; None if it has a folder only."""
         if self.url is None or self.sha256 is None:
             return None
         return Archive(self.url, self.sha256.lower(), _MAX_MODEL_BYTES)
 
 
 def locate(path_or_name: str, download: bool) -> Path:
-    """Return the folder of a model; with ``download``, fetch it first where it is not there yet.
+    """Return the folder of a model; with ``download``, fetch a model that is not here yet.
 
     Raises:
-        UserError: there is no such model, its folder cannot be reached, or it was not or cannot be
+        UserError: there is no such model, its folder is missing, or it is not here and cannot be
             fetched.
     """
     if os.path.isdir(path_or_name):
@@ -87,23 +84,25 @@ def locate(path_or_name: str, download: bool) -> Path:
         known += entries
         if path_or_name in entries:
             return _folder_of(path_or_name, entries[path_or_name], registry, download)
-    names = f"the registries know {', '.join(known)}" if known else "the registries are empty"
-    raise UserError(f"{path_or_name}: neither a folder nor the name of a model ({names})")
+    names = ", ".join(known) or "no model"
+    raise UserError(
+        f"{path_or_name}: neither a folder nor the name of a model; the registries have {names}"
+    )
 
 
 def _registries() -> list[Path]:
-    named = [Path(name) for name in os.environ.get(REGISTRY_VARIABLE, "").split(os.pathsep) if name]
-    for path in named:
+    listed = os.environ.get(REGISTRY_VARIABLE, "").split(os.pathsep)
+    paths = [Path(name) for name in listed if name]
+    for path in paths:
         if not path.is_file():
-            raise UserError(f"{REGISTRY_VARIABLE}: {path}: no such file")
-    return [
-        *named,
-        *(
-            path
-            for path in (Path(_FILE_NAME), Path(__file__).with_name(_FILE_NAME))
-            if path.is_file()
-        ),
-    ]
+            raise UserError(
+                f"environment variable {REGISTRY_VARIABLE}: {path}: no such file; "
+                "correct the path, or unset the variable"
+            )
+    for path in (Path(_FILE_NAME), Path(__file__).with_name(_FILE_NAME)):
+        if path.is_file():
+            paths.append(path)
+    return paths
 
 
 def _read(registry: Path) -> dict[str, Entry]:
@@ -124,14 +123,13 @@ def _read(registry: Path) -> dict[str, Entry]:
 
 def _problems(name: str, entry: dict) -> list[str]:
     if not isinstance(entry, dict):
-        raise TypeError(f"{shown(name)} is no object")
+        raise TypeError(f"{shown(name)} is not an object")
     problems = find_problems(Entry, entry, name)
-    if (
-        not _NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES
-    ):  # it becomes part of a folder's name
+    # the name becomes part of a folder's name
+    if not _NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES:
         problems.append(
-            f"{name!r}: expected a name of letters, digits, '_', '.', '+' and '-', beginning with one of the first "
-            f"three and of at most {_MAX_NAME_BYTES} bytes"
+            f"{name!r}: expected a name of letters, digits, '_', '.', '+' and '-' that begins with "
+            f"a letter, a digit or '_' and has at most {_MAX_NAME_BYTES} bytes"
         )
     return problems
 
@@ -141,23 +139,27 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
     if archive is None:
         folder = registry.parent / str(entry.path)
         if not folder.is_dir():
-            raise UserError(f"{name}: {registry} says it is in {folder}, which cannot be reached")
+            raise UserError(
+                f"{name}: {registry} names the folder {folder}, which is missing; "
+                "correct the entry's 'path'"
+            )
         return folder
-    # by its checksum too: what is published under the name later is another model
+    # the checksum is in the name, so that a later model of the same name has its own folder
     cached = _cache_folder() / f"{name}-{archive.sha256[:12]}"
-    folder = cached if entry.path is None else registry.parent / entry.path
+    folder = cached
+    if entry.path is not None:
+        folder = registry.parent / entry.path
     if _find_run(folder) is None:
         if not download:
             raise UserError(
-                f"{name}: not here yet, and nothing is fetched unasked; {_call(name)} fetches {archive.url} "
+                f"{name}: not here yet; {_call(name)} fetches {archive.url} "
                 f"and keeps it in {folder}"
             )
         if not archives.is_vacant(folder):
             raise UserError(
-                f"{folder}: holds something other than a model; move it away and {_again(name)}"
+                f"{folder}: has files that are not a model; move it away and {_again(name)}"
             )
-        # in the cache, whatever the folder: what is deleted once it is unpacked is then never a
-        # file of the user's
+        # always in the cache: the archive is deleted afterwards, and must not be a user's file
         file = cached.with_name(cached.name + ".tar.gz")
         archives.fetch_and_unpack(archive, file, folder, _wanted(name), keep_file=False)
     return _find_run(folder) or folder
@@ -165,29 +167,30 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
 
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # the XDG Base Directory Specification: paths that are not absolute are to be ignored
-    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "open_seq2seq"
+    if not os.path.isabs(base):  # the XDG Base Directory Specification ignores relative paths
+        base = os.path.expanduser("~/.cache")
+    return Path(base) / "open_seq2seq"
 
 
 def _find_run(folder: Path) -> Path | None:
-    """Return what of an unpacked archive can be loaded: the folder itself, or else the one run in
-    it.
-    """
+    """Return the folder itself if it has checkpoints, or else the only folder in it that has."""
     if has_checkpoint(folder):
         return folder
     if not folder.is_dir():
         return None
     runs = [p for p in folder.iterdir() if not p.name.startswith(".") and has_checkpoint(p)]
-    return runs[0] if len(runs) == 1 else None
+    if len(runs) != 1:
+        return None
+    return runs[0]
 
 
 def _wanted(name: str) -> Wanted:
     return Wanted(
         is_in=lambda folder: _find_run(folder) is not None,
         noun="model",
-        lacking="holds no model; expected one run's logdir, or one checkpoint, at its top or in a folder",
+        lacking="has no model; expected one logdir or checkpoint, at the top or one folder deep",
         again=_again(name),
-        make_room='make room, or choose another disk by XDG_CACHE_HOME and by "path" in the registry',
+        make_room='free disk space, or choose another disk with XDG_CACHE_HOME and "path"',
     )
 
 

@@ -10,7 +10,6 @@ from open_seq2seq.components import Params
 from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.data.sampler import DataPosition
 
-
 # fields of formats 1 and 2 that are what they were
 _KEPT = (
     "step",

@@ -1,1 +1,1 @@
-"""Synthetic speech in the layout of the Speech Commands data set, for trials without a download."""
+"""Synthetic speech in the layout of Speech Commands, for trials without a download."""

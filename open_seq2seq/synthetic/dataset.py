@@ -1,4 +1,4 @@
-"""Makes a synthetic data set on disk, in the layout of the Speech Commands archives."""
+"""Write a synthetic dataset in the layout of the Speech Commands archives."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from open_seq2seq.synthetic.speakers import Speaker
 from open_seq2seq.system.cores import n_cores
 from open_seq2seq.system.files import partial_path, written_aside
 
-_BATCH = 64  # clips in a task
+_BATCH = 64  # clips per task
 _N_TALKERS = 24
 _LIST_OF_SPLIT = {"val": "validation_list.txt", "test": "testing_list.txt"}
 
 _README = """\
-Synthetic speech in the layout of Google's Speech Commands data set
-===================================================================
+Synthetic speech in the layout of Google's Speech Commands dataset
+==================================================================
 
-No person speaks here and none of the recordings is Google's: every word was said by the formant synthesiser
-espeak-ng and mixed with generated noise by scripts/make_synthetic_speech_commands.py of OpenSeq2Seq. It is meant for
-trying out training and evaluation without a download. An accuracy on these clips says nothing about human speech.
+No person speaks here, and no recording is Google's. Every word was spoken by the formant
+synthesiser espeak-ng and mixed with generated noise, by scripts/make_synthetic_speech_commands.py
+of OpenSeq2Seq. The dataset is meant for trials of training and evaluation without a download. An
+accuracy on these clips says nothing about human speech.
 
 Words: {words}
 Clips per word: {clips_per_word}
 Seed: {seed}
 
-The splits follow the official rule (SHA-1 of the speaker's name, 10 % validation, 10 % testing), and no voice of
-espeak-ng speaks in two splits. _background_noise_ holds generated noises, a minute each.
+The splits follow the official rule: SHA-1 of the speaker's name, 10 % validation, 10 % testing. No
+voice of espeak-ng is in two splits. _background_noise_ has generated noises of one minute each.
 """
 
 
@@ -48,24 +49,24 @@ def make_dataset(
 ) -> int:
     """Write ``clips_per_word`` clips of every word, the background noises and the split lists.
 
-    The same arguments give the same bytes, whatever ``n_jobs`` is. The folder appears whole at the
-    end; until then the files are in ``<output_dir>.partial``, which an error or Ctrl-C removes.
+    The same arguments produce the same bytes, whatever ``n_jobs`` is. The folder appears when all
+    is written. Until then it is ``<output_dir>.partial``, which an error or Ctrl-C removes.
 
     Args:
-        output_dir: where; must not exist or be empty.
-        words: what is said, each plain letters a to z.
-        clips_per_word: at least `MIN_CLIPS_PER_WORD`; about a tenth go to each of validation and
-            testing.
-        seed: chooses speakers, noises and everything else that is random; 0 or more.
-        n_jobs: processes that record; 0 stands for one per core.
-        on_progress: called with the number of clips each time that some are done.
+        output_dir: a folder that does not exist or is empty.
+        words: the words, of plain letters a to z.
+        clips_per_word: at least `MIN_CLIPS_PER_WORD`; about a tenth is for validation and another
+            for testing.
+        seed: seed of all random draws, 0 or more.
+        n_jobs: number of recording processes; 0: one per core.
+        on_progress: called with the number of clips that were written since the last call.
 
     Returns:
         the number of clips.
 
     Raises:
-        UserError: a bad argument, ``output_dir`` is not empty or cannot be written, or espeak-ng is
-            missing.
+        UserError: an argument is invalid, ``output_dir`` is not empty or cannot be written, or
+            espeak-ng is missing.
     """
     _check(words, clips_per_word, seed, n_jobs)
     clips = plan_clips(words, clips_per_word, seed)
@@ -85,19 +86,18 @@ def make_dataset(
 
 def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) -> None:
     if not words:
-        raise UserError("words: none given, expected one or more such as yes,no")
+        raise UserError("words: none given, expected one or more, such as yes,no")
     for word in words:
         if not (word.isascii() and word.isalpha() and word.islower()):
             raise UserError(
-                f"words: {word!r} is not plain letters a to z; give such as yes,no, lower case, no spaces"
+                f"words: {word!r}, expected only letters a to z, in lower case and without spaces"
             )
-    if len(set(words)) < len(words):
-        raise UserError(
-            f"words: {next(word for word in words if words.count(word) > 1)!r} stands there twice"
-        )
+        if words.count(word) > 1:
+            raise UserError(f"words: {word!r} appears twice; name each word once")
     if clips_per_word < MIN_CLIPS_PER_WORD:
         raise UserError(
-            f"clips_per_word: {clips_per_word}, expected {MIN_CLIPS_PER_WORD} or more, at least one for each split"
+            f"clips_per_word: {clips_per_word}, expected {MIN_CLIPS_PER_WORD} or more, "
+            "at least one for each split"
         )
     if seed < 0:
         raise UserError(f"seed: {seed}, expected 0 or more")
@@ -109,7 +109,7 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
 
 @contextmanager
 def _partial_folder(output_dir: Path) -> Iterator[Path]:
-    """Give a folder to write into that becomes ``output_dir`` if all goes well and vanishes if not."""
+    """Yield a folder that is renamed to ``output_dir`` at the end, or removed after an error."""
     output_dir = output_dir.expanduser().resolve()
     partial = partial_path(output_dir)
     try:
@@ -129,7 +129,8 @@ def _partial_folder(output_dir: Path) -> Iterator[Path]:
             yield folder
     except OSError as error:
         raise UserError(
-            f"output_dir: cannot write {output_dir} ({error.strerror or error}); name a folder that can be made"
+            f"output_dir: cannot write {output_dir} ({error.strerror or error}); "
+            "name a folder on a writable disk"
         ) from None
 
 
@@ -138,9 +139,8 @@ def _write_sounds(
 ) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as speaking:
-        speaking.submit(
-            workers.start_speaking
-        ).result()  # no initializer: its errors would not come through
+        # not as the executor's initializer, which would hide the error's message
+        speaking.submit(workers.start_speaking).result()
         talkers = speaking.submit(workers.speak_sentences, _choose_talkers(clips)).result()
         running: deque[Future[int]] = deque()
         with ProcessPoolExecutor(n_jobs, context, workers.start_recording, (talkers,)) as recording:
@@ -151,9 +151,7 @@ def _write_sounds(
                     running.append(
                         recording.submit(workers.write_clips, folder, batch, speech, seed)
                     )
-                    if (
-                        len(running) > 2 * n_jobs
-                    ):  # or the speech of a large set would pile up in memory
+                    if len(running) > 2 * n_jobs:  # bounds the speech in memory
                         on_progress(running.popleft().result())
                 background = folder / "_background_noise_"
                 noises = [
@@ -165,13 +163,11 @@ def _write_sounds(
                 for noise_done in noises:
                     noise_done.result()
             except BaseException:
-                recording.shutdown(cancel_futures=True)  # the rest would hold Ctrl-C up
+                recording.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
                 raise
 
 
 def _choose_talkers(clips: list[Clip]) -> list[Speaker]:
-    """Return training speakers for the babble, so that no voice of validation or testing is heard
-    elsewhere.
-    """
+    """Return speakers for the babble: of training, to keep validation and test voices unheard."""
     speakers = {clip.speaker.id: clip.speaker for clip in clips if clip.speaker.split == "train"}
     return list(speakers.values())[:_N_TALKERS]

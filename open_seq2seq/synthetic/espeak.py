@@ -1,10 +1,9 @@
-"""Speech from libespeak-ng, the formant synthesiser, through its C interface.
+"""Speech from the formant synthesiser libespeak-ng, through its C interface.
 
-The library keeps state between utterances (the phase of its oscillators, its pitch flutter, its
-last voice), which
-neither its random seed nor a second initialisation resets: the samples of an utterance depend on
-those said before it in the same process. Whoever wants the same bytes again must say the same
-utterances in the same order in a fresh process; `open_seq2seq.synthetic.dataset` does.
+The library keeps state between utterances: the phase of its oscillators, its pitch flutter and its
+last voice. Neither its random seed nor a second initialisation resets this state, so the samples of
+an utterance depend on those before it in the same process. The same bytes need the same utterances
+in the same order in a new process, as in `open_seq2seq.synthetic.dataset`.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ import numpy as np
 
 from open_seq2seq.errors import UserError
 
-# Constants of espeak-ng's speak_lib.h.
+# constants of espeak-ng's speak_lib.h
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _DO_NOT_EXIT_ON_ERROR = 0x8000
 _CHARACTER_POSITION, _UTF8 = 1, 1
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
-ESPEAK_RATE = 22050  # Hz, of the voices that need no further package
-MAX_RATE_WPM = 450  # faster speech would go through the library's time compression
+ESPEAK_RATE = 22050  # sample rate in Hz of the voices that need no other package
+MAX_RATE_WPM = 450  # the library compresses faster speech in time
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
@@ -35,18 +34,18 @@ _MISSING = (
 
 
 class Utterance(NamedTuple):
-    """What is said and how; the scales are espeak-ng's own."""
+    """A text and how to say it, on espeak-ng's scales."""
 
     text: str
     accent: str  # an espeak-ng language, "en-us"
     voice: str  # a voice variant, a file of espeak-ng-data/voices/!v
     rate_wpm: int
-    pitch: int  # 0 to 99, 50 is the voice's own
+    pitch: int  # 0 to 99; 50 is the voice's default
     pitch_range: int  # 0 (monotone) to 99
 
 
 class Espeak:
-    """The library, loaded and initialised; one instance a process, as its state is the process's.
+    """The library, loaded and initialised; its state is global, so use one per process.
 
     Raises:
         UserError: the package espeakng-loader or its data is missing.
@@ -55,29 +54,27 @@ class Espeak:
     def __init__(self) -> None:
         self._voices = _data_folder() / "voices" / "!v"
         self._chunks: list[bytes] = []
-        self._callback = _CALLBACK(
-            self._receive
-        )  # kept here, or it would be collected while C still calls it
+        self._callback = _CALLBACK(self._receive)  # a reference, as C code keeps calling it
         self._library = _load_library()
         sample_rate = self._library.espeak_Initialize(
             _AUDIO_OUTPUT_SYNCHRONOUS, 0, os.fsencode(_data_folder()), _DO_NOT_EXIT_ON_ERROR
         )
         if sample_rate != ESPEAK_RATE:
             raise UserError(
-                f"espeak-ng cannot read its data in {_data_folder()}; reinstall espeakng-loader, in a folder with a "
-                "shorter path if this one has more than about 150 characters (espeak-ng's limit)"
+                f"espeak-ng cannot read its data in {_data_folder()}; reinstall espeakng-loader, "
+                "in a folder with a shorter path if this one is longer than espeak-ng's limit of "
+                "about 150 characters"
             )
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, utterance: Utterance) -> np.ndarray:
         """Return the speech, int16 at `ESPEAK_RATE`, without the silence around it."""
-        if not (
-            self._voices / utterance.voice
-        ).is_file():  # the library would take its plain voice without a word
+        # without this check, the library would silently use its default voice
+        if not (self._voices / utterance.voice).is_file():
             raise UserError(
                 f"espeak-ng has no voice variant {utterance.voice!r} in {self._voices}; "
-                "install the version of espeakng-loader that this package asks for"
+                "install the version of espeakng-loader that this package requires"
             )
         library = self._library
         library.espeak_SetVoiceByName(f"{utterance.accent}+{utterance.voice}".encode())
@@ -92,7 +89,7 @@ class Espeak:
         return trim_silence(np.frombuffer(b"".join(self._chunks), dtype=np.int16))
 
     def say_within(self, utterance: Utterance, max_s: float) -> np.ndarray:
-        """Return the speech like `say`, said again faster where it takes longer than ``max_s``."""
+        """Return the speech like `say`; if it is longer than ``max_s``, say it again, faster."""
         speech = self.say(utterance)
         duration_s = len(speech) / ESPEAK_RATE
         if duration_s <= max_s:
@@ -103,14 +100,16 @@ class Espeak:
     def _receive(self, samples: int | None, n_samples: int, _events: int | None) -> int:
         if samples and n_samples > 0:
             self._chunks.append(ctypes.string_at(samples, 2 * n_samples))
-        return 0  # go on
+        return 0  # continue
 
 
 def trim_silence(samples: np.ndarray, threshold: float = 0.01) -> np.ndarray:
-    """Return ``samples`` from the first to the last that exceeds ``threshold`` times their peak."""
+    """Return ``samples`` from the first to the last above ``threshold`` times their peak."""
     magnitude = np.abs(samples.astype(np.int32))  # int16 has no +32768
     loud = np.flatnonzero(magnitude > threshold * magnitude.max(initial=0))
-    return samples[loud[0] : loud[-1] + 1] if loud.size else samples[:0]
+    if loud.size == 0:
+        return samples[:0]
+    return samples[loud[0] : loud[-1] + 1]
 
 
 def _data_folder() -> Path:

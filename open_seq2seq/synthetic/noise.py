@@ -1,4 +1,4 @@
-"""Background noises of several kinds, as float64 of RMS 1."""
+"""Generators of background noise: coloured noise, hum, fan, drops and babble, float64 of RMS 1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 SAMPLE_RATE = 16000
-_LOWEST_HZ = 20.0  # coloured noise is flat below, or brown noise would be all rumble
+_LOWEST_HZ = 20.0  # coloured noise is flat below, so that brown noise is not all rumble
 
 
 def coloured(rng: np.random.Generator, n_samples: int, exponent: float) -> np.ndarray:
@@ -41,8 +41,7 @@ def mains_hum(rng: np.random.Generator, n_samples: int) -> np.ndarray:
     harmonics = np.arange(1, 21)
     amplitudes = rng.uniform(0.1, 1.0, len(harmonics)) / harmonics**0.7
     phases = rng.uniform(0, 2 * np.pi, len(harmonics))
-    # The powers of one phasor are its harmonics: a polynomial is three times faster than a sine for
-    # each of them.
+    # the powers of a phasor are its harmonics; a polynomial is three times faster than 20 sines
     phasor = np.exp(2j * np.pi * fundamental_hz * seconds)
     hum = np.polynomial.polynomial.polyval(
         phasor, np.concatenate([[0], amplitudes * np.exp(1j * phases)])
@@ -51,7 +50,7 @@ def mains_hum(rng: np.random.Generator, n_samples: int) -> np.ndarray:
 
 
 def fan(rng: np.random.Generator, n_samples: int) -> np.ndarray:
-    """Return a fan: low noise that swells at each blade's passing, and the tones of the blades."""
+    """Return a fan: low noise modulated at the blade rate, and the harmonics of that rate."""
     seconds = np.arange(n_samples) / SAMPLE_RATE
     blades_hz = rng.uniform(12.0, 45.0)
     phase = 2 * np.pi * (blades_hz * seconds + rng.random())
@@ -61,7 +60,7 @@ def fan(rng: np.random.Generator, n_samples: int) -> np.ndarray:
 
 
 def dripping_tap(rng: np.random.Generator, n_samples: int) -> np.ndarray:
-    """Return drops and crackles, short decaying tones at random moments, over faint pink noise."""
+    """Return drops and clicks: short decaying tones at random times, over faint pink noise."""
     drops = np.zeros(n_samples)
     for start in rng.integers(n_samples, size=1 + rng.poisson(6 * n_samples / SAMPLE_RATE)):
         decay_s = 10 ** rng.uniform(-3.0, -1.5)  # from a click of 1 ms to a drop of 30 ms
@@ -74,13 +73,18 @@ def dripping_tap(rng: np.random.Generator, n_samples: int) -> np.ndarray:
 def babble(
     rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray], n_voices: int = 6
 ) -> np.ndarray:
-    """Return ``n_voices`` people talking at once, each saying random ones of ``talkers``' sentences
-    end to end.
+    """Return ``n_voices`` people talking at once, each a sequence of random sentences.
+
+    Args:
+        rng: draws sentences, starts and levels.
+        n_samples: length of the noise.
+        talkers: sentences at 16 kHz.
+        n_voices: number of people.
     """
     mixture = np.zeros(n_samples)
     for _ in range(n_voices):
         sentence = talkers[int(rng.integers(len(talkers)))]
-        sentences = [sentence[int(rng.integers(len(sentence))) :]]  # in the middle of one
+        sentences = [sentence[int(rng.integers(len(sentence))) :]]  # start inside a sentence
         while sum(map(len, sentences)) < n_samples:
             sentences.append(talkers[int(rng.integers(len(talkers)))])
         voice = np.concatenate(sentences)[:n_samples]
@@ -89,9 +93,11 @@ def babble(
 
 
 def to_unit_rms(samples: np.ndarray) -> np.ndarray:
-    """Return ``samples`` scaled to RMS 1; digital silence stays as it is."""
+    """Return ``samples`` scaled to RMS 1; digital silence is not scaled."""
     rms = np.sqrt(np.mean(np.square(samples)))
-    return samples / rms if rms > 0 else samples
+    if rms > 0:
+        return samples / rms
+    return samples
 
 
 _KINDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -109,7 +115,14 @@ NOISE_KINDS = (*_KINDS, "babble")
 def make_noise(
     kind: str, rng: np.random.Generator, n_samples: int, talkers: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return ``n_samples`` of a noise of `NOISE_KINDS`; babble is made of ``talkers``, sentences at
-    16 kHz.
+    """Return ``n_samples`` of a kind of `NOISE_KINDS`.
+
+    Args:
+        kind: one of `NOISE_KINDS`.
+        rng: draws the noise.
+        n_samples: length of the noise.
+        talkers: sentences at 16 kHz, used for babble.
     """
-    return babble(rng, n_samples, talkers) if kind == "babble" else _KINDS[kind](rng, n_samples)
+    if kind == "babble":
+        return babble(rng, n_samples, talkers)
+    return _KINDS[kind](rng, n_samples)

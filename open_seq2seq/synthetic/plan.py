@@ -1,4 +1,4 @@
-"""Who says which word how often: the clips of a synthetic data set, before any sound is made."""
+"""Plan of a synthetic dataset: its words, speakers and repeats, before any sound is made."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from open_seq2seq.data.official_split import Split
 from open_seq2seq.synthetic.espeak import Utterance
-from open_seq2seq.synthetic.speakers import HELD_OUT_SHARE, Speaker, make_speakers
+from open_seq2seq.synthetic.speakers import HELD_OUT_FRACTION, Speaker, make_speakers
 from open_seq2seq.synthetic.streams import generator
 
 MIN_CLIPS_PER_WORD = 3  # one for each split
-MAX_REPEATS = 3  # how often a speaker says one word
-_MIN_SPEAKERS = 8  # of a split; fewer would hardly use its voices
+MAX_REPEATS = 3  # clips of one word by one speaker
+_MIN_SPEAKERS = 8  # per split; fewer would leave most of its voices unused
 
 
 class Clip(NamedTuple):
@@ -24,22 +24,25 @@ class Clip(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The file's path in the data set, ``word/speaker_nohash_n.wav``."""
+        """Path of the file in the dataset, ``word/speaker_nohash_n.wav``."""
         return f"{self.word}/{self.speaker.id}_nohash_{self.n}.wav"
 
 
 def plan_clips(words: Sequence[str], clips_per_word: int, seed: int) -> list[Clip]:
-    """Return ``clips_per_word`` clips (at least `MIN_CLIPS_PER_WORD`) of every word, a tenth each
-    in val and test.
+    """Return ``clips_per_word`` clips of every word, a tenth in val and another in test.
+
+    Args:
+        words: the words.
+        clips_per_word: at least `MIN_CLIPS_PER_WORD`.
+        seed: seed of the speakers and of their choice.
     """
-    n_held_out = max(1, round(HELD_OUT_SHARE * clips_per_word))
+    n_held_out = max(1, round(HELD_OUT_FRACTION * clips_per_word))
     quotas: dict[Split, int] = {
         "train": clips_per_word - 2 * n_held_out,
         "val": n_held_out,
         "test": n_held_out,
     }
-    # As many speakers as clips of a word: with up to three repeats, each word is said by about half
-    # of them.
+    # as many speakers as clips of a word; with up to three repeats, about half of them say it
     speakers = make_speakers(
         {split: max(quota, _MIN_SPEAKERS) for split, quota in quotas.items()}, seed
     )
@@ -47,14 +50,12 @@ def plan_clips(words: Sequence[str], clips_per_word: int, seed: int) -> list[Cli
         clip
         for word in words
         for split, quota in quotas.items()
-        for clip in _cast(word, speakers[split], quota, seed)
+        for clip in _draw_clips(word, speakers[split], quota, seed)
     ]
 
 
-def _cast(word: str, speakers: Sequence[Speaker], quota: int, seed: int) -> list[Clip]:
-    """Let random ``speakers`` of one split say ``word`` up to `MAX_REPEATS` times each until
-    ``quota`` is reached.
-    """
+def _draw_clips(word: str, speakers: Sequence[Speaker], quota: int, seed: int) -> list[Clip]:
+    """Return ``quota`` clips of ``word``, up to `MAX_REPEATS` by each of random ``speakers``."""
     rng = generator(seed, "cast", word, speakers[0].split)
     clips: list[Clip] = []
     for index in rng.permutation(len(speakers)):
@@ -64,7 +65,7 @@ def _cast(word: str, speakers: Sequence[Speaker], quota: int, seed: int) -> list
 
 
 def utterance_of(clip: Clip, seed: int) -> Utterance:
-    """Return how the clip's word is said: in the speaker's manner, a little different each time."""
+    """Return the clip's word with the speaker's voice; rate and pitch vary from clip to clip."""
     rng = generator(seed, "utterance", clip.word, clip.speaker.id, clip.n)
     speaker = clip.speaker
     return Utterance(

@@ -1,6 +1,4 @@
-"""Synthetic speakers: voices of espeak-ng, kept apart between the splits, with identities in the
-official format.
-"""
+"""Synthetic speakers: voices of espeak-ng, each in one split, with official speaker names."""
 
 from __future__ import annotations
 
@@ -12,10 +10,9 @@ import numpy as np
 from open_seq2seq.data.official_split import Split, official_split
 from open_seq2seq.synthetic.streams import generator
 
-# Voice variants of espeak-ng 1.52, those of nearly the same formants in one family, so that no test
-# voice has a twin in training. Left out: whispers, robots and echoes, which at 0 dB a person would
-# not make out either, and `Reed` and `caleb`, whose samples differ even between fresh loads of the
-# library.
+# Voice variants of espeak-ng 1.52. Voices with nearly the same formants are one family, so that no
+# test voice resembles a training voice. Left out are whispers, robots and echoes, which a person
+# would not understand at 0 dB, and `Reed` and `caleb`, whose samples differ between processes.
 LOW_VOICES: tuple[tuple[str, ...], ...] = (
     ("Alex", "croak", "grandpa", "john", "Mike", "Mr serious", "m1", "m3", "pedro"),
     ("Andy", "AnxiousAndy"),
@@ -61,7 +58,7 @@ HIGH_VOICES: tuple[tuple[str, ...], ...] = (
     ("zac",),
 )
 
-# espeak-ng's English accents, without Shavian, which reads another alphabet.
+# espeak-ng's English accents, without Shavian, which has another alphabet
 ACCENTS = (
     "en",
     "en-us",
@@ -73,14 +70,12 @@ ACCENTS = (
     "en-us-nyc",
 )
 
-HELD_OUT_SHARE = 0.1  # of the voices, for each of validation and testing
+HELD_OUT_FRACTION = 0.1  # of the voices, for validation and again for testing
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One synthetic person; the espeak-ng scales are explained at
-    `open_seq2seq.synthetic.espeak.Utterance`.
-    """
+    """A synthetic person; `espeak.Utterance` explains the scales of rate and pitch."""
 
     id: str  # eight hexadecimal digits whose official split is `split`
     split: Split
@@ -89,18 +84,19 @@ class Speaker:
     rate_wpm: int
     pitch: int
     pitch_range: int
-    formant_scale: float  # all frequencies are multiplied by it, as a shorter vocal tract does
+    formant_scale: float  # factor of all frequencies; above 1 is a shorter vocal tract
 
 
 def voices_by_split(seed: int) -> dict[Split, list[tuple[str, ...]]]:
-    """Deal the voice families out: a tenth of the low and of the high ones each to val and test,
-    the rest to train.
+    """Assign the voice families to splits: a tenth each to val and test, the rest to train.
+
+    Low and high voices are divided separately.
     """
     families: dict[Split, list[tuple[str, ...]]] = {"train": [], "val": [], "test": []}
     rng = generator(seed, "voices by split")
     for group in (LOW_VOICES, HIGH_VOICES):
         shuffled = [group[index] for index in rng.permutation(len(group))]
-        n_held_out = round(HELD_OUT_SHARE * len(group))
+        n_held_out = round(HELD_OUT_FRACTION * len(group))
         families["val"] += shuffled[:n_held_out]
         families["test"] += shuffled[n_held_out : 2 * n_held_out]
         families["train"] += shuffled[2 * n_held_out :]
@@ -108,9 +104,7 @@ def voices_by_split(seed: int) -> dict[Split, list[tuple[str, ...]]]:
 
 
 def make_speakers(n_speakers: dict[Split, int], seed: int) -> dict[Split, list[Speaker]]:
-    """Make ``n_speakers`` of each split, all families of the split in turn, each with an identity
-    of its own.
-    """
+    """Make ``n_speakers`` of each split, each with a unique name, from its families in turn."""
     taken: set[str] = set()
     speakers: dict[Split, list[Speaker]] = {}
     for split, families in voices_by_split(seed).items():
@@ -140,8 +134,9 @@ def _draw_speaker(
 
 
 def _find_identity(split: Split, name: str, taken: set[str]) -> str:
-    """Return the first identity made from ``name`` that lies in ``split`` and is not ``taken``, and
-    add it there.
+    """Return a new identity from ``name`` that the official rule puts in ``split``.
+
+    It is added to ``taken``.
     """
     attempt = 0
     while True:

@@ -1,4 +1,4 @@
-"""Independent random streams, one for each named thing."""
+"""Independent random generators, one for each name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """Return the random generator that belongs to ``names`` (a clip's word, speaker and number,
-    say) under ``seed``.
+    """Return the random generator for ``names``, such as a clip's word, speaker and number.
 
-    It depends on nothing else, so neither the order of the work nor the number of processes changes
-    what it draws.
+    Its draws depend only on ``seed`` and ``names``, not on the order of work or the number of
+    processes.
     """
     digest = hashlib.sha256("/".join(map(str, names)).encode("utf-8")).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:16], "big")])

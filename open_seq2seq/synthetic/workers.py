@@ -1,9 +1,8 @@
-"""What the processes do: one of them speaks, the others record.
+"""Worker processes: one speaks, the others record.
 
-The one that speaks says everything in the plan's order, because an utterance's samples depend on
-those before it (see `open_seq2seq.synthetic.espeak`). It takes under a millisecond for a word, the
-recording several, so it is no bottleneck; and since it is always one process, the number of the
-others changes no byte.
+One process speaks all utterances in the plan's order, because the samples of an utterance depend on
+those before it (see `open_seq2seq.synthetic.espeak`). The number of the other processes therefore
+changes no byte. A word takes less than a millisecond to speak and several to record.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from open_seq2seq.synthetic.streams import generator
 MAX_WORD_S = 0.85
 BACKGROUND_S = 60
 
-# Babble must not say any of the words that a model listens for.
+# none of the datasets' words may be in the babble
 _SENTENCES = (
     "The weather was mild and the market opened early this morning.",
     "Please bring another chair, because everybody came after all.",
@@ -37,19 +36,19 @@ _SENTENCES = (
     "He painted the kitchen blue and the hallway grey.",
 )
 
-_espeak: Espeak  # of the speaking process
-_talkers: list[np.ndarray]  # of a recording process: sentences at 16 kHz
+_espeak: Espeak  # in the speaking process
+_talkers: list[np.ndarray]  # in a recording process: sentences at 16 kHz
 
 
 def start_speaking() -> None:
     """Prepare this process for `speak` and `speak_sentences`."""
     global _espeak
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     _espeak = Espeak()
 
 
 def speak(clips: list[Clip], seed: int) -> list[np.ndarray]:
-    """Return the words of ``clips`` as espeak-ng says them, int16 at `ESPEAK_RATE`."""
+    """Return the speech of each clip, int16 at `ESPEAK_RATE`."""
     return [_espeak.say_within(utterance_of(clip, seed), MAX_WORD_S) for clip in clips]
 
 
@@ -78,9 +77,7 @@ def start_recording(talkers: list[np.ndarray]) -> None:
 
 
 def write_clips(folder: Path, clips: list[Clip], words: list[np.ndarray], seed: int) -> int:
-    """Record each of ``words`` (from `speak`) and write it to its clip's path under ``folder``;
-    return how many.
-    """
+    """Record ``words``, the speech of ``clips``, write the files and return their number."""
     for clip, word in zip(clips, words, strict=True):
         rng = generator(seed, "recording", clip.word, clip.speaker.id, clip.n)
         _write_wav(folder / clip.path, record(resample(word, clip.speaker), rng, _talkers))
@@ -88,23 +85,19 @@ def write_clips(folder: Path, clips: list[Clip], words: list[np.ndarray], seed: 
 
 
 def write_background(folder: Path, kind: str, seed: int) -> None:
-    """Write a minute of the noise ``kind`` into ``folder``."""
+    """Write one minute of noise of the given kind into ``folder``."""
     rng = generator(seed, "background", kind)
     noise = make_noise(kind, rng, BACKGROUND_S * SAMPLE_RATE, _talkers)
     _write_wav(folder / f"{kind}.wav", to_pcm16(noise, rng.uniform(-15.0, -3.0)))
 
 
 def resample(speech: np.ndarray, speaker: Speaker) -> np.ndarray:
-    """Bring espeak-ng's int16 to float64 at 16 kHz, all frequencies multiplied by the speaker's
-    ``formant_scale``.
-    """
+    """Return espeak-ng's int16 as float64 at 16 kHz, with the speaker's ``formant_scale``."""
     return soxr.resample(speech / 32768, ESPEAK_RATE * speaker.formant_scale, SAMPLE_RATE)
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write int16 mono; not with soundfile, which waits for the disk (fsync) at each of thousands
-    of small files.
-    """
+    """Write int16 mono; `soundfile` would wait for the disk (fsync) after each of many files."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -1,1 +1,1 @@
-"""What is asked of the operating system: files, archives, the terminal, processor cores."""
+"""Services of the operating system: files, archives, the terminal and processor cores."""

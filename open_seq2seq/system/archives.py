@@ -1,6 +1,4 @@
-"""Published archives: fetched, checked, and unpacked as folders that appear only when they are
-whole.
-"""
+"""Download of published archives: fetch, verify the checksum, and unpack all or nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ log = logging.getLogger(__name__)
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
 _MOST_MEMBERS = 1 << 19  # the larger release of Speech Commands has 105,000
-# what the names in an archive bring about, not the disk
+# errors that a member's name causes, not the disk
 _ERRORS_OF_NAMES = (
     errno.ENAMETOOLONG,
     errno.EEXIST,
@@ -41,14 +39,19 @@ _ERRORS_OF_NAMES = (
     errno.EILSEQ,
     errno.EINVAL,
 )
-# Patch releases of Python 3.10 and 3.11 before mid-2023 lack it; `_refuse_unsafe` stands on its
-# own.
-_FILTER: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+# an additional check; patch releases of Python 3.10 and 3.11 before mid-2023 lack it
+_FILTER: dict[str, Any] = {}
+if hasattr(tarfile, "data_filter"):
+    _FILTER["filter"] = "data"
 
 
 class Archive(NamedTuple):
-    """A published .tar.gz; ``sha256`` is in lower case, ``max_bytes`` bounds what it may hold
-    unpacked.
+    """A published .tar.gz.
+
+    Attributes:
+        url: address of the archive.
+        sha256: its checksum, in lower case.
+        max_bytes: largest total size of the unpacked files.
     """
 
     url: str
@@ -57,15 +60,15 @@ class Archive(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What an archive should hold, and the words for it of the command or call that asked.
+    """What an archive must contain, and the wording of messages about it.
 
     Attributes:
-        is_in: tells whether an unpacked folder is what was wanted.
-        noun: what it is, "dataset".
-        lacking: what is said of an archive that holds something else.
-        again: how to try once more, "run the command again".
-        make_room: what helps where a disk is full.
-        flag: what messages begin with, "--download: ", where it was a flag that asked.
+        is_in: tells whether an unpacked folder has the wanted contents.
+        noun: name of the contents, such as "dataset".
+        lacking: message about an archive with other contents.
+        again: how to retry, such as "run the command again".
+        make_room: remedy for a full disk.
+        flag: start of the messages, such as "--download: ", or "".
     """
 
     is_in: Callable[[Path], bool]
@@ -79,22 +82,21 @@ class Wanted(NamedTuple):
 def fetch_and_unpack(
     archive: Archive, file: Path, folder: Path, wanted: Wanted, *, keep_file: bool
 ) -> None:
-    """Fetch ``archive`` as ``file``, check it and unpack it as ``folder``, which appears only when
-    it is whole.
+    """Fetch ``archive`` as ``file``, verify its checksum and unpack it as ``folder``.
 
-    What an interrupted call had fetched is not fetched again, and neither is a ``file`` that is
-    already there.
+    The folder appears only when all is unpacked. An interrupted download is resumed, and an
+    existing ``file`` is used instead of a download.
 
     Args:
-        archive: what to fetch.
-        file: where it is kept meanwhile.
-        folder: a new or an empty one, see `is_vacant`.
-        wanted: what should be in it.
-        keep_file: whether ``file`` stays once it is unpacked or refused.
+        archive: the archive to fetch.
+        file: path of the fetched archive.
+        folder: a new or an empty folder, see `is_vacant`.
+        wanted: what the archive must contain.
+        keep_file: whether ``file`` is kept after it is unpacked or refused.
 
     Raises:
-        UserError: the archive cannot be fetched or stored, its checksum is another one, or it holds
-            what it should not.
+        UserError: the archive cannot be fetched or stored, its checksum is wrong, or it has unsafe
+            or unwanted contents.
     """
     folder = folder.resolve()
     try:
@@ -106,12 +108,12 @@ def fetch_and_unpack(
             _check_sha256(partial, archive, file, wanted)
             os.replace(partial, file)
         else:
-            log.info("%susing %s, which is already there", wanted.flag, file)
+            log.info("%susing %s, which exists already", wanted.flag, file)
             _check_sha256(file, archive, file, wanted)
         log.info("%sunpacking %s", wanted.flag, file)
         try:
             _unpack(file, folder, archive, wanted, source=str(file) if keep_file else archive.url)
-        except UserError:  # its checksum is right, so it would be refused again
+        except UserError:  # the checksum is right, so the archive would be refused again
             if not keep_file:
                 file.unlink()
             raise
@@ -125,18 +127,14 @@ def fetch_and_unpack(
 
 
 def is_vacant(folder: Path) -> bool:
-    """Tell whether an unpacked folder can take the place of ``folder``: it does not exist, or is
-    empty.
-    """
+    """Tell whether an unpacked archive can become ``folder``: it does not exist or is empty."""
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def _fetch(url: str, partial: Path, file: Path, wanted: Wanted) -> None:
-    """Fetch ``url`` to ``partial``, from where it left off, as long as each try brings something
-    new.
-    """
+    """Fetch ``url`` to ``partial``, and resume after errors as long as each try fetches more."""
     while True:
-        before = partial.stat().st_size if partial.exists() else 0
+        n_before = _size(partial)
         try:
             size = _fetch_once(url, partial)
         except (
@@ -146,31 +144,35 @@ def _fetch(url: str, partial: Path, file: Path, wanted: Wanted) -> None:
             TimeoutError,
             UnicodeError,
         ) as error:
-            # An HTTPError is an answer (404 and the like): asking again would not change it.
-            # A UnicodeError is what Python says of a host such as "example..org".
-            size, reason, final = None, _reason(error), isinstance(error, urllib.error.HTTPError)
+            # Python raises a UnicodeError for a host such as "example..org"
+            size, reason = None, _reason(error)
+            is_final = isinstance(error, urllib.error.HTTPError)  # an answer such as 404
         else:
-            reason, final = "the connection was cut", False
-        now = partial.stat().st_size if partial.exists() else 0
-        if size is not None and now >= size:
+            reason, is_final = "the connection was cut", False
+        n_bytes = _size(partial)
+        if size is not None and n_bytes >= size:
             _version_note(partial).unlink(missing_ok=True)
             return
-        if final or now <= before:
+        if is_final or n_bytes <= n_before:
             raise UserError(
-                f"{wanted.flag}{url}: {reason}, with {now:,} bytes fetched; {wanted.again} to go on from there. "
-                f"By hand: fetch the URL to {file} and {wanted.again}"
+                f"{wanted.flag}{url}: {reason} after {n_bytes:,} bytes; {wanted.again} to resume "
+                f"the download. By hand: fetch the URL to {file} and {wanted.again}"
             )
 
 
-def _fetch_once(url: str, partial: Path) -> int | None:
-    """Fetch what is missing of ``url`` in one request; return its full size, None where the server
-    does not tell.
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes, 0 if it does not exist."""
+    return path.stat().st_size if path.exists() else 0
 
-    The server is asked for the rest only where it names the version that the first part came from
-    (ETag or date): ``If-Range`` then makes it send the whole file if that has changed since.
+
+def _fetch_once(url: str, partial: Path) -> int | None:
+    """Fetch the missing bytes of ``url`` in one request; return its full size, or None if unknown.
+
+    A partial file is continued only if the server named its version (ETag or date). ``If-Range``
+    then makes the server send the whole file if it has changed since.
     """
     note = _version_note(partial)
-    n_have = partial.stat().st_size if partial.exists() and note.exists() else 0
+    n_have = _size(partial) if note.exists() else 0
     request = urllib.request.Request(url)
     if n_have:
         request.add_header("Range", f"bytes={n_have}-")
@@ -180,35 +182,38 @@ def _fetch_once(url: str, partial: Path) -> int | None:
     except urllib.error.HTTPError as error:
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not n_have:
             raise
-        if error.headers["Content-Range"] == f"bytes */{n_have}":  # all of it was there
+        if error.headers["Content-Range"] == f"bytes */{n_have}":  # it is complete already
             return n_have
-        partial.unlink()  # more than there is to have: begin again
+        partial.unlink()  # it is longer than the file on the server
         return _fetch_once(url, partial)
     with response:
         resumed = n_have > 0 and response.status == http.client.PARTIAL_CONTENT
         if resumed and not (response.headers["Content-Range"] or "").startswith(f"bytes {n_have}-"):
-            partial.unlink()  # not the part that was asked for
+            partial.unlink()  # not the part that was requested
             return _fetch_once(url, partial)
         version = response.headers["ETag"] or response.headers["Last-Modified"]
+        mode = "ab"
         if not resumed:
-            n_have = 0
+            n_have, mode = 0, "wb"
             note.unlink(missing_ok=True)
-        length = response.headers["Content-Length"]
-        size = n_have + int(length) if length else None
-        with open(partial, "ab" if resumed else "wb") as file, _progress() as progress:
-            if version and not version.startswith(
-                "W/"
-            ):  # a weak ETag does not promise the same bytes
+        size = None
+        if length := response.headers["Content-Length"]:
+            size = n_have + int(length)
+        with open(partial, mode) as file, _progress() as progress:
+            # a weak ETag (W/...) does not guarantee the same bytes
+            if version and not version.startswith("W/"):
                 note.write_text(version, encoding="utf-8")
             task = progress.add_task("", total=size, completed=n_have)
             while block := _read(response):
                 file.write(block)
                 progress.advance(task, len(block))
-    return partial.stat().st_size if size is None else size
+    if size is None:
+        return _size(partial)
+    return size
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """Read a block; what goes wrong here is the network's doing, not the disk's."""
+    """Read a block; an OSError here comes from the network, not from the disk."""
     try:
         return response.read(_BLOCK_BYTES)
     except OSError as error:
@@ -216,7 +221,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def _version_note(partial: Path) -> Path:
-    """Return the file that names the version on the server which ``partial`` is a part of."""
+    """Return the file that stores which version on the server ``partial`` belongs to."""
     return partial.with_name(partial.name + ".version")
 
 
@@ -233,9 +238,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> None:
-    """Raise a `UserError` where the file's SHA-256 is another one; what was fetched just now is
-    deleted then.
-    """
+    """Raise a `UserError` if the SHA-256 of ``path`` is wrong; delete it unless it is ``file``."""
     sha256 = sha256_of(path)
     if sha256 == archive.sha256:
         return
@@ -243,15 +246,16 @@ def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> N
         remedy = f"it is not the published archive: delete it and {wanted.again}"
     else:
         path.unlink()
-        remedy = f"what was fetched is deleted: {wanted.again}, and if that does not help, fetch it by hand"
+        remedy = f"it was deleted: {wanted.again}, and if that does not help, fetch it by hand"
     raise UserError(
         f"{path}: SHA-256 is {sha256}, expected {archive.sha256} of {archive.url}; {remedy}"
     )
 
 
 def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: str) -> None:
-    """Unpack ``file`` aside and rename the folder to ``folder`` when it is whole; messages call it
-    ``source``.
+    """Unpack ``file`` to a temporary folder and rename that to ``folder`` when it is complete.
+
+    Messages name the archive ``source``.
     """
     try:
         with written_aside(folder) as partial:
@@ -261,7 +265,7 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
                 raise UserError(f"{source}: {wanted.lacking}")
     except READ_ERRORS as error:
         raise UserError(
-            f"{source}: cannot be unpacked ({error}); expected a .tar.gz that is whole"
+            f"{source}: cannot be unpacked ({error}); expected a complete .tar.gz"
         ) from None
 
 
@@ -271,12 +275,8 @@ def _extract_all(file: Path, folder: Path, archive: Archive, wanted: Wanted, sou
         for i, member in enumerate(members):
             _refuse_unsafe(member, source, wanted.noun)
             n_bytes += member.size
-            limits = (n_bytes, archive.max_bytes, "bytes"), (i, _MOST_MEMBERS, "files")
-            for n, most, what in limits:
-                if n > most:
-                    raise UserError(
-                        f"{source}: holds more than {most:,} {what}, which no {wanted.noun} does"
-                    )
+            _refuse_too_many(n_bytes, archive.max_bytes, "bytes", source, wanted.noun)
+            _refuse_too_many(i, _MOST_MEMBERS, "files", source, wanted.noun)
             try:
                 members.extract(member, folder, set_attrs=False, **_FILTER)
             except OSError as error:
@@ -289,9 +289,7 @@ def _extract_all(file: Path, folder: Path, archive: Archive, wanted: Wanted, sou
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:
-    """Raise a `UserError` for a member that is no plain file or folder, or lies outside the
-    archive's own folder.
-    """
+    """Raise a `UserError` for a member that is not a file or folder, or is outside the folder."""
     path = member.name.replace("\\", "/")
     name = shown(member.name)
     if path.startswith("/") or ":" in path or ".." in path.split("/"):
@@ -300,9 +298,19 @@ def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:
         )
     if len(path) > LONGEST_NAME:
         raise UserError(
-            f"{source}: member {name} has a name of {len(path):,} characters; do not use this archive"
+            f"{source}: member {name} has a name of {len(path):,} characters, expected at most "
+            f"{LONGEST_NAME:,}; do not use this archive"
         )
     if not (member.isreg() or member.isdir()) or member.issparse():
         raise UserError(
-            f"{source}: member {name} is a link or a device, or has holes; do not use this archive"
+            f"{source}: member {name} is a link, a device or a sparse file, expected a file or a "
+            "folder; do not use this archive"
+        )
+
+
+def _refuse_too_many(n: int, limit: int, what: str, source: str, noun: str) -> None:
+    if n > limit:
+        raise UserError(
+            f"{source}: has more than {limit:,} {what}, too many for a {noun}; "
+            "do not use this archive"
         )

@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
-_BLOCK = 1 << 12  # bytes
+_BLOCK_BYTES = 1 << 12
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -24,11 +24,10 @@ _KINDS = {
 
 
 def check_plain(path: str | Path) -> None:
-    """Refuse what is no plain file: to open a pipe is to wait for somebody who writes into it,
-    perhaps for ever.
+    """Refuse anything but a regular file: opening a pipe could wait forever for a writer.
 
     Raises:
-        OSError: it is a folder, a pipe, a socket or a device, or cannot be reached.
+        OSError: the path is a folder, a pipe, a socket or a device, or cannot be reached.
         ValueError: no file can have this name.
     """
     mode = os.stat(path).st_mode
@@ -40,28 +39,26 @@ def check_plain(path: str | Path) -> None:
 
 
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
-    """Append one line, in one write; what a crash or a full disk has cut short before it is taken
-    away.
+    """Append one line, and remove an incomplete last line first, left by a crash or a full disk.
 
     Args:
-        path: of the file, which is made if need be; its folder is not.
-        line: without its end.
-        to_disk: whether to wait until it would survive a power cut.
+        path: the file; it is created if missing, but its folder is not.
+        line: the line without a line break.
+        to_disk: whether to wait until the line would survive a power cut.
 
     Raises:
-        OSError: it cannot be written; the file is as it was.
+        OSError: the line cannot be written; the file is unchanged.
     """
     data = (line + "\n").encode()
     with open(path, "ab+", buffering=0) as file:
-        with contextlib.suppress(OSError):  # of a file system without locks
-            fcntl.flock(
-                file, fcntl.LOCK_EX
-            )  # an evaluation beside the run appends too: its line is not half a line
+        # lock, as an evaluation beside the run appends too: its half-written line must not be cut
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
         size, end = file.seek(0, os.SEEK_END), _end_of_last_line(file)
         if end < size:
             file.truncate(end)
         try:
-            while data:  # a disk that is about to be full takes a part, and refuses the rest
+            while data:  # on a nearly full disk, one write takes a part and the next one fails
                 data = data[file.write(data) :]
             if to_disk:
                 os.fsync(file.fileno())
@@ -72,15 +69,15 @@ def append_line(path: Path, line: str, *, to_disk: bool) -> None:
 
 
 def _end_of_last_line(file: FileIO) -> int:
-    """Return the place after the last end of a line, 0 where there is none."""
-    place = file.seek(0, os.SEEK_END)
-    while place:
-        start = max(0, place - _BLOCK)
+    """Return the offset after the last line break, or 0 if there is none."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _BLOCK_BYTES)
         file.seek(start)
-        found = file.read(place - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        place = start
+        index = file.read(end - start).rfind(b"\n")
+        if index >= 0:
+            return start + index + 1
+        end = start
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The terminal: errors and exit statuses, and output that nobody can take any more."""
+"""The terminal: error messages, exit statuses, and output streams that cannot be written."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from open_seq2seq.errors import UserError
 
 
 def complain(line: str) -> None:
-    """Print a line to stderr; where that cannot take it, there is nobody left to tell."""
+    """Print a line to stderr, or do nothing if stderr cannot be written."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 def give_up(stream: TextIO) -> None:
-    """Let a stream that cannot be written, a log file on a full disk perhaps, lead nowhere from now
-    on.
+    """Redirect a stream that cannot be written, such as a log on a full disk, to /dev/null.
 
-    What waits in its buffer would fail at every further line, and once more at the end, where
-    Python would change the exit status for it.
+    Its buffer would fail again at every further line, and at exit, where Python would change the
+    exit status.
     """
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -33,7 +32,7 @@ def give_up(stream: TextIO) -> None:
 
 
 def settle() -> None:
-    """Write what waits in the buffers of stdout and stderr, or give it up."""
+    """Flush stdout and stderr, and give up those that cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -65,7 +64,7 @@ def stdout_handler() -> logging.Handler:
 
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:
-    """Run ``main`` and exit with its status, or with the message of a `UserError` and its status."""
+    """Run ``main`` and exit with its status; print a `UserError` and exit with its status."""
     try:
         sys.exit(main() or 0)
     except UserError as error:
@@ -73,7 +72,7 @@ def exit_on_user_error(main: Callable[[], int | None]) -> None:
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         sys.stderr.close()
         sys.exit(141)
     finally:

@@ -1,4 +1,4 @@
-"""A tiny dataset in the published layout, made where a test asks for it."""
+"""A tiny dataset in the published layout, written by a fixture."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
     """Return a function that writes a dataset and returns its folder.
 
     Args of the function:
-        words: how many clips each word has; clip i is said by speaker i.
-        val, test: the speakers in the published lists; no lists where both are None.
+        words: number of clips of each word; clip i is of speaker i.
+        val, test: speakers in the published lists; None: no list.
         suffix: .wav or .flac.
         noise: write two noise files of 20 s.
         name: the folder's name.

@@ -1,3 +1,5 @@
+"""Balancing: sizes, evenness and seeds."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -21,12 +23,10 @@ def test_balanced_classes_are_equal_complete_and_even(sizes, seed):
     balanced = balance_classes(_rows(sizes, "label"), np.random.default_rng(seed))
     times = balanced.groupby(["label", balanced.index]).size()
     for label, size in enumerate(sizes):
-        assert len(times[label]) == size  # every row is there
+        assert len(times[label]) == size  # no row is lost
         assert times[label].sum() == max(sizes)
-        assert set(times[label]) <= {
-            max(sizes) // size,
-            -(-max(sizes) // size),
-        }  # floor and ceiling
+        floor, ceiling = max(sizes) // size, -(-max(sizes) // size)
+        assert set(times[label]) <= {floor, ceiling}
 
 
 def test_balancing_follows_the_seed():
@@ -38,13 +38,13 @@ def test_balancing_follows_the_seed():
 
 @settings(max_examples=50)
 @given(class_sizes, seeds, st.integers(0, 100))
-def test_draw_is_distinct_and_takes_each_word_in_turn(sizes, seed, n_rows):
+def test_drawn_rows_are_distinct_and_take_the_words_in_turn(sizes, seed, n_rows):
     drawn = draw_evenly(_rows(sizes, "word"), n_rows, np.random.default_rng(seed))
     assert drawn.index.is_unique
     assert len(drawn) == min(n_rows, sum(sizes))
     counts = drawn["word"].value_counts().reindex(range(len(sizes)), fill_value=0)
     turns = counts.max()
-    for word, size in enumerate(sizes):  # a word may lack its last turn, or be used up
+    for word, size in enumerate(sizes):  # a word can miss the last turn, or have no clips left
         assert counts[word] >= min(size, turns - 1)
 
 
@@ -64,5 +64,5 @@ def test_rows_beside_keywords():
         for _ in range(n)
     ]
     clips = pd.DataFrame(rows, columns=["word", "split"])
-    # The largest, 9; 8 / 3 = 2.7; 2 / 3 = 0.7, for keywords without clips count in the mean.
+    # 9 is the largest; 8 / 3 = 2.7 and 2 / 3 = 0.7, as keywords without clips count in the mean
     assert rows_beside_keywords(clips, n_keywords=3) == {"train": 9, "val": 3, "test": 1}

@@ -1,3 +1,5 @@
+"""Scanning a dataset, and selecting the words of a version."""
+
 from __future__ import annotations
 
 import logging
@@ -24,7 +26,7 @@ def test_scan_lists_clips_with_word_and_speaker(make_dataset):
     ]
 
 
-def test_scan_counts_what_is_no_clip(make_dataset, caplog):
+def test_scan_skips_and_counts_other_files(make_dataset, caplog):
     folder = make_dataset({"yes": 3})
     for name in ("._a.wav", ".DS_Store", "notes.txt", "line\nbreak.wav", "00000000_nohash_0.flac"):
         (folder / "yes" / name).write_bytes(b"x")
@@ -38,7 +40,7 @@ def test_scan_counts_what_is_no_clip(make_dataset, caplog):
     assert clips["path"].str.endswith(".wav").all()
     (message,) = caplog.messages
     assert message.endswith(
-        "1 beside the same clip in the other format, 2 hidden, 1 not .wav or .flac, 1 not files, "
+        "1 duplicates in the other format, 2 hidden, 1 not .wav or .flac, 1 not files, "
         "1 with unprintable names"
     )
 
@@ -46,7 +48,7 @@ def test_scan_counts_what_is_no_clip(make_dataset, caplog):
 @pytest.mark.skipif(
     sys.platform != "linux", reason="needs a file system that takes any bytes as a name"
 )
-def test_scan_passes_over_names_that_no_csv_file_can_hold(make_dataset):
+def test_scan_skips_names_that_a_csv_file_cannot_hold(make_dataset):
     folder = make_dataset({"yes": 1})
     with open(os.path.join(os.fsencode(folder), b"yes", b"\xff_nohash_0.wav"), "wb") as file:
         file.write(b"x")
@@ -54,8 +56,11 @@ def test_scan_passes_over_names_that_no_csv_file_can_hold(make_dataset):
     assert len(scan_clips(folder)) == 1
 
 
-def test_missing_and_empty_folders_name_the_remedies(tmp_path):
-    for folder, reason in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "holds no clips")):
+def test_errors_for_missing_and_empty_folders_name_the_remedies(tmp_path):
+    for folder, reason in (
+        (tmp_path / "nowhere", "no such folder"),
+        (tmp_path, "no clips; expected"),
+    ):
         with pytest.raises(
             UserError, match=f"{folder}: {reason}.*--download.*make_synthetic_speech_commands.py"
         ):
@@ -63,12 +68,12 @@ def test_missing_and_empty_folders_name_the_remedies(tmp_path):
         assert not has_clips(folder)
 
 
-def test_noise_alone_is_no_dataset(make_dataset):
-    with pytest.raises(UserError, match="holds no clips"):
+def test_noise_alone_is_not_a_dataset(make_dataset):
+    with pytest.raises(UserError, match="no clips; expected"):
         scan_clips(make_dataset({}))
 
 
-def test_unknown_takes_the_words_of_the_release(make_dataset):
+def test_unknown_has_the_other_words_of_the_release(make_dataset):
     folder = make_dataset(dict.fromkeys((*V1_WORDS, "backward", "covfefe"), 1))
     for version, others in (("v1-12", set()), ("v2-12", {"backward"})):
         labels = LABELS[version]
@@ -82,7 +87,7 @@ def test_unknown_takes_the_words_of_the_release(make_dataset):
         assert [labels[i] for i in keywords["label"]] == list(keywords["word"])
 
 
-def test_own_keywords_take_every_other_folder_but_silence_for_unknown(make_dataset):
+def test_unknown_of_custom_keywords_has_every_other_folder_but_silence(make_dataset):
     folder = make_dataset({"ja": 1, "nein": 1, "doch": 1, "silence": 1})
     clips = select_words(scan_clips(folder), CUSTOM_VERSION, labels_for_keywords(["nein", "ja"]))
     assert dict(zip(clips["word"], clips["label"], strict=True)) == {"nein": 0, "ja": 1, "doch": 2}
@@ -104,13 +109,13 @@ def test_words_outside_the_labels_are_left_out_and_named(make_dataset, caplog):
     assert "words that v1-30 does not use: backward" in caplog.messages
 
 
-def test_keywords_need_another_word_for_unknown(make_dataset):
+def test_custom_keywords_need_another_word_for_unknown(make_dataset):
     clips = scan_clips(make_dataset({"yes": 1, "no": 1, "silence": 1}))
     with pytest.raises(UserError, match="no clips for label 'unknown'"):
         select_words(clips, CUSTOM_VERSION, labels_for_keywords(["yes", "no"]))
 
 
-def test_empty_files_are_named_where_they_are_used(make_dataset):
+def test_empty_files_are_refused_only_if_used(make_dataset):
     folder: Path = make_dataset({"yes": 9, "no": 9, "up": 9, "zero": 9})
     for i in range(7):
         (folder / "up" / f"0000000{i}_nohash_0.wav").write_bytes(b"")

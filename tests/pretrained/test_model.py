@@ -1,8 +1,9 @@
-"""Trained models as objects, by path and by name."""
+"""Trained models as objects: loading by path and by name, and predictions."""
 
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -19,7 +20,7 @@ from tests.support.paths import TINY
 
 @pytest.fixture(scope="module")
 def trained(run, tmp_path_factory):
-    """A small TDNN of this package's own parts, and what --mode=infer says of two clips."""
+    """The logdir of a small TDNN of this package's classes, and its predictions by --mode=infer."""
     folder = tmp_path_factory.mktemp("pretrained")
     layers = [
         {"kernel_size": 5, "num_channels": 24, "stride": 2, "dropout_keep_prob": 0.9},
@@ -45,23 +46,23 @@ def trained(run, tmp_path_factory):
     assert run("train_eval", folder / "run", *args, config=config) == 0
     output = folder / "out.csv"
     assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
-    rows = [line.split(",") for line in output.read_text().splitlines()[1:]]
-    return folder / "run", [
-        (path, label, float(probability)) for path, label, probability, *_ in rows
-    ]
+    rows = pd.read_csv(output)
+    return folder / "run", rows
 
 
-def test_a_model_needs_no_config_and_says_what_infer_says(trained):
+def test_a_model_needs_no_config_and_predicts_what_infer_predicts(trained):
     logdir, rows = trained
     model = open_seq2seq.from_pretrained(logdir / "checkpoints" / "step-00000036")
     assert model.labels == LABELS["v2-12"]
-    found = model.predict([path for path, *_ in rows], batch_size=7)
-    assert [(p.path, p.label) for p in found] == [(path, label) for path, label, _ in rows]
-    np.testing.assert_allclose([p.probability for p in found], [row[2] for row in rows], atol=2e-6)
-    assert all(p.probabilities.sum() == pytest.approx(1, abs=1e-5) for p in found)
+    predictions = model.predict(rows["path"], batch_size=7)
+    assert [p.path for p in predictions] == list(rows["path"])
+    assert [p.label for p in predictions] == list(rows["label"])
+    probabilities = [p.probability for p in predictions]
+    np.testing.assert_allclose(probabilities, rows["probability"], atol=2e-6)
+    assert all(p.probabilities.sum() == pytest.approx(1, abs=1e-5) for p in predictions)
 
 
-def test_of_a_logdir_the_best_checkpoint_is_taken(trained):
+def test_a_logdir_stands_for_its_best_checkpoint(trained):
     logdir, _ = trained
     model = open_seq2seq.from_pretrained(logdir)
     best = checkpoints.load_newest(logdir / "best_models")
@@ -70,13 +71,13 @@ def test_of_a_logdir_the_best_checkpoint_is_taken(trained):
     assert model.predict([]) == []
 
 
-def test_any_audio_file_will_do_and_none_that_is_not(trained, tone, tmp_path):
-    model = open_seq2seq.from_pretrained(trained[0])
-    soundfile.write(
-        tmp_path / "a.flac", np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1), 44100
-    )
-    (found,) = model.predict([tmp_path / "a.flac"])
-    assert found.label in model.labels
+def test_predict_reads_any_audio_file_and_refuses_others(trained, tone, tmp_path):
+    logdir, _ = trained
+    model = open_seq2seq.from_pretrained(logdir)
+    stereo = np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1)
+    soundfile.write(tmp_path / "a.flac", stereo, 44100)
+    (prediction,) = model.predict([tmp_path / "a.flac"])
+    assert prediction.label in model.labels
     (tmp_path / "b.wav").write_bytes(b"no audio")
     with pytest.raises(UserError, match=r"b\.wav"):
         model.predict([tmp_path / "b.wav"])
@@ -89,11 +90,11 @@ def test_names_come_from_registries(trained, tmp_path, monkeypatch):
     ours.write_text(json.dumps({"project": {"path": str(logdir)}}))
     monkeypatch.chdir(tmp_path)
     assert open_seq2seq.from_pretrained("project").labels == LABELS["v2-12"]
-    with pytest.raises(UserError, match=r"tones: neither a folder nor .* know project\)"):
+    with pytest.raises(UserError, match=r"tones: neither a folder nor .* have project"):
         open_seq2seq.from_pretrained("tones")
     monkeypatch.setenv("OPEN_SEQ2SEQ_REGISTRY", str(mine))
     assert open_seq2seq.from_pretrained("tones").labels == LABELS["v2-12"]
-    with pytest.raises(UserError, match="which cannot be reached"):
+    with pytest.raises(UserError, match="nowhere, which is missing"):
         open_seq2seq.from_pretrained("gone")
     mine.write_text("[]")
     with pytest.raises(UserError, match="expected JSON such as"):
@@ -109,9 +110,7 @@ def _packed(logdir, top=""):
 
 @pytest.fixture
 def publish(server, tmp_path, monkeypatch):
-    """A function that serves an archive and enters it in a registry as "lamp"; what is fetched goes
-    to tmp_path.
-    """
+    """A function that serves an archive and registers it as "lamp"; the cache is in tmp_path."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPEN_SEQ2SEQ_REGISTRY", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -126,24 +125,23 @@ def publish(server, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("top", ["", "./run of june/"])
-def test_a_fetched_model_is_the_one_that_was_packed_and_is_fetched_once(
-    trained, publish, server, top
-):
+def test_a_fetched_model_predicts_the_same_and_is_fetched_once(trained, publish, server, top):
     logdir, rows = trained
     publish(_packed(logdir, top))
-    paths = [path for path, *_ in rows[:8]]
+    paths = rows["path"][:8]
     expected = open_seq2seq.from_pretrained(logdir).predict(paths)
-    for again in ({"download": True}, {"download": True}, {}):
-        found = open_seq2seq.from_pretrained("lamp", **again).predict(paths)
-        assert [(p.path, p.label) for p in found] == [(p.path, p.label) for p in expected]
+    for download in (True, True, False):
+        predictions = open_seq2seq.from_pretrained("lamp", download=download).predict(paths)
+        assert [(p.path, p.label) for p in predictions] == [(p.path, p.label) for p in expected]
         np.testing.assert_allclose(
-            [p.probabilities for p in found], [p.probabilities for p in expected], atol=1e-6
+            [p.probabilities for p in predictions], [p.probabilities for p in expected], atol=1e-6
         )
     assert server.seen == [(None, 200)]
 
 
-def test_nothing_is_fetched_unasked(trained, publish, server, tmp_path):
-    publish(_packed(trained[0]))
+def test_nothing_is_fetched_without_download(trained, publish, server, tmp_path):
+    logdir, _ = trained
+    publish(_packed(logdir))
     with pytest.raises(
         UserError, match=rf'lamp", download=True\) fetches {server.archive().url} and keeps it in'
     ):
@@ -152,59 +150,47 @@ def test_nothing_is_fetched_unasked(trained, publish, server, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_network_of_ones_own_needs_its_config(run, tmp_path):
-    assert (
-        run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0
-    )  # of tiny_config's own encoder
+def test_a_network_with_a_custom_encoder_needs_its_config(run, tmp_path):
+    # the tiny config defines its encoder itself
+    assert run("train", tmp_path / "run", "--num_epochs=None", "--max_steps=1") == 0
     with pytest.raises(UserError, match="name the config that it was trained with"):
         open_seq2seq.from_pretrained(tmp_path / "run")
-    assert (
-        open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY)).labels
-        == LABELS["v2-12"]
-    )
+    model = open_seq2seq.from_pretrained(tmp_path / "run", config_file=str(TINY))
+    assert model.labels == LABELS["v2-12"]
 
 
 def test_folders_without_a_model_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no checkpoint there"):
+    with pytest.raises(UserError, match="no checkpoint in it"):
         open_seq2seq.from_pretrained(tmp_path)
 
 
-def test_an_architecture_names_classes_of_this_package_alone():
+def test_an_architecture_names_only_classes_of_this_package():
     encoder = TDNNEncoder(convnet_layers=[{"kernel_size": [3], "num_channels": 4}])
+    decoder = PooledDecoder(pooling="max")
     layer = SpeechCommandsDataLayer(num_audio_features=20, dataset_files=["secret.csv"])
-    drawn = json.loads(
-        json.dumps(architecture.describe(encoder, PooledDecoder(pooling="max"), layer))
-    )
-    assert "secret" not in str(drawn)
-    assert architecture.read(drawn, "x") == (
-        encoder,
-        PooledDecoder(pooling="max"),
-        layer.model_copy(update={"dataset_files": []}),
-    )
+    described = json.loads(json.dumps(architecture.describe(encoder, decoder, layer)))
+    assert "secret" not in str(described)
+    parts = (encoder, decoder, layer.model_copy(update={"dataset_files": []}))
+    assert architecture.read(described, "x") == parts
     foreign = {
-        **drawn["data_layer_params"],
+        **described["data_layer_params"],
         "cache_data": "images",
         "cache_dir": "/home/me",
         "dataset_files": ["a.csv"],
     }
-    assert architecture.read({**drawn, "data_layer_params": foreign}, "x") == architecture.read(
-        drawn, "x"
-    )
+    assert architecture.read({**described, "data_layer_params": foreign}, "x") == parts
     for wrong in ("annotations", "ConvLayer", "ResNetEncoder.__init__", "os.system"):
         with pytest.raises(UserError, match="has no"):
-            architecture.read({**drawn, "encoder": wrong}, "x")
+            architecture.read({**described, "encoder": wrong}, "x")
     with pytest.raises(UserError, match="unknown parameter 'pool'"):
-        architecture.read({**drawn, "decoder_params": {"pool": "max"}}, "x")
-    assert (
-        architecture.describe(
-            encoder.model_copy(update={"activation_fn": abs}), PooledDecoder(), layer
-        )
-        is None
-    )
+        architecture.read({**described, "decoder_params": {"pool": "max"}}, "x")
+    custom = encoder.model_copy(update={"activation_fn": abs})
+    assert architecture.describe(custom, PooledDecoder(), layer) is None
 
 
-def test_a_second_model_in_one_process_loads_as_well(trained):
-    """Keras counts dropout's seeds through the whole process; a checkpoint must not."""
-    first, second = (open_seq2seq.from_pretrained(trained[0]) for _ in range(2))
-    paths = [path for path, *_ in trained[1][:4]]
+def test_a_second_model_in_one_process_can_be_loaded(trained):
+    """Keras numbers dropout's seeds through the whole process; a checkpoint must not."""
+    logdir, rows = trained
+    first, second = (open_seq2seq.from_pretrained(logdir) for _ in range(2))
+    paths = rows["path"][:4]
     assert [p.label for p in first.predict(paths)] == [p.label for p in second.predict(paths)]

@@ -1,4 +1,4 @@
-"""Names of models: where they are looked for, what is fetched for them, and what is refused."""
+"""Registries of models: where names are looked up, what is fetched, and what is refused."""
 
 import json
 import tarfile
@@ -10,9 +10,8 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.pretrained.registry import locate
 from tests.support.archive_server import member, tar_gz
 
-RUN = {
-    "checkpoints/step-00000012/state.json": b"{}"
-}  # enough of a run to be found; loading is test_pretrained's
+# enough of a run to be found; test_model.py loads real ones
+RUN = {"checkpoints/step-00000012/state.json": b"{}"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +46,13 @@ def test_two_models_of_one_name_are_kept_apart(server):
         server.content = content
         _register(_entry(server, sha256=server.archive().sha256.upper()))
         folders.append(locate("lamp", download=True))
-        assert (
-            folders[-1]
-            == Path.cwd() / "cache" / "open_seq2seq" / f"lamp-{server.archive().sha256[:12]}"
-        )
+        name = f"lamp-{server.archive().sha256[:12]}"
+        assert folders[-1] == Path.cwd() / "cache" / "open_seq2seq" / name
     assert [(folder / "notes.txt").exists() for folder in folders] == [False, True]
     assert len(_cached()) == len(server.seen) == 2  # the archives are gone
 
 
-def test_the_cache_is_in_the_home_folder_where_nothing_else_is_said(server, tmp_path, monkeypatch):
+def test_the_cache_is_in_the_home_folder_by_default(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     _register(_entry(server))
     for unset in ("", "not/absolute"):
@@ -64,7 +61,7 @@ def test_the_cache_is_in_the_home_folder_where_nothing_else_is_said(server, tmp_
     assert len(server.seen) == 1
 
 
-def test_a_path_says_where_it_is_kept(server):
+def test_a_model_with_a_path_is_kept_there(server):
     _register(_entry(server, path="models/lamp"))
     assert locate("lamp", download=True).samefile("models/lamp")
     assert locate("lamp", download=False).samefile("models/lamp")
@@ -74,7 +71,7 @@ def test_a_path_says_where_it_is_kept(server):
     Path("thesis/chapter1.txt").touch()
     _register(_entry(server, path="thesis"))
     with pytest.raises(
-        UserError, match="thesis: holds something other than a model; move it away and call"
+        UserError, match="thesis: has files that are not a model; move it away and call"
     ):
         locate("lamp", download=True)
     assert [path.name for path in Path("thesis").iterdir()] == ["chapter1.txt"]
@@ -113,12 +110,12 @@ def test_unsafe_archives_are_refused(server, files, odd, reason):
 def test_archives_without_one_model_are_refused(server, names):
     server.content = tar_gz(dict.fromkeys(names, b"{}"))
     _register(_entry(server))
-    with pytest.raises(UserError, match="holds no model"):
+    with pytest.raises(UserError, match="has no model"):
         locate("lamp", download=True)
     assert _cached() == []
 
 
-def test_another_checksum_leaves_nothing(server):
+def test_a_file_with_a_wrong_checksum_is_deleted(server):
     _register(_entry(server, sha256="0" * 64))
     with pytest.raises(
         UserError,
@@ -129,7 +126,7 @@ def test_another_checksum_leaves_nothing(server):
 
 
 def test_a_server_that_does_not_answer_is_named(server):
-    url = "http://127.0.0.1:9/lamp.tar.gz"  # port 9: nobody listens
+    url = "http://127.0.0.1:9/lamp.tar.gz"  # nothing listens on port 9
     _register(_entry(server, url=url))
     with pytest.raises(
         UserError,
@@ -171,7 +168,7 @@ SHA256 = "0" * 64
         ({"url": "http://[a/b", "sha256": SHA256}, "lamp/url: Invalid IPv6 URL"),
     ],
 )
-def test_entries_that_are_none_are_refused(entry, reason):
+def test_invalid_entries_are_refused(entry, reason):
     _register(entry)
     with pytest.raises(UserError, match=reason):
         locate("lamp", download=True)
@@ -181,13 +178,13 @@ def test_entries_that_are_none_are_refused(entry, reason):
     "name",
     ["", ".", "..", "../lamp", "a/b", "a\\b", "/lamp", ".hidden", "a\n", "a\0", "C:a", "x" * 201],
 )
-def test_names_that_are_no_part_of_a_folders_name_are_refused(server, name):
+def test_names_that_cannot_be_in_a_folders_name_are_refused(server, name):
     _register(_entry(server), name)
     with pytest.raises(UserError, match="expected a name of letters, digits"):
         locate("lamp", download=True)
 
 
-def test_long_names_and_those_of_other_alphabets_will_do(server):
+def test_long_names_and_other_alphabets_are_accepted(server):
     for name in ("x" * 200, "лампа-1.0+b_2"):
         _register(_entry(server), name)
         assert locate(name, download=True).is_dir()

@@ -6,7 +6,7 @@ import pytest
 
 from open_seq2seq.data.official_split import official_split, speaker_of
 
-PUBLISHED = {  # from validation_list.txt and testing_list.txt; the training names stand in neither
+PUBLISHED = {  # from validation_list.txt and testing_list.txt; training clips are in neither
     "val": [
         "0e17f595_nohash_0.wav",
         "16db1582_nohash_0.wav",
@@ -31,10 +31,10 @@ PUBLISHED = {  # from validation_list.txt and testing_list.txt; the training nam
 @pytest.mark.parametrize(
     ("split", "name"), [(split, name) for split, names in PUBLISHED.items() for name in names]
 )
-def test_published_names(split: str, name: str) -> None:
+def test_published_clips_have_their_published_split(split: str, name: str) -> None:
     assert official_split(speaker_of(name)) == split
 
 
-def test_speaker_is_what_stands_before_nohash() -> None:
+def test_the_speaker_is_the_part_before_nohash() -> None:
     assert speaker_of("0e17f595_nohash_12.wav") == "0e17f595"
     assert speaker_of("mine.wav") == "mine.wav"

@@ -1,4 +1,4 @@
-"""The data set on disk: layout, format, repeatability, and what it refuses."""
+"""The synthetic dataset on disk: layout, format, repeatability and errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLIPS_PER_WORD = 40
 
 
 def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a copy of the script, in a folder with spaces in its name, from yet another folder."""
+    """Run a copy of the script in a folder with spaces in its name, from another folder."""
     script = folder / "path with spaces" / "make_synthetic_speech_commands.py"
     script.parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / "scripts" / script.name, script)
@@ -47,9 +47,8 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synthetic") / "made"
-    assert (
-        make_dataset(folder, WORDS, CLIPS_PER_WORD, seed=7, n_jobs=1) == len(WORDS) * CLIPS_PER_WORD
-    )
+    n_clips = make_dataset(folder, WORDS, CLIPS_PER_WORD, seed=7, n_jobs=1)
+    assert n_clips == len(WORDS) * CLIPS_PER_WORD
     return folder
 
 
@@ -68,12 +67,8 @@ def test_layout_and_format(dataset: Path) -> None:
         lengths = []
         for path in paths:
             info = soundfile.info(path)
-            assert (info.format, info.subtype, info.samplerate, info.channels) == (
-                "WAV",
-                "PCM_16",
-                16000,
-                1,
-            )
+            assert (info.format, info.subtype) == ("WAV", "PCM_16")
+            assert (info.samplerate, info.channels) == (16000, 1)
             lengths.append(info.frames)
             samples, _ = soundfile.read(path, dtype="int16")
             peak_dbfs = 20 * np.log10(np.abs(samples.astype(int)).max() / 32767)
@@ -89,58 +84,47 @@ def test_background_noises(dataset: Path) -> None:
     assert len(paths) >= 6
     for path in paths:
         info = soundfile.info(path)
-        assert (info.subtype, info.samplerate, info.channels, info.duration) == (
-            "PCM_16",
-            16000,
-            1,
-            60.0,
-        )
+        assert (info.subtype, info.samplerate, info.channels) == ("PCM_16", 16000, 1)
+        assert info.duration == 60.0
 
 
-def test_lists_agree_with_the_published_rule(dataset: Path) -> None:
+def test_lists_follow_the_published_rule(dataset: Path) -> None:
     expected: dict[str, list[str]] = {"validation_list.txt": [], "testing_list.txt": []}
     for path in dataset.glob("*/*_nohash_*.wav"):
         speaker = path.name.split("_nohash_")[0]
         percentage = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % 2**27 * 100 / (2**27 - 1)
-        if percentage < 20:
-            name = "validation_list.txt" if percentage < 10 else "testing_list.txt"
-            expected[name].append(f"{path.parent.name}/{path.name}")
+        clip = f"{path.parent.name}/{path.name}"
+        if percentage < 10:
+            expected["validation_list.txt"].append(clip)
+        elif percentage < 20:
+            expected["testing_list.txt"].append(clip)
     for name, lines in expected.items():
         assert (dataset / name).read_text().splitlines() == sorted(lines)
         assert len(lines) == len(WORDS) * CLIPS_PER_WORD // 10
 
 
-def test_files_are_the_plan(dataset: Path) -> None:
+def test_files_are_those_of_the_plan(dataset: Path) -> None:
     made = {f"{path.parent.name}/{path.name}" for path in dataset.glob("*/*_nohash_*.wav")}
     assert made == {clip.path for clip in plan_clips(WORDS, CLIPS_PER_WORD, seed=7)}
 
 
-def test_same_seed_same_bytes_with_more_processes_through_the_script(
+def test_the_script_with_more_processes_writes_the_same_bytes(
     dataset: Path, tmp_path: Path
 ) -> None:
-    arguments = [
-        "--words",
-        ",".join(WORDS),
-        "--clips_per_word",
-        str(CLIPS_PER_WORD),
-        "--seed",
-        "7",
-        "--n_jobs",
-        "2",
-    ]
-    result = run_script(tmp_path, "--output_dir", "again", *arguments)
+    words, n = f"--words={','.join(WORDS)}", f"--clips_per_word={CLIPS_PER_WORD}"
+    result = run_script(tmp_path, "--output_dir=again", words, n, "--seed=7", "--n_jobs=2")
     assert result.returncode == 0, result.stderr
     assert digests(tmp_path / "again") == digests(dataset)
 
 
-def test_other_seed_other_bytes(dataset: Path, tmp_path: Path) -> None:
+def test_another_seed_changes_every_recording(dataset: Path, tmp_path: Path) -> None:
     make_dataset(tmp_path / "other", ["yes"], 3, seed=8, n_jobs=1)
     wavs = {digest for name, digest in digests(tmp_path / "other").items() if name.endswith(".wav")}
     assert len(wavs) == 3 + len(NOISE_KINDS)
     assert wavs.isdisjoint(digests(dataset).values())
 
 
-def test_words_sound_like_speech() -> None:
+def test_words_have_the_durations_and_the_band_of_speech() -> None:
     clips = plan_clips(WORDS, 12, seed=1)
     workers.start_speaking()
     durations_s: dict[str, list[float]] = {word: [] for word in WORDS}
@@ -154,7 +138,7 @@ def test_words_sound_like_speech() -> None:
     assert max(durations_s["backward"]) < 1.0
 
 
-def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     result = run_script(tmp_path, "--output_dir", "full", "--words", "yes", "--clips_per_word", "3")
@@ -169,7 +153,7 @@ def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     [
         ({"words": ["yes", "up2"]}, "up2"),
         ({"words": ["../yes"]}, "../yes"),
-        ({"words": ["yes", "no", "yes"]}, "twice"),
+        ({"words": ["yes", "no", "yes"]}, "'yes' appears twice"),
         ({"words": []}, "words"),
         ({"clips_per_word": -1}, "-1"),
         ({"clips_per_word": 2}, "2"),
@@ -177,7 +161,9 @@ def test_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
         ({"n_jobs": -2}, "-2"),
     ],
 )
-def test_refuses_bad_values(tmp_path: Path, changed: dict[str, object], named: str) -> None:
+def test_invalid_arguments_are_refused(
+    tmp_path: Path, changed: dict[str, object], named: str
+) -> None:
     arguments: dict[str, object] = {"words": ["yes"], "clips_per_word": 3, "seed": 0, "n_jobs": 1}
     with pytest.raises(UserError, match=named):
         make_dataset(tmp_path / "new", **(arguments | changed))  # type: ignore[arg-type]
@@ -193,7 +179,9 @@ def test_interruption_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_the_package_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_missing_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(UserError, match="pip install espeakng-loader"):
         workers.start_speaking()

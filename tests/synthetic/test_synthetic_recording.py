@@ -1,4 +1,4 @@
-"""The made-up recording: places, levels and signal-to-noise ratios are what they are said to be."""
+"""The simulated recording: onsets, lengths, levels, signal-to-noise ratios, room, microphone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from open_seq2seq.synthetic.noise import white
 TALKERS = [np.random.default_rng(9).standard_normal(20000)]
 
 
-def test_place_cuts_what_lies_outside() -> None:
+def test_insert_cuts_the_word_at_the_edges() -> None:
     word = np.array([1.0, 2.0, 3.0])
-    assert recording.place(word, -1, 4).tolist() == [2, 3, 0, 0]
-    assert recording.place(word, 2, 4).tolist() == [0, 0, 1, 2]
-    assert recording.place(np.arange(6.0), -2, 3).tolist() == [2, 3, 4]
+    assert recording.insert(word, -1, 4).tolist() == [2, 3, 0, 0]
+    assert recording.insert(word, 2, 4).tolist() == [0, 0, 1, 2]
+    assert recording.insert(np.arange(6.0), -2, 3).tolist() == [2, 3, 4]
 
 
-def test_onsets_are_spread_and_cut_little() -> None:
+def test_onsets_are_uniform_and_cut_little_of_the_word() -> None:
     rng = np.random.default_rng(0)
     onsets = np.array([recording.draw_onset(6000, 16000, rng) for _ in range(4000)])
     beyond = (onsets < 0) | (onsets > 10000)
@@ -30,7 +30,7 @@ def test_onsets_are_spread_and_cut_little() -> None:
     assert onsets[~beyond].std() == pytest.approx(10000 / np.sqrt(12), rel=0.05)
 
 
-def test_lengths_hold_the_word() -> None:
+def test_clips_are_long_enough_for_the_word() -> None:
     rng = np.random.default_rng(0)
     lengths = np.array([recording.draw_length(9000, rng) for _ in range(4000)])
     assert (lengths < 16000).mean() == pytest.approx(0.1, abs=0.02)
@@ -40,7 +40,7 @@ def test_lengths_hold_the_word() -> None:
 
 
 @pytest.mark.parametrize("peak_dbfs", [-35.0, -3.0])
-def test_pcm_has_the_peak_asked_for(peak_dbfs: float) -> None:
+def test_pcm_has_the_given_peak(peak_dbfs: float) -> None:
     samples = recording.to_pcm16(np.random.default_rng(0).standard_normal(16000), peak_dbfs)
     assert samples.dtype == np.int16
     assert np.abs(samples.astype(int)).max() == pytest.approx(32767 * 10 ** (peak_dbfs / 20), abs=1)
@@ -50,7 +50,7 @@ def test_pcm_has_the_peak_asked_for(peak_dbfs: float) -> None:
 def test_signal_to_noise_ratio(monkeypatch: pytest.MonkeyPatch, snr_db: float) -> None:
     monkeypatch.setattr(recording, "SNR_DB", (snr_db, snr_db))
     monkeypatch.setattr(recording, "NOISE_KINDS", ("white_noise",))
-    monkeypatch.setattr(recording, "SHORT_SHARE", 0.0)
+    monkeypatch.setattr(recording, "SHORT_PROBABILITY", 0.0)
     monkeypatch.setattr(recording, "add_room", lambda speech, rng: speech)
     monkeypatch.setattr(recording, "filter_by_microphone", lambda samples, rng: samples)
     monkeypatch.setattr(recording, "draw_onset", lambda n_speech, n_samples, rng: 4000)
