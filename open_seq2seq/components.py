@@ -7,12 +7,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import pydantic
 
-from open_seq2seq.structs import Batch, EncoderOutputs
+from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
 
 
 class Params(pydantic.BaseModel):
-    """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and
-    nothing else is.
+    """A frozen class of parameters.
+
+    Unknown keys are mistakes. An int is accepted for a float; nothing else is converted.
     """
 
     model_config = pydantic.ConfigDict(
@@ -41,10 +42,8 @@ class LayerOptions(NamedTuple):
 class Encoder(Params):
     """Features to a hidden representation; see CONTRIBUTING.md for how to add one."""
 
-    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        """Map symbolic features [batch, frames, features] and lengths [batch] to what a decoder
-        takes.
-        """
+    def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
+        """Map symbolic features [batch, frames, features] and lengths [batch] to hidden ones."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
@@ -63,7 +62,7 @@ class Decoder(Params):
         description="Number of labels; by default as many as the labels file has.",
     )
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map an encoder's symbolic outputs to float32 logits [batch, n_labels]."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -71,6 +70,6 @@ class Decoder(Params):
 class Loss(Params):
     """Logits and labels to a loss per clip."""
 
-    def __call__(self, logits: Any, batch: Batch, *, training: bool = False) -> Any:
+    def __call__(self, logits: Tensor, batch: Batch, *, training: bool = False) -> Tensor:
         """Return the loss of each clip, float32 [batch], not yet weighted."""
         raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -1,4 +1,4 @@
-"""The exceptions that mean "the user can mend this"."""
+"""The exceptions that mean "the user can fix this", and how messages show values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ _LONGEST = 300  # characters of a value, or of what somebody else has to say, in
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: shown as its message alone, with this exit status and no
-    traceback.
+    """A mistake in what the user gave, shown without a traceback; the exit status is this one.
 
     The message names the thing, its value, what was expected and what to do.
     """
@@ -20,13 +19,14 @@ class UserError(Exception):
 
 
 class LostWorkerError(UserError):
-    """Another process of the run is lost; ``cause`` names it."""
+    """Another worker of the run has failed; ``cause`` names it."""
 
     exit_status = 3
 
     def __init__(self, cause: str) -> None:
         super().__init__(
-            f"{cause}; this process stops too. The last checkpoint is intact: train on with --continue_learning"
+            f"{cause}; this process stops too. The last checkpoint is intact: continue with "
+            "--continue_learning"
         )
         self.cause = cause
 
@@ -38,7 +38,9 @@ def shown(value: Any) -> str:
 
 def cut(text: str) -> str:
     """Return ``text`` as long as a message can bear."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}..."
 
 
 def listed(lines: Sequence[str], most: int = 30) -> str:

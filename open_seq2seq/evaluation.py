@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, KerasModel
+from open_seq2seq.structs import Batch, KerasModel, Tensor
 
 # section of a config -> split in metrics
 SPLIT_OF_SECTION = {"eval": "val", "test": "test"}
@@ -82,7 +82,7 @@ class Evaluator:
             seconds=time.monotonic() - started,
         )
 
-    def _run(self, batch: Batch) -> tuple[Any, Any, Any]:
+    def _run(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
         return (

@@ -66,6 +66,7 @@ def _train(config: Config, options: RunOptions, reporter: Reporter) -> int:
     datasets = _open_datasets(config, sections)
     check_decoder(config.decoder, len(datasets["train"].labels))
     timeout_s = config.params.worker_timeout_s
+    rendezvous_timeout_s = config.params.rendezvous_timeout_s
 
     def train(workers: Workers, commits: Commits | None = None) -> int:
         reporter.is_chief = workers.is_chief
@@ -79,8 +80,8 @@ def _train(config: Config, options: RunOptions, reporter: Reporter) -> int:
     if distributed.is_elastic():
         from open_seq2seq.training import elastic
 
-        return elastic.run(train, timeout_s)
-    return train(distributed.start(config.params.use_horovod, timeout_s))
+        return elastic.run(train, timeout_s, rendezvous_timeout_s)
+    return train(distributed.start(config.params.use_horovod, timeout_s, rendezvous_timeout_s))
 
 
 def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
@@ -112,7 +113,7 @@ def _evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
     checkpoint = load_checkpoint(logdir, best=p.restore_best_checkpoint)
     labels = datasets["eval"].labels
     check_labels(checkpoint, labels, logdir)
-    workers = distributed.start(p.use_horovod, p.worker_timeout_s)
+    workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
         reporter.open(logdir)
         model = build_for_run(config, workers, "eval", len(labels))
@@ -179,7 +180,7 @@ def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
         )
     datasets = _open_datasets(config, ["train"])
     check_decoder(config.decoder, len(datasets["train"].labels))
-    workers = distributed.start(p.use_horovod, p.worker_timeout_s)
+    workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     length = {
         "num_epochs": None,
         "max_steps": options.bench_steps,

@@ -142,30 +142,23 @@ def take_device(workers: Workers, seed: int) -> bool:
 
 
 def dtype_policy(dtype: str, has_gpu: bool) -> tuple[str, str]:
-    """Return the Keras policy for a config's dtype, and what to tell the user about it, if
-    anything.
+    """Return the Keras policy for a config's dtype, and what to tell the user, if anything.
 
     float16 on a CPU does not finish a batch in minutes. bfloat16 is the fast type where the CPU has
     instructions for it; where it has not, ResNet-50 was ten times slower in it than in float32.
     """
-    if dtype == "mixed" and has_gpu:
-        return "mixed_float16", ""
     has_bfloat16 = has_gpu or cpu_has_bfloat16()
-    if dtype == "mixed" and has_bfloat16:
-        return "mixed_bfloat16", "dtype: there is no GPU here, 'mixed' computes in bfloat16"
     if dtype == "mixed":
-        return (
-            "float32",
-            "dtype: there is no GPU here and the CPU has no bfloat16, 'mixed' computes in float32",
-        )
-    if dtype == "mixed_bfloat16":
-        slow = (
-            ""
-            if has_bfloat16
-            else "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
-        )
-        return "mixed_bfloat16", slow
-    return "float32", ""
+        if has_gpu:
+            return "mixed_float16", ""
+        if has_bfloat16:
+            return "mixed_bfloat16", "dtype: there is no GPU here, 'mixed' computes in bfloat16"
+        notice = "dtype: there is no GPU here and the CPU has no bfloat16, "
+        return "float32", f"{notice}'mixed' computes in float32"
+    if dtype == "mixed_bfloat16" and not has_bfloat16:
+        notice = "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
+        return "mixed_bfloat16", notice
+    return dtype, ""
 
 
 def cpu_has_bfloat16() -> bool:

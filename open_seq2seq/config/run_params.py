@@ -136,6 +136,12 @@ class RunParams(Params):
         ge=5,
         description="Seconds without a sign of life after which another process counts as lost.",
     )
+    rendezvous_timeout_s: float = Field(
+        default=300.0,
+        ge=5,
+        description="Seconds that processes wait in the rendezvous until all, or one that joins, "
+        "have started; at least worker_timeout_s. Gloo's operations wait as long for their data.",
+    )
     elastic_commit_steps: int = Field(
         default=50,
         gt=0,

@@ -1,4 +1,4 @@
-"""Decoders: what an encoder gives, to logits."""
+"""Decoders: from an encoder's outputs to logits."""
 
 from open_seq2seq.decoders.fully_connected_decoder import (
     FullyConnectedDecoder,

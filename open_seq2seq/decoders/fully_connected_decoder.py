@@ -1,8 +1,8 @@
-"""Decoders with one linear layer: of a vector, of all frames, or of their mean or maximum."""
+"""Linear classifiers of a vector, of all frames, or of the mean or maximum over the frames."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,22 +31,26 @@ class _LinearDecoder(Decoder):
 
 
 class FullyConnectedDecoder(_LinearDecoder):
-    """A linear classifier of a vector, such as ResNetEncoder gives."""
+    """Linear classifier of one vector per clip, the output of ResNetEncoder and BCResNetEncoder."""
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
-        """Map [batch, hidden] to logits [batch, n_labels]."""
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
+        """Map [batch, hidden] to logits [batch, n_labels].
+
+        Raises:
+            UserError: the encoder's output has frames.
+        """
         if len(encoded.hidden.shape) > 2:
             raise UserError(
-                "decoder: FullyConnectedDecoder takes one vector per clip, and this encoder gives one per frame; use "
-                "FullyConnectedSCDecoder, or PooledDecoder"
+                "decoder: FullyConnectedDecoder expects one vector per clip, but this encoder "
+                "outputs one per frame; use FullyConnectedSCDecoder or PooledDecoder"
             )
         return self._logits(encoded.hidden, n_labels, options)
 
 
 class FullyConnectedSCDecoder(_LinearDecoder):
-    """A linear classifier of all frames side by side, such as TDNNEncoder gives."""
+    """Linear classifier of all frames, concatenated; for the output of TDNNEncoder."""
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map [batch, frames, hidden] to logits [batch, n_labels]."""
         return self._logits(
             keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options
@@ -54,40 +58,43 @@ class FullyConnectedSCDecoder(_LinearDecoder):
 
 
 class PooledDecoder(_LinearDecoder):
-    """A linear classifier of the mean or the maximum over the frames."""
+    """Linear classifier of the mean or the maximum over the frames."""
 
     pooling: Literal["mean", "max"] = Field(
-        default="mean", description="What is taken over the frames."
+        default="mean", description="Pooling over the frames: their mean or their maximum."
     )
     use_lengths: bool = Field(
         default=False,
-        description="Take the frames of the clip only; False: those that fill the image as well.",
+        description="Whether pooling leaves out padding frames, those after the end of the clip.",
     )
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
-        """Map [batch, frames, hidden] to logits [batch, n_labels]."""
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
+        """Map [batch, frames, hidden] to logits [batch, n_labels].
+
+        Raises:
+            UserError: the encoder's output has no frames.
+        """
         hidden, lengths = encoded
         if len(hidden.shape) == 2:
             raise UserError(
-                "decoder: PooledDecoder takes one vector per frame; use FullyConnectedDecoder here"
+                "decoder: PooledDecoder expects one vector per frame, but this encoder outputs one "
+                "per clip; use FullyConnectedDecoder"
             )
-        return self._logits(
-            self._pool(hidden, lengths if self.use_lengths else None, options), n_labels, options
-        )
+        if self.use_lengths:
+            pooled = self._pool_clip(hidden, lengths)
+        else:
+            pooled = self._pool_all(hidden, options)
+        return self._logits(pooled, n_labels, options)
 
-    def _pool(self, hidden: Any, lengths: Any, options: LayerOptions) -> Any:
-        takes_mean = self.pooling == "mean"
-        if lengths is None:
-            pool = (
-                keras.layers.GlobalAveragePooling1D
-                if takes_mean
-                else keras.layers.GlobalMaxPooling1D
-            )
-            return pool(dtype=options.dtype)(hidden)
-        is_clip = frame_mask(lengths, hidden.shape[1])[:, :, None]
-        if takes_mean:
+    def _pool_all(self, hidden: Tensor, options: LayerOptions) -> Tensor:
+        if self.pooling == "mean":
+            return keras.layers.GlobalAveragePooling1D(dtype=options.dtype)(hidden)
+        return keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(hidden)
+
+    def _pool_clip(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        is_clip = frame_mask(lengths, hidden.shape[1])[:, :, None]  # [batch, frames, 1]
+        if self.pooling == "mean":
             weights = keras.ops.cast(is_clip, hidden.dtype)
             return keras.ops.sum(hidden * weights, axis=1) / keras.ops.sum(weights, axis=1)
-        return keras.ops.max(
-            keras.ops.where(is_clip, hidden, keras.ops.full_like(hidden, float("-inf"))), axis=1
-        )
+        lowest = keras.ops.full_like(hidden, float("-inf"))
+        return keras.ops.max(keras.ops.where(is_clip, hidden, lowest), axis=1)

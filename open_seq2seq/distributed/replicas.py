@@ -1,4 +1,4 @@
-"""Replicas of one model: what each process has of its own, and the check that weights are the same."""
+"""Replicas of one model: what each worker has of its own, and whether their weights agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders: features to a hidden representation."""
+"""Encoders: from features to a hidden representation."""
 
 from open_seq2seq.encoders.bc_resnet_encoder import BCResNetEncoder
 from open_seq2seq.encoders.resnet_encoder import ResNetEncoder

@@ -1,5 +1,4 @@
-"""BC-ResNet: two-dimensional features, and a residual path over time that is broadcast to all
-features.
+"""BC-ResNet: residual blocks that convolve over time and broadcast the result over the features.
 
 Kim et al., "Broadcasted Residual Learning for Efficient Keyword Spotting", 2021.
 """
@@ -14,70 +13,89 @@ from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.errors import UserError
 from open_seq2seq.layers import batch_norm
 from open_seq2seq.lazy import keras
-from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.structs import EncoderOutputs, Tensor
 
-_STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, in units of the scale's base
-_STAGE_STRIDES = (1, 2, 2, 1)  # over features, of a stage's first block
+_STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, as multiples of the base width
+_STAGE_STRIDES = (1, 2, 2, 1)  # over the features, in the first block of each stage
 _BASE_CHANNELS = 8
 
 
 class BCResNetEncoder(Encoder):
-    """BC-ResNet of a scale: 1, 1.5, 2, 3, 6 and 8 are published; the output is the mean over all
-    places.
+    """BC-ResNet; the paper publishes scales 1, 1.5, 2, 3, 6 and 8.
 
-    Four stages of 2, 2, 4 and 4 blocks. A block convolves over features with SubSpectralNorm,
-    averages over the features, convolves over time with a dilation of 1, 2, 4 or 8, and adds what
-    comes out to every feature.
+    Four stages of 2, 2, 4 and 4 blocks. A block convolves over the features, applies
+    SubSpectralNorm and averages over the features. It then convolves over time, with a dilation of
+    1, 2, 4 or 8 by stage, and adds the result to every feature. The output is the mean over time
+    and features.
     """
 
-    scale: float = Field(default=1.0, gt=0, description="Width, in units of 8 channels.")
+    scale: float = Field(
+        default=1.0,
+        gt=0,
+        description="Width multiplier: the stages have 8, 12, 16 and 20 channels times scale.",
+    )
     num_blocks: list[int] = Field(
         default=[2, 2, 4, 4],
         min_length=4,
         max_length=4,
-        description="Blocks in each of the four stages.",
+        description="Number of residual blocks in each of the four stages.",
     )
-    num_bands: int = Field(default=5, gt=0, description="Bands of SubSpectralNorm.")
+    num_bands: int = Field(
+        default=5,
+        gt=0,
+        description="Number of frequency bands that SubSpectralNorm normalizes separately.",
+    )
     dropout_keep_prob: float = Field(
-        default=0.9, gt=0, le=1, description="Share of channels that a block keeps."
+        default=0.9,
+        gt=0,
+        le=1,
+        description="1 − dropout rate of each block; dropout takes whole channels.",
     )
     bn_momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="Momentum of the moving statistics."
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="Momentum of the moving mean and variance in batch normalization.",
     )
-    bn_epsilon: float = Field(default=1e-5, gt=0, description="Added to the variance.")
+    bn_epsilon: float = Field(
+        default=1e-5, gt=0, description="Epsilon added to the variance in batch normalization."
+    )
 
-    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        """Map [batch, frames, features] to [batch, 32 * scale]."""
+    def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
+        """Map [batch, frames, features] to [batch, 32 * scale].
+
+        Raises:
+            UserError: the features cannot be halved three times and divided into the bands.
+        """
         n_features = features.shape[2]
         if n_features % (8 * self.num_bands):
             raise UserError(
-                f"data_layer_params/num_audio_features: {n_features}; BCResNetEncoder halves the features three times "
-                f"and divides them into {self.num_bands} bands: take a multiple of {8 * self.num_bands}"
+                f"data_layer_params/num_audio_features: {n_features}; BCResNetEncoder halves the "
+                f"features three times and divides them into {self.num_bands} bands; "
+                f"use a multiple of {8 * self.num_bands}"
             )
         layers = _Layers(self, options)
         base = int(_BASE_CHANNELS * self.scale)
         x = keras.layers.Reshape((*features.shape[1:], 1), dtype=options.dtype)(features)
-        x = layers.relu(
-            layers.norm(layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2), pad=(2, 2)))
-        )
-        for stage, (width, stride, n_blocks) in enumerate(
+        x = layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2), pad=(2, 2))
+        x = layers.relu(layers.norm(x))
+        for stage, (width, first_stride, n_blocks) in enumerate(
             zip(_STAGE_WIDTHS, _STAGE_STRIDES, self.num_blocks, strict=True)
         ):
             for block in range(n_blocks):
-                x = layers.block(
-                    x, int(width * base), stride if block == 0 else 1, 2**stage, f"{stage}_{block}"
-                )
+                stride = first_stride if block == 0 else 1
+                x = layers.block(x, int(width * base), stride, 2**stage, f"{stage}_{block}")
         x = layers.depthwise(x, (5, 5), "tail", pad=(2, 0))
         x = layers.relu(layers.norm(layers.conv(x, 4 * base, (1, 1), "tail_1x1")))
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
 
 def _uniform_initializer(n_groups: int) -> Any:
-    """Return PyTorch's initializer of convolutions, with which the recipe was found: uniform within
-    1 / sqrt(fan-in).
+    """Return PyTorch's default initializer of convolutions: uniform within 1 / sqrt(fan-in).
 
-    How long weights are decides, with BatchNorm after them, how fast they turn at a learning rate.
-    Keras counts the inputs of all groups as the fan-in of a depthwise convolution.
+    The paper's training settings were found with it. Batch normalization follows each convolution,
+    so the norm of the weights decides how fast a learning rate changes their direction.
+    For a depthwise convolution, Keras counts the inputs of all ``n_groups`` groups as the fan-in.
     """
     return keras.initializers.VarianceScaling(n_groups / 3.0, "fan_in", "uniform")
 
@@ -90,38 +108,40 @@ class _Layers:
         self.options = options
         self._n_norms = 0
 
-    def block(self, x: Any, channels: int, stride: int, dilation: int, name: str) -> Any:
-        """One block; the first of a stage changes the width, and then the block's input is not
-        added.
+    def block(self, x: Tensor, channels: int, stride: int, dilation: int, name: str) -> Tensor:
+        """Add one block.
+
+        The first block of a stage changes the width, so it has no identity shortcut.
         """
         is_transition = x.shape[3] != channels
         shortcut = x
         if is_transition:
             x = self.relu(self.norm(self.conv(x, channels, (1, 1), f"{name}.expand")))
-        # TensorFlow's depthwise convolution has no stride over one axis alone
+        # TensorFlow's depthwise convolution cannot have a stride over one axis alone
         x = self.depthwise(x, (1, 3), f"{name}.over_features", pad=(0, 1))[:, :, ::stride]
         x = over_features = self._sub_spectral_norm(x)
-        x = keras.ops.mean(x, axis=2, keepdims=True)
-        x = self.norm(
-            self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation, pad=(dilation, 0))
-        )
+        x = keras.ops.mean(x, axis=2, keepdims=True)  # [batch, frames, 1, channels]
+        x = self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation, pad=(dilation, 0))
+        x = self.norm(x)
         x = keras.layers.Activation("silu", dtype=self.options.dtype)(x)
         x = self.conv(x, channels, (1, 1), f"{name}.pointwise")
         if self.params.dropout_keep_prob < 1.0:
             rate = 1.0 - self.params.dropout_keep_prob
             x = keras.layers.SpatialDropout2D(rate, dtype=self.options.dtype)(x)
-        x = x + over_features
-        return self.relu(x if is_transition else x + shortcut)
+        x = x + over_features  # broadcast to [batch, frames, features, channels]
+        if not is_transition:
+            x = x + shortcut
+        return self.relu(x)
 
     def conv(
         self,
-        x: Any,
+        x: Tensor,
         channels: int,
         kernel: tuple[int, int],
         name: str,
         strides: tuple[int, int] = (1, 1),
         pad: tuple[int, int] = (0, 0),
-    ) -> Any:
+    ) -> Tensor:
         return keras.layers.Conv2D(
             channels,
             kernel,
@@ -135,12 +155,12 @@ class _Layers:
 
     def depthwise(
         self,
-        x: Any,
+        x: Tensor,
         kernel: tuple[int, int],
         name: str,
         dilation: int = 1,
         pad: tuple[int, int] = (0, 0),
-    ) -> Any:
+    ) -> Tensor:
         return keras.layers.DepthwiseConv2D(
             kernel,
             dilation_rate=(dilation, 1),
@@ -151,13 +171,15 @@ class _Layers:
             name=f"bc_resnet_encoder.{name}.depthwise",
         )(self._padded(x, pad))
 
-    def _padded(self, x: Any, pad: tuple[int, int]) -> Any:
-        return keras.layers.ZeroPadding2D(pad, dtype=self.options.dtype)(x) if any(pad) else x
+    def _padded(self, x: Tensor, pad: tuple[int, int]) -> Tensor:
+        if pad == (0, 0):
+            return x
+        return keras.layers.ZeroPadding2D(pad, dtype=self.options.dtype)(x)
 
-    def norm(self, x: Any) -> Any:
+    def norm(self, x: Tensor) -> Tensor:
         return batch_norm.BatchNorm(**self._norm_options())(x)
 
-    def _sub_spectral_norm(self, x: Any) -> Any:
+    def _sub_spectral_norm(self, x: Tensor) -> Tensor:
         return batch_norm.SubSpectralNorm(self.params.num_bands, **self._norm_options())(x)
 
     def _norm_options(self) -> dict[str, Any]:
@@ -171,5 +193,5 @@ class _Layers:
             "name": f"bc_resnet_encoder.norm_{self._n_norms}",
         }
 
-    def relu(self, x: Any) -> Any:
+    def relu(self, x: Tensor) -> Tensor:
         return keras.layers.ReLU(dtype=self.options.dtype)(x)

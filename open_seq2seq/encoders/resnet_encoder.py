@@ -1,22 +1,23 @@
-"""Residual networks over the log-mel image.
+"""ResNet: residual networks of two-dimensional convolutions over the log-mel image.
 
 He et al., "Deep Residual Learning for Image Recognition", 2015 (version 1) and "Identity Mappings
-in Deep Residual Networks", 2016 (version 2, pre-activation), laid out as OpenSeq2Seq does: strided
-convolutions pad (k - 1) // 2 before and the rest after whatever the input size, the max pool pads
-SAME, and version 1 has the stride on the 3x3 convolution of a bottleneck. With that, weights
-trained there give the same logits here.
+in Deep Residual Networks", 2016 (version 2, pre-activation).
+
+Details follow OpenSeq2Seq, so weights trained there produce the same logits here. Strided
+convolutions pad (k - 1) // 2 before and the rest after, whatever the input size. The max pool pads
+SAME. The stride of a bottleneck is on its 3x3 convolution.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.layers import batch_norm
 from open_seq2seq.lazy import keras
-from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.structs import EncoderOutputs, Tensor
 
 _BLOCK_SIZES = {
     18: [2, 2, 2, 2],
@@ -27,58 +28,74 @@ _BLOCK_SIZES = {
     200: [3, 24, 36, 3],
 }
 _FIRST_BOTTLENECK_SIZE = 50
+_BOTTLENECK_EXPANSION = 4  # output channels of a bottleneck, as a multiple of its inner channels
 
 
 class ResNetEncoder(Encoder):
-    """ResNet-18 to ResNet-200, version 1 or 2; the output is the global average pool."""
+    """ResNet-18 to ResNet-200, version 1 or 2; the output is the mean over time and features."""
 
     resnet_size: Literal[18, 34, 50, 101, 152, 200] = Field(
-        description="Depth; gives block_sizes and bottleneck."
+        description="Depth of the network; sets the defaults of block_sizes and bottleneck."
     )
     version: Literal[1, 2] = Field(
-        default=2, description="1: activation after, 2: before each convolution."
+        default=2,
+        description="ResNet version; 1: activation after each convolution, 2: before it.",
     )
     bottleneck: bool | None = Field(
-        default=None, description="1x1-3x3-1x1 blocks; by default from resnet_size 50 on."
+        default=None,
+        description="Whether blocks are bottlenecks (1x1, 3x3, 1x1); by default from size 50 on.",
     )
     num_filters: int = Field(
-        default=64, gt=0, description="Channels of the first convolution; doubled by each group."
+        default=64,
+        gt=0,
+        description="Channels of the first convolution and group; each later group doubles them.",
     )
-    kernel_size: int = Field(default=7, gt=0, description="Kernel of the first convolution.")
+    kernel_size: int = Field(default=7, gt=0, description="Kernel size of the first convolution.")
     conv_stride: int = Field(default=2, gt=0, description="Stride of the first convolution.")
     first_pool_size: int = Field(
-        default=3, ge=0, description="Max pool after the first convolution; 0: none."
+        default=3, ge=0, description="Size of the max pool after the first convolution; 0: no pool."
     )
-    first_pool_stride: int = Field(default=2, gt=0, description="Stride of that pool.")
+    first_pool_stride: int = Field(
+        default=2, gt=0, description="Stride of the max pool after the first convolution."
+    )
     block_sizes: list[int] | None = Field(
-        default=None, description="Blocks in each group; by default by resnet_size."
+        default=None, description="Number of blocks in each group; by default set by resnet_size."
     )
     block_strides: list[int] = Field(
         default=[1, 2, 2, 2], description="Stride of the first block of each group."
     )
     final_size: int | None = Field(
-        default=None, gt=0, description="Width of the output, as a check on the layout."
+        default=None, gt=0, description="Expected width of the encoder's output; only checked."
     )
     bn_momentum: float = Field(
-        default=0.997, ge=0, lt=1, description="Momentum of the moving statistics."
+        default=0.997,
+        ge=0,
+        lt=1,
+        description="Momentum of the moving mean and variance in batch normalization.",
     )
-    bn_epsilon: float = Field(default=1e-5, gt=0, description="Added to the variance.")
+    bn_epsilon: float = Field(
+        default=1e-5, gt=0, description="Epsilon added to the variance in batch normalization."
+    )
     regularize_bn: bool = Field(
-        default=True, description="Whether BatchNorm's gamma and beta are regularized too."
+        default=True,
+        description="Whether gamma and beta of batch normalization are regularized too.",
     )
     data_format: Literal["channels_last"] = Field(
-        default="channels_last", description="Layout of the images."
+        default="channels_last", description="Layout of the convolutions' inputs."
     )
 
     @model_validator(mode="after")
     def _check_groups(self) -> ResNetEncoder:
-        if len(self.groups) != len(self.block_strides):
+        n_groups, n_strides = len(self.groups), len(self.block_strides)
+        if n_groups != n_strides:
             raise ValueError(
-                f"block_sizes has {len(self.groups)} groups, block_strides {len(self.block_strides)}"
+                f"block_sizes has {n_groups} groups and block_strides {n_strides}; "
+                "give both the same number of entries"
             )
         if self.final_size not in (None, self.output_size):
             raise ValueError(
-                f"final_size {self.final_size} contradicts the layers, which give {self.output_size}"
+                f"final_size {self.final_size} is not the width of the encoder's output; "
+                f"set it to {self.output_size}, or leave it out"
             )
         return self
 
@@ -89,20 +106,20 @@ class ResNetEncoder(Encoder):
 
     @property
     def has_bottlenecks(self) -> bool:
-        return (
-            self.resnet_size >= _FIRST_BOTTLENECK_SIZE
-            if self.bottleneck is None
-            else self.bottleneck
-        )
+        if self.bottleneck is None:
+            return self.resnet_size >= _FIRST_BOTTLENECK_SIZE
+        return self.bottleneck
 
     @property
     def output_size(self) -> int:
         """Width of the hidden vector."""
-        return self.num_filters * 2 ** (len(self.groups) - 1) * (4 if self.has_bottlenecks else 1)
+        width = self.num_filters * 2 ** (len(self.groups) - 1)
+        return width * _BOTTLENECK_EXPANSION if self.has_bottlenecks else width
 
-    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        """Map [batch, frames, features] to [batch, output_size]; the whole image counts, whatever
-        the lengths.
+    def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
+        """Map [batch, frames, features] to [batch, output_size].
+
+        The lengths have no effect: padding frames are convolved and averaged too.
         """
         layers = _Layers(self, options)
         x = keras.layers.Reshape((*features.shape[1:], 1), dtype=options.dtype)(features)
@@ -116,29 +133,33 @@ class ResNetEncoder(Encoder):
         for group, (n_blocks, stride) in enumerate(
             zip(self.groups, self.block_strides, strict=True)
         ):
+            filters = self.num_filters * 2**group
             for block in range(n_blocks):
-                x = self._block(
-                    layers, x, self.num_filters * 2**group, stride if block == 0 else 1, block == 0
-                )
+                is_first = block == 0
+                x = self._block(layers, x, filters, stride if is_first else 1, is_first)
         if self.version == 2:
             x = layers.norm_relu(x)
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
-    def _block(self, layers: _Layers, x: Any, filters: int, stride: int, is_first: bool) -> Any:
-        """One residual block; the first of each group projects its shortcut."""
+    def _block(
+        self, layers: _Layers, x: Tensor, filters: int, stride: int, is_first: bool
+    ) -> Tensor:
+        """Add one residual block; the first of each group projects its shortcut."""
         pre_activation = self.version == 2
+        # (channels, kernel, stride) of each convolution on the main path
+        if self.has_bottlenecks:
+            n_outputs = _BOTTLENECK_EXPANSION * filters
+            path = [(filters, 1, 1), (filters, 3, stride), (n_outputs, 1, 1)]
+        else:
+            n_outputs = filters
+            path = [(filters, 3, stride), (filters, 3, 1)]
         shortcut = x
         if pre_activation:
             x = layers.norm_relu(x)
         if is_first:
-            shortcut = layers.conv(x, filters * (4 if self.has_bottlenecks else 1), 1, stride)
+            shortcut = layers.conv(x, n_outputs, 1, stride)
             if not pre_activation:
                 shortcut = layers.norm(shortcut)
-        # (channels, kernel, stride) of the convolutions on the main path
-        if self.has_bottlenecks:
-            path = [(filters, 1, 1), (filters, 3, stride), (4 * filters, 1, 1)]
-        else:
-            path = [(filters, 3, stride), (filters, 3, 1)]
         for i, (channels, kernel, conv_stride) in enumerate(path):
             x = layers.conv(x, channels, kernel, conv_stride)
             is_last = i == len(path) - 1
@@ -147,12 +168,15 @@ class ResNetEncoder(Encoder):
             elif not pre_activation:
                 x = layers.norm(x)
         x = keras.layers.Add(dtype=layers.options.dtype)([x, shortcut])
-        return x if pre_activation else layers.relu(x)
+        if not pre_activation:
+            x = layers.relu(x)
+        return x
 
 
 class _Layers:
-    """The layers of one network, named in the order of creation as TensorFlow 1 named them: conv2d,
-    conv2d_1 ...
+    """The layers of one network, numbered in order of creation: conv2d, conv2d_1 ...
+
+    TensorFlow 1 named them so; OpenSeq2Seq's checkpoints have these names.
     """
 
     def __init__(self, params: ResNetEncoder, options: LayerOptions) -> None:
@@ -160,16 +184,19 @@ class _Layers:
         self.options = options
         self._n_made: dict[str, int] = {}
 
-    def conv(self, x: Any, filters: int, kernel: int, stride: int) -> Any:
-        if stride > 1 and kernel > 1:
+    def conv(self, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
+        padding = "same"
+        if stride > 1:
+            padding = "valid"
             before = (kernel - 1) // 2
             pad = (before, kernel - 1 - before)
-            x = keras.layers.ZeroPadding2D((pad, pad), dtype=self.options.dtype)(x)
+            if kernel > 1:
+                x = keras.layers.ZeroPadding2D((pad, pad), dtype=self.options.dtype)(x)
         return keras.layers.Conv2D(
             filters,
             kernel,
             stride,
-            padding="valid" if stride > 1 else "same",
+            padding=padding,
             use_bias=False,
             kernel_initializer=self.options.new_initializer("variance_scaling"),
             kernel_regularizer=self.options.regularizer,
@@ -177,7 +204,7 @@ class _Layers:
             name=self._name("conv2d"),
         )(x)
 
-    def norm(self, x: Any) -> Any:
+    def norm(self, x: Tensor) -> Tensor:
         regularizer = self.options.regularizer if self.params.regularize_bn else None
         return batch_norm.BatchNorm(
             momentum=self.params.bn_momentum,
@@ -188,13 +215,15 @@ class _Layers:
             name=self._name("batch_normalization"),
         )(x)
 
-    def relu(self, x: Any) -> Any:
+    def relu(self, x: Tensor) -> Tensor:
         return keras.layers.ReLU(dtype=self.options.dtype)(x)
 
-    def norm_relu(self, x: Any) -> Any:
+    def norm_relu(self, x: Tensor) -> Tensor:
         return self.relu(self.norm(x))
 
     def _name(self, kind: str) -> str:
         number = self._n_made.get(kind, 0)
         self._n_made[kind] = number + 1
-        return f"resnet_encoder.{kind}_{number}" if number else f"resnet_encoder.{kind}"
+        if number == 0:
+            return f"resnet_encoder.{kind}"
+        return f"resnet_encoder.{kind}_{number}"

@@ -1,14 +1,13 @@
-"""Stacks of convolutions over time: Jasper, and with ``separable`` layers QuartzNet and
-MatchboxNet.
+"""Stacks of convolutions over time: Jasper, QuartzNet and MatchboxNet.
 
 Li et al., "Jasper: An End-to-End Convolutional Neural Acoustic Model", 2019; Majumdar and Ginsburg,
 "MatchboxNet: 1D Time-Channel Separable Convolutional Neural Network Architecture for Speech
-Commands Recognition", 2020.
+Commands Recognition", 2020. QuartzNet and MatchboxNet have ``separable`` layers.
 
-A block repeats convolution, normalization, activation and dropout. A residual block adds a 1x1
-convolution with its own normalization of the block's input before the last activation. All works on
-[batch, frames, 1, channels] with kernels
-of [k, 1]: TensorFlow's two-dimensional convolutions are its fast ones.
+A block repeats convolution, normalization, activation and dropout. In a residual block the input
+passes a 1x1 convolution and a normalization of its own and is added before the last activation.
+Tensors are [batch, frames, 1, channels] and kernels [k, 1], because TensorFlow's two-dimensional
+convolutions are faster than its one-dimensional ones.
 """
 
 from __future__ import annotations
@@ -22,35 +21,46 @@ from open_seq2seq.components import Encoder, LayerOptions, Params
 from open_seq2seq.layers import batch_norm, time_conv
 from open_seq2seq.layers.masks import frame_mask
 from open_seq2seq.lazy import keras
-from open_seq2seq.structs import EncoderOutputs
+from open_seq2seq.structs import EncoderOutputs, Tensor
 
 
 class ConvLayer(Params):
     """One entry of ``convnet_layers``: a block of ``repeat`` equal convolutions."""
 
     type: Literal["conv1d", "conv2d"] = Field(
-        default="conv1d", description="Both mean a convolution over time."
+        default="conv1d", description="Kind of layer; both kinds are a convolution over time."
     )
-    repeat: int = Field(default=1, gt=0, description="Convolutions in the block.")
-    kernel_size: int | list[int] = Field(description="Frames: k, [k] or [k, 1].")
-    stride: int | list[int] = Field(default=1, description="Frames from output to output.")
-    dilation: int | list[int] = Field(default=1, description="Frames from tap to tap.")
-    num_channels: int = Field(gt=0, description="Output channels.")
-    padding: Literal["SAME", "VALID"] = Field(default="SAME", description="As in TensorFlow.")
+    repeat: int = Field(default=1, gt=0, description="Number of convolutions in the block.")
+    kernel_size: int | list[int] = Field(
+        description="Kernel size of the convolutions in frames: k, [k] or [k, 1]."
+    )
+    stride: int | list[int] = Field(
+        default=1, description="Stride of the convolutions in frames: k, [k] or [k, 1]."
+    )
+    dilation: int | list[int] = Field(
+        default=1, description="Dilation of the convolutions in frames: k, [k] or [k, 1]."
+    )
+    num_channels: int = Field(gt=0, description="Number of output channels of the block.")
+    padding: Literal["SAME", "VALID"] = Field(
+        default="SAME", description="Padding of the convolutions, as in TensorFlow."
+    )
     separable: bool = Field(
-        default=False, description="A depthwise convolution over time, then a 1x1 convolution."
+        default=False,
+        description="Whether convolutions are depthwise separable: depthwise over time, then 1x1.",
     )
     dropout_keep_prob: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="Share of values that dropout keeps; by default the encoder's.",
+        description="1 − dropout rate of the block; by default the encoder's dropout_keep_prob.",
     )
     residual: bool = Field(
-        default=False, description="Add the block's input before its last activation."
+        default=False,
+        description="Whether the block's input is added before the block's last activation.",
     )
     residual_dense: bool = Field(
-        default=False, description="Add the inputs of all residual blocks before it as well."
+        default=False,
+        description="Whether a residual block also adds the inputs of all earlier residual blocks.",
     )
 
     @field_validator("kernel_size", "stride", "dilation")
@@ -63,66 +73,75 @@ class ConvLayer(Params):
 
     @model_validator(mode="after")
     def _check_residual(self) -> ConvLayer:
-        if self.residual and (self.frames("stride") > 1 or self.padding == "VALID"):
+        stride, dilation = self.frames("stride"), self.frames("dilation")
+        if self.residual and (stride > 1 or self.padding == "VALID"):
             raise ValueError(
-                "a residual block keeps the number of frames: stride 1 and padding 'SAME'"
+                f"a residual block cannot change the number of frames, got stride {stride} and "
+                f"padding {self.padding!r}; use stride 1 and padding 'SAME'"
             )
         if self.residual_dense and not self.residual:
-            raise ValueError("residual_dense needs 'residual': True")
-        if self.frames("stride") > 1 and self.frames("dilation") > 1:
-            raise ValueError("stride and dilation cannot both be above 1")
+            raise ValueError("residual_dense works only in a residual block; set 'residual': True")
+        if stride > 1 and dilation > 1:
+            raise ValueError(
+                f"stride {stride} and dilation {dilation} cannot both be above 1; set one to 1"
+            )
         return self
 
     def frames(self, name: str) -> int:
-        """Return kernel_size, stride or dilation as a number."""
+        """Return ``kernel_size``, ``stride`` or ``dilation`` as a number of frames."""
         value = getattr(self, name)
         return value[0] if isinstance(value, list) else value
 
     def length_after(self, length: Any) -> Any:
-        """Return the number of frames after one of the block's convolutions; for a number or a
-        tensor.
-        """
+        """Return how many of ``length`` frames one convolution leaves; an int or a tensor."""
         stride = self.frames("stride")
         if self.padding == "SAME":
             return (length + stride - 1) // stride
-        return (
-            length - (self.frames("kernel_size") - 1) * self.frames("dilation") - 1
-        ) // stride + 1
+        span = (self.frames("kernel_size") - 1) * self.frames("dilation") + 1
+        return (length - span) // stride + 1
 
 
 class TDNNEncoder(Encoder):
     """Time-delay neural network; the output is [batch, frames, channels]."""
 
     convnet_layers: list[ConvLayer] = Field(
-        min_length=1, description="The blocks, from input to output."
+        min_length=1, description="Blocks of convolutions, from input to output."
     )
     activation_fn: str | Callable = Field(
-        default="relu", description="A function, or its name in keras.activations."
+        default="relu", description="Activation function, or its name in keras.activations."
     )
     dropout_keep_prob: float = Field(
-        default=1.0, gt=0, le=1, description="For the blocks that do not say their own."
+        default=1.0,
+        gt=0,
+        le=1,
+        description="1 − dropout rate of the blocks that set no dropout_keep_prob.",
     )
     normalization: Literal["batch_norm", "layer_norm", "instance_norm"] | None = Field(
-        default="batch_norm", description="After each convolution."
+        default="batch_norm", description="Normalization after each convolution; None: none."
     )
     bn_momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="Momentum of BatchNorm's moving statistics."
+        default=0.9,
+        ge=0,
+        lt=1,
+        description="Momentum of the moving mean and variance in batch normalization.",
     )
-    bn_epsilon: float = Field(default=1e-3, gt=0, description="Added to BatchNorm's variance.")
+    bn_epsilon: float = Field(
+        default=1e-3, gt=0, description="Epsilon added to the variance in batch normalization."
+    )
     use_conv_mask: bool = Field(
         default=False,
-        description="Set the input of every convolution to zero after the end of the clip.",
+        description="Whether frames after a clip's end are set to zero before each convolution.",
     )
     data_format: Literal["channels_last"] = Field(
-        default="channels_last", description="Layout of the frames."
+        default="channels_last", description="Layout of the convolutions' inputs."
     )
 
-    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
+    def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
         """Map [batch, frames, features] to [batch, frames after all strides, channels]."""
         layers = _Layers(self, options)
         n_frames, n_features = features.shape[1:]
         x = keras.layers.Reshape((n_frames, 1, n_features), dtype=options.dtype)(features)
-        block_inputs: list[Any] = []
+        block_inputs: list[Tensor] = []
         for block, layer in enumerate(self.convnet_layers, start=1):
             if layer.residual:
                 block_inputs.append(layers.masked(x, lengths))
@@ -131,8 +150,7 @@ class TDNNEncoder(Encoder):
                 x = layers.norm(layers.conv(x, lengths, layer, name), f"{name}.bn")
                 lengths = layer.length_after(lengths)
                 if layer.residual and repeat == layer.repeat:
-                    added = block_inputs if layer.residual_dense else block_inputs[-1:]
-                    x = layers.add([x, *layers.residuals(added, layer, name)])
+                    x = layers.add([x, *layers.residuals(block_inputs, layer, name)])
                 x = layers.activation(x, layer)
         return EncoderOutputs(
             keras.layers.Reshape((x.shape[1], x.shape[3]), dtype=options.dtype)(x), lengths
@@ -140,28 +158,30 @@ class TDNNEncoder(Encoder):
 
 
 class _Layers:
-    """The layers of one network, named as OpenSeq2Seq names them: conv11, conv11.bn, conv23.res ..."""
+    """The layers of one network, with OpenSeq2Seq's names: conv11, conv11.bn, conv23.res ..."""
 
     def __init__(self, params: TDNNEncoder, options: LayerOptions) -> None:
         self.params = params
         self.options = options
 
-    def conv(self, x: Any, lengths: Any, layer: ConvLayer, name: str) -> Any:
+    def conv(self, x: Tensor, lengths: Tensor, layer: ConvLayer, name: str) -> Tensor:
         x = self.masked(x, lengths)
-        kernel, stride, dilation = (
-            layer.frames(what) for what in ("kernel_size", "stride", "dilation")
-        )
+        kernel = (layer.frames("kernel_size"), 1)
         how = {
-            "strides": (stride, 1),
-            "dilation_rate": (dilation, 1),
+            # over both axes, of which the second has one place: TensorFlow's own depthwise kernels
+            # take no other strides
+            "strides": (layer.frames("stride"), layer.frames("stride")),
+            "dilation_rate": (layer.frames("dilation"), 1),
             "padding": layer.padding.lower(),
         }
         if not layer.separable:
-            return self._conv(x, layer.num_channels, (kernel, 1), name, **how)
-        x = self.masked(self._depthwise(x, (kernel, 1), name, **how), layer.length_after(lengths))
+            return self._conv(x, layer.num_channels, kernel, name, **how)
+        x = self.masked(self._depthwise(x, kernel, name, **how), layer.length_after(lengths))
         return self._conv(x, layer.num_channels, (1, 1), name)
 
-    def _conv(self, x: Any, channels: int, kernel: tuple[int, int], name: str, **how: Any) -> Any:
+    def _conv(
+        self, x: Tensor, channels: int, kernel: tuple[int, int], name: str, **how: Any
+    ) -> Tensor:
         return time_conv.TimeConv(
             channels,
             kernel,
@@ -173,7 +193,7 @@ class _Layers:
             **how,
         )(x)
 
-    def _depthwise(self, x: Any, kernel: tuple[int, int], name: str, **how: Any) -> Any:
+    def _depthwise(self, x: Tensor, kernel: tuple[int, int], name: str, **how: Any) -> Tensor:
         return keras.layers.DepthwiseConv2D(
             kernel,
             use_bias=False,
@@ -184,22 +204,29 @@ class _Layers:
             **how,
         )(x)
 
-    def residuals(self, inputs: list[Any], layer: ConvLayer, name: str) -> list[Any]:
-        """Return what a residual block adds: each of ``inputs`` through a 1x1 convolution and a
-        normalization.
+    def residuals(self, block_inputs: list[Tensor], layer: ConvLayer, name: str) -> list[Tensor]:
+        """Return what a residual block adds to its output.
+
+        Args:
+            block_inputs: the inputs of the residual blocks so far, this one's last.
+            layer: the block; it adds its own input, or with ``residual_dense`` all of them.
+            name: name of the block's last convolution.
         """
-        ends = [f"_{i}" for i in range(len(inputs))] if layer.residual_dense else [""]
+        if not layer.residual_dense:
+            return [self._projected(block_inputs[-1], layer.num_channels, name, "")]
         return [
-            self.norm(
-                self._conv(x, layer.num_channels, (1, 1), f"{name}.res{end}"), f"{name}.res_bn{end}"
-            )
-            for x, end in zip(inputs, ends, strict=True)
+            self._projected(x, layer.num_channels, name, f"_{i}")
+            for i, x in enumerate(block_inputs)
         ]
 
-    def add(self, values: list[Any]) -> Any:
+    def _projected(self, x: Tensor, channels: int, name: str, ending: str) -> Tensor:
+        x = self._conv(x, channels, (1, 1), f"{name}.res{ending}")
+        return self.norm(x, f"{name}.res_bn{ending}")
+
+    def add(self, values: list[Tensor]) -> Tensor:
         return keras.layers.Add(dtype=self.options.dtype)(values)
 
-    def norm(self, x: Any, name: str) -> Any:
+    def norm(self, x: Tensor, name: str) -> Tensor:
         params, name, dtype = self.params, f"tdnn_encoder.{name}", self.options.dtype
         if params.normalization is None:
             return x
@@ -211,21 +238,25 @@ class _Layers:
                 dtype=dtype,
                 name=name,
             )(x)
-        # TensorFlow 1's layer_norm takes frames and channels together, its instance_norm each
-        # channel by itself
-        groups, epsilon = (1, 1e-12) if params.normalization == "layer_norm" else (-1, 1e-6)
-        return keras.layers.GroupNormalization(groups, epsilon=epsilon, dtype=dtype, name=name)(x)
+        # as in TensorFlow 1: layer_norm averages over frames and channels, instance_norm over
+        # frames alone
+        if params.normalization == "layer_norm":
+            n_groups, epsilon = 1, 1e-12
+        else:
+            n_groups, epsilon = -1, 1e-6
+        return keras.layers.GroupNormalization(n_groups, epsilon=epsilon, dtype=dtype, name=name)(x)
 
-    def activation(self, x: Any, layer: ConvLayer) -> Any:
+    def activation(self, x: Tensor, layer: ConvLayer) -> Tensor:
+        """Add the activation and, where the block has it, dropout."""
         x = keras.layers.Activation(self.params.activation_fn, dtype=self.options.dtype)(x)
-        keep = (
-            self.params.dropout_keep_prob
-            if layer.dropout_keep_prob is None
-            else layer.dropout_keep_prob
-        )
-        return keras.layers.Dropout(1.0 - keep, dtype=self.options.dtype)(x) if keep < 1.0 else x
+        keep_prob = layer.dropout_keep_prob
+        if keep_prob is None:
+            keep_prob = self.params.dropout_keep_prob
+        if keep_prob == 1.0:
+            return x
+        return keras.layers.Dropout(1.0 - keep_prob, dtype=self.options.dtype)(x)
 
-    def masked(self, x: Any, lengths: Any) -> Any:
+    def masked(self, x: Tensor, lengths: Tensor) -> Tensor:
         if not self.params.use_conv_mask:
             return x
         return x * keras.ops.cast(frame_mask(lengths, x.shape[1])[:, :, None, None], x.dtype)

@@ -1,4 +1,4 @@
-"""Keras layers of our own, and what all layers share: masks, regularizers, initializers.
+"""Custom Keras layers, and the masks, regularizers and initializers of all layers.
 
 ``from open_seq2seq.layers import batch_norm, time_conv`` imports Keras on first use.
 """

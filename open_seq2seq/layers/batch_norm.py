@@ -1,8 +1,8 @@
-"""BatchNorm as one fused operation, and SubSpectralNorm on top of it.
+"""Batch normalization as one fused operation, and SubSpectralNorm on top of it.
 
-Keras 3 writes BatchNorm out in single operations and casts to float32 for it; TensorFlow's fused
-kernels are three
-times as fast on a CPU. This module imports Keras: use it through `open_seq2seq.layers`.
+Keras 3 computes batch normalization in single operations, after a cast to float32. TensorFlow's
+fused kernels are three times as fast on a CPU.
+This module imports Keras: import it from `open_seq2seq.layers`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from open_seq2seq.structs import Tensor, Variable
+
 
 class BatchNorm(keras.layers.Layer):
-    """Normalizes [batch, frames, features, channels] over all but the channels.
+    """Normalize [batch, frames, features, channels] over all axes but the channels.
 
-    Statistics, gamma and beta are float32 whatever the dtype policy. The moving variance takes the
-    unbiased variance of each batch, as TensorFlow 1's fused BatchNorm and PyTorch's do.
+    Statistics, gamma and beta are float32 whatever the dtype policy. The moving variance averages
+    the unbiased variance of the batches, as in PyTorch and TensorFlow 1's fused operation.
     """
 
     def __init__(
@@ -32,42 +34,47 @@ class BatchNorm(keras.layers.Layer):
         """Make the layer.
 
         Args:
-            momentum: share of the moving statistics that each batch keeps.
+            momentum: fraction of the moving mean and variance that a training step keeps.
             epsilon: added to the variance.
-            gamma_regularizer: of the scale.
-            beta_regularizer: of the offset.
-            **kwargs: what every Keras layer takes.
+            gamma_regularizer: Keras regularizer of gamma, the scale.
+            beta_regularizer: Keras regularizer of beta, the offset.
+            **kwargs: arguments of every Keras layer.
         """
         super().__init__(**kwargs)
-        self.momentum, self.epsilon = momentum, epsilon
-        self._regularizers = {"gamma": gamma_regularizer, "beta": beta_regularizer}
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self._gamma_regularizer = gamma_regularizer
+        self._beta_regularizer = beta_regularizer
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make gamma, beta and the moving statistics."""
+        """Make gamma, beta, the moving mean and the moving variance."""
         self._make_variables(input_shape[-1])
 
     def _make_variables(self, n_channels: int | None) -> None:
         shape = (n_channels,)
-        starts = {"gamma": "ones", "beta": "zeros"}
-        self.gamma, self.beta = (
-            self.add_weight(
-                shape, start, name=name, regularizer=self._regularizers[name], autocast=False
-            )
-            for name, start in starts.items()
+        self.gamma = self.add_weight(
+            shape, "ones", name="gamma", regularizer=self._gamma_regularizer, autocast=False
         )
-        self.moving_mean, self.moving_variance = (
-            self.add_weight(shape, start, name=f"moving_{name}", trainable=False, autocast=False)
-            for name, start in (("mean", "zeros"), ("variance", "ones"))
+        self.beta = self.add_weight(
+            shape, "zeros", name="beta", regularizer=self._beta_regularizer, autocast=False
+        )
+        self.moving_mean = self.add_weight(
+            shape, "zeros", name="moving_mean", trainable=False, autocast=False
+        )
+        self.moving_variance = self.add_weight(
+            shape, "ones", name="moving_variance", trainable=False, autocast=False
         )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Normalize with the batch's statistics in training, or else with the moving ones."""
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Normalize with the statistics of the batch in training, else with the moving ones."""
         return self._normalize(inputs, training)
 
-    def _normalize(self, inputs: Any, training: bool) -> Any:
-        moving = (self.moving_mean, self.moving_variance)
-        mean, variance = (tf.zeros(0), tf.zeros(0)) if training else (v.value for v in moving)
-        outputs, *found = tf.raw_ops.FusedBatchNormV3(
+    def _normalize(self, inputs: Tensor, training: bool) -> Tensor:
+        if training:
+            mean = variance = tf.zeros(0)  # the operation computes them
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+        outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma.value,
             offset=self.beta.value,
@@ -77,9 +84,12 @@ class BatchNorm(keras.layers.Layer):
             is_training=bool(training),
         )
         if training:
-            for average, new in zip(moving, found[:2], strict=True):
-                average.assign(self.momentum * average.value + (1.0 - self.momentum) * new)
+            self._update(self.moving_mean, batch_mean)
+            self._update(self.moving_variance, batch_variance)
         return outputs
+
+    def _update(self, moving: Variable, of_batch: Tensor) -> None:
+        moving.assign(self.momentum * moving.value + (1.0 - self.momentum) * of_batch)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the inputs."""
@@ -87,41 +97,43 @@ class BatchNorm(keras.layers.Layer):
 
 
 class SubSpectralNorm(BatchNorm):
-    """BatchNorm for each of several bands of the features by itself.
+    """Batch normalization of each frequency band separately.
 
     Chang et al., "SubSpectral Normalization for Neural Audio Data Processing", 2021.
-    Its variables are [bands * channels].
+    The variables are [bands * channels].
     """
 
     def __init__(self, n_bands: int, **kwargs: Any) -> None:
-        """Make the layer; the features are divided into ``n_bands`` bands of equal width."""
+        """Make the layer; it divides the features into ``n_bands`` bands of equal width."""
         super().__init__(**kwargs)
         self.n_bands = n_bands
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make gamma, beta and the moving statistics.
+        """Make gamma, beta, the moving mean and the moving variance.
 
         Raises:
-            ValueError: the features cannot be divided.
+            ValueError: the number of features is no multiple of the number of bands.
         """
         n_features, n_channels = input_shape[2:]
         if n_features is None or n_channels is None or n_features % self.n_bands:
             raise ValueError(
-                f"{n_features} features cannot be divided into {self.n_bands} bands of equal width"
+                f"{n_features} features cannot be divided into {self.n_bands} bands of equal "
+                f"width; use a multiple of {self.n_bands} features"
             )
         self._make_variables(self.n_bands * n_channels)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Normalize with the batch's statistics in training, or else with the moving ones."""
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Normalize with the statistics of the batch in training, else with the moving ones."""
         _, n_frames, n_features, n_channels = inputs.shape
         width = n_features // self.n_bands
-        # a band's channels become channels of their own; with one feature to a band they are side
-        # by side already
+        # each band's channels become separate channels: [batch, frames, width, bands * channels];
+        # with one feature per band they are in that order already
         x = tf.reshape(inputs, (-1, n_frames, self.n_bands, width, n_channels))
-        x = tf.transpose(x, (0, 1, 3, 2, 4)) if width > 1 else x
-        x = self._normalize(
-            tf.reshape(x, (-1, n_frames, width, self.n_bands * n_channels)), training
-        )
+        if width > 1:
+            x = tf.transpose(x, (0, 1, 3, 2, 4))
+        x = tf.reshape(x, (-1, n_frames, width, self.n_bands * n_channels))
+        x = self._normalize(x, training)
         x = tf.reshape(x, (-1, n_frames, width, self.n_bands, n_channels))
-        x = tf.transpose(x, (0, 1, 3, 2, 4)) if width > 1 else x
+        if width > 1:
+            x = tf.transpose(x, (0, 1, 3, 2, 4))
         return tf.reshape(x, (-1, n_frames, n_features, n_channels))

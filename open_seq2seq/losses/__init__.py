@@ -1,4 +1,4 @@
-"""Losses: logits and labels to a number per clip."""
+"""Losses: from logits and targets to one loss per clip."""
 
 from open_seq2seq.losses.cross_entropy_loss import CrossEntropyLoss
 

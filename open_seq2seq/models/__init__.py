@@ -1,4 +1,4 @@
-"""Models: how encoder and decoder are put together."""
+"""Models: an encoder and a decoder as one Keras model."""
 
 from open_seq2seq.models.image2label import Image2Label
 

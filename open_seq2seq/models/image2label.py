@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from open_seq2seq.components import Decoder, Encoder, LayerOptions
 from open_seq2seq.lazy import keras
+from open_seq2seq.structs import KerasModel
 
 
 class Image2Label:
-    """Encoder, then decoder: what ``base_model`` names in a config."""
+    """An encoder followed by a decoder; the value of ``base_model`` in a config."""
 
     @staticmethod
     def build(
@@ -18,21 +17,20 @@ class Image2Label:
         shape: tuple[int, int],
         n_labels: int,
         options: LayerOptions,
-    ) -> Any:
+    ) -> KerasModel:
         """Return a Keras model from `Batch.inputs` to float32 logits [batch, n_labels].
 
         Args:
-            encoder: features to hidden representation.
-            decoder: hidden representation to logits.
+            encoder: maps features to a hidden representation.
+            decoder: maps the hidden representation to logits.
             shape: (frames, features) of one clip.
-            n_labels: how many labels the data has.
-            options: dtype, initializer and regularizer for all layers.
+            n_labels: number of labels.
+            options: dtype, initializer and regularizer of all layers.
         """
         features = keras.Input(shape, dtype="float32", name="features")
         lengths = keras.Input((), dtype="int32", name="lengths")
         inputs = {"features": features, "lengths": lengths}
-        # an encoder may leave the lengths alone, and Keras before 3.13 refuses inputs that nothing
-        # depends on
+        # an encoder may ignore the lengths, and Keras before 3.13 refuses inputs without effect
         features = keras.layers.Lambda(lambda pair: pair[0], dtype="float32", name="inputs")(
             [features, lengths]
         )

@@ -1,1 +1,1 @@
-"""Optimizers, learning-rate policies and loss scales."""
+"""Optimizers, learning-rate policies, LARC and loss scaling."""

@@ -1,9 +1,10 @@
-"""Learning rates as plain functions of the step.
+"""Learning-rate policies: the learning rate as a function of the step.
 
-Each takes ``global_step``, the number of steps before this one (skipped ones count), and returns
-the learning rate of this step. ``decay_steps``, ``steps_per_epoch`` and ``total_steps`` are filled
-in by the run where the config leaves them out. With ``warmup_steps`` the rate first climbs in a
-straight line from 0, as in OpenSeq2Seq, and a decay begins after that.
+Each function takes ``global_step``, the number of steps before this one (skipped steps count), and
+returns the learning rate of this step. The run fills in ``decay_steps`` (to the end of the run),
+``steps_per_epoch`` and ``total_steps`` where the config leaves them out. ``warmup_steps`` is the
+length of a linear warm-up from 0, as in OpenSeq2Seq. A decay begins after the warm-up, or at step
+``begin_decay_at`` if that is later.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from bisect import bisect_right
 
 
 def _warm(rate: float, global_step: int, warmup_steps: int) -> float:
-    return rate * global_step / warmup_steps if global_step < warmup_steps else rate
+    """Return ``rate`` after the warm-up, and less during it."""
+    if global_step < warmup_steps:
+        return rate * global_step / warmup_steps
+    return rate
 
 
 def _progress(global_step: int, begin_decay_at: int, decay_steps: int) -> float:
-    """Share of the decay that is over, from 0 to 1."""
+    """Return the fraction of the decay that is over, from 0 to 1."""
     if decay_steps <= 0:
         return 1.0
     return min(max(global_step - begin_decay_at, 0) / decay_steps, 1.0)
 
 
 def fixed_lr(global_step: int, learning_rate: float, warmup_steps: int = 0) -> float:
-    """Always ``learning_rate``."""
+    """Constant ``learning_rate``."""
     return _warm(learning_rate, global_step, warmup_steps)
 
 
@@ -37,9 +41,7 @@ def poly_decay(
     min_lr: float = 0.0,
     warmup_steps: int = 0,
 ) -> float:
-    """From ``learning_rate`` to ``min_lr`` as (1 - progress)^power; decay_steps by default: to the
-    end of the run.
-    """
+    """Polynomial decay from ``learning_rate`` to ``min_lr``, as (1 - progress)^power."""
     left = 1.0 - _progress(global_step, max(begin_decay_at, warmup_steps), decay_steps)
     return _warm((learning_rate - min_lr) * left**power + min_lr, global_step, warmup_steps)
 
@@ -52,7 +54,7 @@ def cosine_decay(
     min_lr: float = 0.0,
     warmup_steps: int = 0,
 ) -> float:
-    """From ``learning_rate`` to ``min_lr`` along half a cosine."""
+    """Cosine decay from ``learning_rate`` to ``min_lr``."""
     progress = _progress(global_step, max(begin_decay_at, warmup_steps), decay_steps)
     rate = min_lr + (learning_rate - min_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
     return _warm(rate, global_step, warmup_steps)
@@ -68,8 +70,9 @@ def exp_decay(
     min_lr: float = 0.0,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` times ``decay_rate`` per ``decay_steps``, in steps or smoothly, not below
-    ``min_lr``.
+    """Exponential decay: times ``decay_rate`` every ``decay_steps`` steps, down to ``min_lr``.
+
+    With ``use_staircase_decay`` the rate changes only at multiples of ``decay_steps``.
     """
     exponent = max(global_step - max(begin_decay_at, warmup_steps), 0) / decay_steps
     if use_staircase_decay:
@@ -86,10 +89,10 @@ def inv_poly_decay(
     begin_decay_at: int = 0,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` / (1 + scale * step)^power, with the scale that makes it ``min_lr`` after
-    ``decay_steps``.
+    """Inverse polynomial decay: ``learning_rate`` / (1 + scale * step)^power.
 
-    It goes on falling after that. ``min_lr`` is taken as 1e-8 at the least.
+    The scale is chosen so that the rate is ``min_lr`` after ``decay_steps`` steps; then it falls
+    further. A ``min_lr`` below 1e-8 counts as 1e-8.
     """
     floor = min(max(min_lr, 1e-8), learning_rate)
     scale = ((learning_rate / floor) ** (1.0 / power) - 1.0) / decay_steps
@@ -105,15 +108,17 @@ def piecewise_constant(
     steps_per_epoch: int | None = None,
     warmup_steps: int = 0,
 ) -> float:
-    """``learning_rate`` until the first boundary, then times the decay rate of the boundary last
-    passed.
+    """Piecewise constant: ``learning_rate`` times the decay rate of the last boundary passed.
 
-    Boundaries are epochs, and begin with the first step of that epoch; with
-    ``steps_per_epoch=None`` they are steps.
+    The boundaries are epochs, counted from 0 and passed at an epoch's first step. With
+    ``steps_per_epoch=None`` they are steps. Before the first boundary the rate is
+    ``learning_rate``.
     """
-    place = global_step if steps_per_epoch is None else global_step / steps_per_epoch
-    passed = bisect_right(boundaries, place)
-    return _warm(learning_rate * [1.0, *decay_rates][passed], global_step, warmup_steps)
+    position: float = global_step
+    if steps_per_epoch is not None:
+        position = global_step / steps_per_epoch
+    n_passed = bisect_right(boundaries, position)
+    return _warm(learning_rate * [1.0, *decay_rates][n_passed], global_step, warmup_steps)
 
 
 def transformer_policy(
@@ -124,12 +129,16 @@ def transformer_policy(
     max_lr: float | None = None,
     coefficient: float = 1.0,
 ) -> float:
-    """Vaswani et al., "Attention Is All You Need", 2017: up in a straight line, then down as 1 /
-    sqrt(step).
+    """Linear warm-up, then decay as 1 / sqrt(step), at most ``max_lr``.
+
+    Vaswani et al., "Attention Is All You Need", 2017. The peak is ``learning_rate`` *
+    ``coefficient`` / sqrt(``d_model`` * ``warmup_steps``).
     """
     step = global_step + 1
     rate = learning_rate * coefficient * d_model**-0.5 * min(step * warmup_steps**-1.5, step**-0.5)
-    return rate if max_lr is None else min(max_lr, rate)
+    if max_lr is not None:
+        rate = min(max_lr, rate)
+    return rate
 
 
 def warmup_hold_decay(
@@ -141,8 +150,9 @@ def warmup_hold_decay(
     power: float = 2.0,
     min_lr: float = 0.0,
 ) -> float:
-    """Up for a share of the run, level for another, then to ``min_lr`` as (1 - progress)^power:
-    MatchboxNet's.
+    """Linear warm-up, constant rate, then polynomial decay to ``min_lr``; used by MatchboxNet.
+
+    Warm-up and constant rate take the fractions ``warmup_ratio`` and ``hold_ratio`` of the run.
     """
     warmup_steps = int(warmup_ratio * total_steps)
     begin_decay_at = warmup_steps + int(hold_ratio * total_steps)
@@ -161,8 +171,9 @@ def warmup_cosine_decay(
     warmup_epochs: float = 5.0,
     min_lr: float = 0.0,
 ) -> float:
-    """Up from 0 for some epochs, at most half the run, then to ``min_lr`` along half a cosine:
-    BC-ResNet's.
+    """Linear warm-up from 0, then cosine decay to ``min_lr``; used by BC-ResNet.
+
+    The warm-up takes ``warmup_epochs`` epochs, at most half of the run.
     """
     warmup_steps = min(round(warmup_epochs * steps_per_epoch), total_steps // 2)
     return cosine_decay(

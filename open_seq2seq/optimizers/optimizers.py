@@ -1,4 +1,4 @@
-"""Optimizers with TensorFlow 1's meaning of their parameters."""
+"""Optimizers whose parameters mean what they mean in TensorFlow 1."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pydantic import Field
 
 from open_seq2seq.components import Params
 from open_seq2seq.lazy import keras, tf
+from open_seq2seq.structs import Tensor, Variable
 
 
 class Optimizer(Params):
-    """Parameters of an optimizer; `create` makes the Keras optimizer that keeps its slots."""
+    """Parameters of an optimizer; `create` returns the Keras optimizer with its slots."""
 
     def create(self) -> Any:
-        """Return a `keras.optimizers.Optimizer`; the step sets its learning rate before each use."""
+        """Return a `keras.optimizers.Optimizer`; each training step sets its learning rate."""
         raise NotImplementedError(f"{type(self).__name__}.create")
 
 
@@ -28,22 +29,21 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """v = momentum * v + gradient; w -= learning_rate * v.
 
-    The learning rate stands outside the velocity, as in TensorFlow 1: when it decays, the
-    velocity's share decays at once. Keras's own SGD keeps it inside.
+    The velocity v does not include the learning rate, as in TensorFlow 1, so a change of the
+    learning rate takes full effect at once. In Keras's SGD the velocity includes it.
     """
 
-    momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="Share of the velocity that is kept."
-    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum coefficient.")
     use_nesterov: bool = Field(
-        default=False, description="Look ahead: w -= learning_rate * (gradient + momentum * v)."
+        default=False,
+        description="Nesterov momentum: w -= learning_rate * (gradient + momentum * v).",
     )
 
     def create(self) -> Any:
         params = self
 
         class MomentumOptimizer(keras.optimizers.Optimizer):
-            def build(self, variables: list) -> None:
+            def build(self, variables: list[Variable]) -> None:
                 if self.built:
                     return
                 super().build(variables)
@@ -51,10 +51,11 @@ class Momentum(Optimizer):
                     self.add_variable_from_reference(v, name="velocity") for v in variables
                 ]
 
-            def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            def update_step(
+                self, gradient: Tensor, variable: Variable, learning_rate: Tensor
+            ) -> None:
                 velocity = self.velocities[self._get_variable_index(variable)]
-                # TensorFlow's own operation: written out, it would be eight passes over the
-                # variable instead of two
+                # one fused operation passes over the variable twice; single ones, eight times
                 tf.raw_ops.ResourceApplyMomentum(
                     var=variable.handle,
                     accum=velocity.value.handle,
@@ -70,10 +71,14 @@ class Momentum(Optimizer):
 class Adam(Optimizer):
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014."""
 
-    beta1: float = Field(default=0.9, ge=0, lt=1, description="Decay of the first moment.")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay of the second moment.")
+    beta1: float = Field(
+        default=0.9, ge=0, lt=1, description="Decay rate of the first moment of the gradients."
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Decay rate of the second moment of the gradients."
+    )
     epsilon: float = Field(
-        default=1e-8, gt=0, description="Added to the root of the second moment."
+        default=1e-8, gt=0, description="Epsilon added to the square root of the second moment."
     )
 
     def create(self) -> Any:
@@ -83,12 +88,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay; Loshchilov and Hutter, 2017. Biases and BatchNorm are not
-    decayed.
+    """Adam with weight decay, except of biases and of batch normalization's gamma and beta.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2017.
     """
 
     weight_decay: float = Field(
-        default=0.01, ge=0, description="Share of a weight taken off, times learning rate."
+        default=0.01, ge=0, description="Weight decay: w -= learning_rate * weight_decay * w."
     )
 
     def create(self) -> Any:
@@ -104,12 +110,14 @@ class AdamW(Adam):
 
 
 class Adagrad(Optimizer):
-    """Duchi et al., "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    """Adagrad: the gradient divided by the root of the sum of all squared gradients.
+
+    Duchi et al., "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
     2011.
     """
 
     initial_accumulator_value: float = Field(
-        default=0.1, gt=0, description="Sum of squares to begin with."
+        default=0.1, gt=0, description="Initial value of the sum of squared gradients."
     )
 
     def create(self) -> Any:
@@ -119,14 +127,19 @@ class Adagrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """Hinton's lecture 6e, 2012, as TensorFlow 1 has it: the mean square begins at 1."""
+    """Hinton's lecture 6e, 2012; the mean square starts at 1, as in TensorFlow 1."""
 
-    decay: float = Field(default=0.9, ge=0, lt=1, description="Decay of the mean square.")
-    momentum: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the last update that is kept."
+    decay: float = Field(
+        default=0.9, ge=0, lt=1, description="Decay rate of the mean square of the gradients."
     )
-    epsilon: float = Field(default=1e-10, gt=0, description="Added to the mean square.")
-    centered: bool = Field(default=False, description="Divide by the standard deviation instead.")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="Momentum coefficient.")
+    epsilon: float = Field(
+        default=1e-10, gt=0, description="Epsilon added to the mean square of the gradients."
+    )
+    centered: bool = Field(
+        default=False,
+        description="Whether gradients are divided by their standard deviation, not by their RMS.",
+    )
 
     def create(self) -> Any:
         optimizer = keras.optimizers.RMSprop(
@@ -138,11 +151,12 @@ class RMSProp(Optimizer):
         )
         build = optimizer.build
 
-        def build_with_ones(variables: list) -> None:
+        def build_with_ones(variables: list[Variable]) -> None:
             is_new = not optimizer.built
             build(variables)
-            for mean_square in optimizer._velocities if is_new else ():
-                mean_square.assign(tf.ones_like(mean_square.value))
+            if is_new:
+                for mean_square in optimizer._velocities:
+                    mean_square.assign(tf.ones_like(mean_square.value))
 
         optimizer.build = build_with_ones
         return optimizer
@@ -152,13 +166,19 @@ class Ftrl(Optimizer):
     """McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013."""
 
     learning_rate_power: float = Field(
-        default=-0.5, le=0, description="Power of the sum of squares."
+        default=-0.5,
+        le=0,
+        description="Power of the sum of squared gradients that multiplies the learning rate.",
     )
     initial_accumulator_value: float = Field(
-        default=0.1, ge=0, description="Sum of squares to begin with."
+        default=0.1, ge=0, description="Initial value of the sum of squared gradients."
     )
-    l1_regularization_strength: float = Field(default=0.0, ge=0, description="Of the L1 penalty.")
-    l2_regularization_strength: float = Field(default=0.0, ge=0, description="Of the L2 penalty.")
+    l1_regularization_strength: float = Field(
+        default=0.0, ge=0, description="Strength of the L1 penalty on the weights."
+    )
+    l2_regularization_strength: float = Field(
+        default=0.0, ge=0, description="Strength of the L2 penalty on the weights."
+    )
 
     def create(self) -> Any:
         return keras.optimizers.Ftrl(name="Ftrl", **self.model_dump())
@@ -167,26 +187,35 @@ class Ftrl(Optimizer):
 class NovoGrad(Optimizer):
     """Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments", 2019.
 
-    One second moment for each variable: v = beta2 * v + (1 - beta2) * |g|^2, which begins with the
-    first |g|^2 that is not 0. Then m = beta1 * m + g / (sqrt(v) + epsilon) + weight_decay * w, and
-    w -= learning_rate * m.
+    Each variable has one second moment: v = beta2 * v + (1 - beta2) * |g|^2, with the L2 norm |g|
+    of the gradient. It starts at the first |g|^2 that is not 0. The first moment is
+    m = beta1 * m + g / (sqrt(v) + epsilon) + weight_decay * w, and w -= learning_rate * m.
     """
 
-    beta1: float = Field(default=0.95, ge=0, lt=1, description="Decay of the first moment.")
-    beta2: float = Field(default=0.98, ge=0, lt=1, description="Decay of the second moment.")
+    beta1: float = Field(
+        default=0.95, ge=0, lt=1, description="Decay rate of the first moment of the gradients."
+    )
+    beta2: float = Field(
+        default=0.98, ge=0, lt=1, description="Decay rate of the second moment of the gradients."
+    )
     epsilon: float = Field(
-        default=1e-8, gt=0, description="Added to the root of the second moment."
+        default=1e-8, gt=0, description="Epsilon added to the square root of the second moment."
     )
     weight_decay: float = Field(
-        default=0.0, ge=0, description="Share of a weight added to its gradient."
+        default=0.0,
+        ge=0,
+        description="Weight decay: weight_decay * w is added to the normalized gradient.",
     )
-    grad_averaging: bool = Field(default=False, description="Take gradients times 1 - beta1.")
+    grad_averaging: bool = Field(
+        default=False,
+        description="Whether what is added to the first moment is multiplied by 1 - beta1.",
+    )
 
     def create(self) -> Any:
         params = self
 
         class NovoGradOptimizer(keras.optimizers.Optimizer):
-            def build(self, variables: list) -> None:
+            def build(self, variables: list[Variable]) -> None:
                 if self.built:
                     return
                 super().build(variables)
@@ -198,12 +227,14 @@ class NovoGrad(Optimizer):
                     for v in variables
                 ]
 
-            def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            def update_step(
+                self, gradient: Tensor, variable: Variable, learning_rate: Tensor
+            ) -> None:
                 index = self._get_variable_index(variable)
                 first, second = self.first_moments[index], self.second_moments[index]
-                square = tf.reduce_sum(tf.square(gradient))
-                decayed = params.beta2 * second.value + (1.0 - params.beta2) * square
-                self.assign(second, tf.where(second.value > 0.0, decayed, square))
+                squared_norm = tf.reduce_sum(tf.square(gradient))
+                averaged = params.beta2 * second.value + (1.0 - params.beta2) * squared_norm
+                self.assign(second, tf.where(second.value > 0.0, averaged, squared_norm))
                 update = (
                     gradient / (tf.sqrt(second.value) + params.epsilon)
                     + params.weight_decay * variable

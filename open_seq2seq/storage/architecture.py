@@ -1,5 +1,4 @@
-"""What a network is made of, as plain data that a checkpoint keeps: it can be built again without
-its config file.
+"""Architecture of a network as plain data: a checkpoint can be used without its config file.
 
 Only classes of this package are named, so reading one never runs code from elsewhere.
 """

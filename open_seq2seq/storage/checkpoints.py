@@ -173,8 +173,9 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read numbers by name: no objects, which would be code, and nothing compressed, which could be
-    of any size.
+    """Read numbers by name.
+
+    No objects, which would be code, and nothing compressed, which could be of any size.
     """
     with np.load(path, allow_pickle=False) as file:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.zip.infolist()):
@@ -214,9 +215,7 @@ def _free_name(folder: Path, step: int) -> Path:
 
 
 def _delete(path: Path) -> None:
-    """Delete a checkpoint: at once out of sight, so that a crash leaves no half of it that looks
-    like one.
-    """
+    """Rename a checkpoint, then delete it: a crash leaves no half of it that looks like one."""
     hidden = path.with_name(f".{path.name}.deleted")
     os.rename(path, hidden)
     remove(hidden)

@@ -1,4 +1,4 @@
-"""Files in a logdir that grow while a run goes on: a line that cannot be written is lost, not the run."""
+"""Files of a logdir that grow during a run; a line that cannot be written does not end it."""
 
 from __future__ import annotations
 

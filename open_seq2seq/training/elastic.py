@@ -1,8 +1,8 @@
 """Elastic training: workers may fail and join; the others continue from the last commit.
 
 After each change every process builds its part of the run anew and resumes from rank 0's commit as
-from a checkpoint, so the rest of the epoch is shared between the processes that there are then. With
-`distributed/workers.py` the only file that imports Horovod; it is imported under an elastic launcher.
+from a checkpoint, so the rest of the epoch is shared between the workers that there are then. This
+file imports Horovod; it is imported under an elastic launcher only.
 """
 
 from __future__ import annotations
@@ -51,14 +51,17 @@ class Commits(State):
         gc.collect()
 
 
-def run(round_: Callable[[Workers, Commits], int], timeout_s: float) -> int:
+def run(
+    round_: Callable[[Workers, Commits], int], timeout_s: float, rendezvous_timeout_s: float
+) -> int:
     """Train in rounds, each with the processes that there are, and return the exit status.
 
     Args:
         round_: one process's part, from the last commit to the end of the run.
         timeout_s: see `distributed.start`.
+        rendezvous_timeout_s: see `distributed.start`.
     """
-    distributed.start(use_horovod=True, timeout_s=timeout_s)
+    distributed.start(True, timeout_s, rendezvous_timeout_s)
 
     def attempt(commits: Commits) -> int:
         try:

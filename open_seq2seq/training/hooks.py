@@ -25,7 +25,7 @@ class StepRecord(NamedTuple):
     metrics: StepMetrics
 
 
-# called in each process before the first step and, in elastic training, after each change of workers
+# called in each process before the first step; in elastic training also after each change
 before_start: list[Callable[[Progress, Workers], None]] = []
 # called in each process after each step, before its evaluation and its checkpoint
 after_step: list[Callable[[StepRecord], None]] = []

@@ -1,4 +1,4 @@
-"""Steps with non-finite gradients: one is skipped; many consecutive ones end the run, with a reason."""
+"""Steps with non-finite gradients: one is skipped, many consecutive ones end the run."""
 
 from __future__ import annotations
 

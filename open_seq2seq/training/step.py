@@ -17,9 +17,7 @@ from open_seq2seq.training.weight_average import WeightAverage
 
 
 class TrainStep:
-    """Forward, loss and penalty, gradients, average over the workers, clip, apply, and the loss
-    scale.
-    """
+    """Forward, loss and penalty, gradients, all-reduce, clip, apply, and the loss scale."""
 
     def __init__(
         self,

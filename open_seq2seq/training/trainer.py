@@ -149,7 +149,7 @@ class Trainer:
         state.share(self.workers)
 
     def time_steps(self, n_warm: int) -> float:
-        """Train without saving anything; return the seconds of a step after the first ``n_warm``."""
+        """Train, save nothing, and return the seconds of a step after the first ``n_warm``."""
         started = 0.0
         self.state.share(self.workers)
         for step in self._steps():

@@ -35,7 +35,7 @@ class WeightAverage:
 
     @property
     def variables(self) -> list[Variable]:
-        """What a checkpoint keeps beside the model: the averages, or while `applied` the weights."""
+        """What a checkpoint keeps beside the model: averages, or while `applied` weights."""
         return [*self._averages, self._n_steps]
 
     def update(self) -> None:

@@ -21,7 +21,7 @@ from tests.support.run_records import read_lines
 
 
 def test_one_worker_returns_what_it_is_given():
-    workers = distributed.start(None, timeout_s=120)
+    workers = distributed.start(None, timeout_s=120, rendezvous_timeout_s=300)
     assert workers == Workers(0, 1) and workers.is_chief
     values = [np.ones(3)]
     assert workers.average(values) is values
@@ -46,7 +46,7 @@ def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeyp
 def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip(
-            "Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler"
+            "Horovod is not installed; scripts/install_horovod.sh builds it with a C++ compiler"
         )
 
     def run(

@@ -35,23 +35,15 @@ def test_frames_are_kept_and_features_halved_three_times():
     model = build()
     shapes = [model.get_layer(f"bc_resnet_encoder.{i}_0.pointwise").output.shape for i in range(4)]
     assert [shape[1] for shape in shapes] == [101] * 4
-    assert model.get_layer("bc_resnet_encoder.tail.depthwise").input.shape[1:3] == (
-        105,
-        5,
-    )  # padded by 2 on both sides
-    dilations = [
-        model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise").get_config()[
-            "dilation_rate"
-        ]
-        for i in range(4)
-    ]
-    assert [tuple(d) for d in dilations] == [(1, 1), (2, 1), (4, 1), (8, 1)]
+    tail = model.get_layer("bc_resnet_encoder.tail.depthwise")
+    assert tail.input.shape[1:3] == (101 + 2 + 2, 5)  # padded by 2 at both ends in time
+    over_time = [model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise") for i in range(4)]
+    dilations = [tuple(layer.get_config()["dilation_rate"]) for layer in over_time]
+    assert dilations == [(1, 1), (2, 1), (4, 1), (8, 1)]
 
 
-def test_kernels_start_as_pytorchs_do():
-    """Uniform within 1 / sqrt(fan-in), where the fan-in of a depthwise convolution is that of one
-    channel.
-    """
+def test_initial_kernels_are_distributed_as_pytorchs():
+    """Uniform within 1 / sqrt(fan-in); a depthwise convolution's fan-in is that of one channel."""
     kernels = [
         v
         for v in build(scale=3).trainable_variables
@@ -59,7 +51,9 @@ def test_kernels_start_as_pytorchs_do():
     ]
     for kernel in kernels:
         height, width, n_in, _ = kernel.shape
-        bound = 1 / np.sqrt(height * width * (1 if "depthwise" in kernel.path else n_in))
+        if "depthwise" in kernel.path:
+            n_in = 1
+        bound = 1 / np.sqrt(height * width * n_in)
         values = kernel.numpy()
         assert 0.9 * bound < np.abs(values).max() <= bound
         assert values.std() == pytest.approx(bound / np.sqrt(3), rel=4 / np.sqrt(values.size))
@@ -67,14 +61,14 @@ def test_kernels_start_as_pytorchs_do():
 
 def randomize(model):
     for variable in model.variables:
-        low, high = (
-            (0.5, 1.5) if "variance" in variable.path or "gamma" in variable.path else (-0.5, 0.5)
-        )
+        low, high = -0.5, 0.5
+        if "variance" in variable.path or "gamma" in variable.path:
+            low, high = 0.5, 1.5
         variable.assign(RNG.uniform(low, high, variable.shape))
 
 
-def test_a_block_is_what_the_paper_says():
-    """y = relu(x + f2(x) + broadcast(f1(mean over features of f2(x)))), with f1 and f2 written out."""
+def test_a_block_computes_the_papers_formula():
+    """y = relu(x + f2(x) + broadcast(f1(mean over features of f2(x))))."""
     model = build()
     randomize(model)
     weights = {
@@ -97,10 +91,9 @@ def test_a_block_is_what_the_paper_says():
     )
     features = RNG.standard_normal((2, 101, 40)).astype(np.float32)
     block = keras.Model(model.input, [padding.input, model.layers[last].output])
-    x, found = (
-        y.numpy()
-        for y in block({"features": features, "lengths": np.array([101, 101])}, training=False)
-    )
+    lengths = np.array([101, 101])
+    x, y = block({"features": features, "lengths": lengths}, training=False)
+    x = x.numpy()
 
     def norm(values, name, shape):
         gamma, beta, mean, variance = (
@@ -123,7 +116,7 @@ def test_a_block_is_what_the_paper_says():
         (channels,),
     )
     f1 = f1 / (1 + np.exp(-f1)) @ weights[f"{name}.pointwise/kernel"][0, 0]
-    np.testing.assert_allclose(found, np.maximum(x + f2 + f1[:, :, None], 0), atol=1e-4)
+    np.testing.assert_allclose(y, np.maximum(x + f2 + f1[:, :, None], 0), atol=1e-4)
 
 
 def test_features_that_cannot_be_halved_and_banded_are_refused():

@@ -1,8 +1,6 @@
-"""ResNet-50 and Jasper-10x3 as the examples have them, against OpenSeq2Seq's networks written out
-in float64.
+"""ResNet-50 and Jasper-10x3 of the examples against OpenSeq2Seq's networks in float64 NumPy.
 
-The weights are made up from the variables' names in OpenSeq2Seq's graph, as the parity files have
-them.
+The weights are generated from the variables' names in OpenSeq2Seq's graph, as in the parity files.
 """
 
 import runpy
@@ -23,7 +21,7 @@ N_LABELS = 12
 
 
 class Weights(dict):
-    """Makes variables in float32, as they are asked for, and remembers them."""
+    """Generates float32 variables on request and keeps them by name."""
 
     def make(self, name: str, shape: tuple[int, ...], kind: str) -> np.ndarray:
         self[f"ForwardPass/{name}"] = parity.original_weight(f"ForwardPass/{name}", shape, kind)
@@ -43,14 +41,13 @@ class Weights(dict):
 
 
 def resnet50(weights: Weights) -> np.ndarray:
-    """He et al., "Identity Mappings in Deep Residual Networks", 2016, with the strides in the 3x3
-    convolutions.
-    """
+    """He et al., "Identity Mappings in Deep Residual Networks", 2016; strides on 3x3 kernels."""
     counts = {"conv2d": 0, "batch_normalization": 0}
 
     def next_name(kind):
+        number = counts[kind]
         counts[kind] += 1
-        return f"resnet_encoder/{kind}" + (f"_{counts[kind] - 1}" if counts[kind] > 1 else "")
+        return f"resnet_encoder/{kind}_{number}" if number else f"resnet_encoder/{kind}"
 
     def convolve(x, channels, size, stride=1):
         kernel = weights.make(
@@ -124,7 +121,7 @@ def jasper10x3(weights: Weights) -> np.ndarray:
 @pytest.mark.parametrize(
     ("network", "published"), [(resnet50, 23.5), (jasper10x3, 207.3)]
 )  # millions of parameters
-def test_the_example_gives_the_originals_logits(network, published):
+def test_the_example_has_openseq2seqs_logits(network, published):
     weights = Weights()
     expected = network(weights)
     base = runpy.run_path(str(EXAMPLES / f"{network.__name__}.py"))["base_params"]

@@ -1,4 +1,4 @@
-"""ResNet: published sizes, and the original's logits with the original's weights."""
+"""ResNet: published sizes, and parity with OpenSeq2Seq's logits."""
 
 from math import prod
 
@@ -40,15 +40,13 @@ def test_resnet50_has_the_size_that_openseq2seq_reports_for_12_labels():
 )
 def test_version_1_has_the_published_sizes(resnet_size, published):
     two_channels_less = 2 * 7 * 7 * 64
-    # the original projects the shortcut of every group's first block, also where the shapes agree
-    # already
+    # OpenSeq2Seq projects the shortcut of every group's first block, even where the shapes agree
     first_projection = 64 * 64 + 2 * 64 if resnet_size < 50 else 0
     model = build(n_labels=1000, resnet_size=resnet_size, version=1)
     assert n_parameters(model) == published - two_channels_less + first_projection
 
 
-def test_version_1_gives_what_its_weights_say():
-    """With all convolutions zero, version 1 passes zeros, and the logits are the decoder's bias."""
+def test_version_1_with_kernels_of_zero_has_the_decoders_bias_as_logits():
     model = build(resnet_size=18, version=1, num_filters=4)
     for variable in model.trainable_variables:
         if "kernel" in variable.path and "conv2d" in variable.path:
@@ -58,7 +56,7 @@ def test_version_1_gives_what_its_weights_say():
     np.testing.assert_allclose(model(inputs(np.ones((1, 128, 128), np.float32)))[0], bias)
 
 
-def test_resnet18_gives_the_originals_logits():
+def test_resnet18_has_openseq2seqs_logits():
     arrays, meta = parity.load("resnet18.npz")
     model = build(resnet_size=18)
     ours = {variable.path: variable for variable in model.variables}
@@ -85,7 +83,7 @@ def test_mixed_precision_keeps_weights_and_logits_in_float32():
 @pytest.mark.parametrize(
     ("regularize_bn", "n_penalties"), [(False, 21 + 1), (True, 21 + 1 + 2 * 17)]
 )
-def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(
+def test_the_regularizer_covers_all_kernels_and_batchnorm_only_with_regularize_bn(
     regularize_bn, n_penalties
 ):
     options = LayerOptions(regularizer=as_regularizer(lambda weights: 1.0))
@@ -95,9 +93,7 @@ def test_the_regularizer_reaches_all_kernels_and_batchnorm_only_if_asked(
 
 
 def test_layers_of_one_shape_start_with_different_weights():
-    """Keras gives the same numbers whenever one initializer is asked twice: each layer needs its
-    own.
-    """
+    """A Keras initializer returns the same values at every call, so each layer needs its own."""
     options = LayerOptions(initializer=variance_scaling_initializer)
     encoder = ResNetEncoder(resnet_size=18, num_filters=4)
     model = Image2Label.build(encoder, FullyConnectedDecoder(), (32, 32), 3, options)

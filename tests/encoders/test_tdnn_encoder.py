@@ -1,7 +1,6 @@
-"""TDNNEncoder: published sizes, the originals' outputs with the originals' weights, masks and
-residual paths.
-"""
+"""TDNNEncoder: published sizes, masks, residual paths, and parity with MatchboxNet's outputs."""
 
+import itertools
 import runpy
 from math import prod
 
@@ -21,6 +20,7 @@ from open_seq2seq.lazy import keras, tf
 from open_seq2seq.models import Image2Label
 from open_seq2seq.structs import Clips
 from tests.support import parity
+from tests.support import time_conv_reference as reference
 from tests.support.paths import EXAMPLES
 
 
@@ -56,7 +56,10 @@ def original():
 
 @pytest.fixture(scope="module")
 def matchboxnet(original):
-    """The example with the original's weights, its hidden frames and its logits, by use_conv_mask."""
+    """A function from use_conv_mask to the example with the original's weights.
+
+    The model returns the hidden frames and the logits.
+    """
 
     def build(use_conv_mask):
         model = from_example("matchboxnet3x1x64", 30, (128, 64), use_conv_mask=use_conv_mask)
@@ -105,7 +108,7 @@ def matchboxnet(original):
 
 
 @pytest.mark.parametrize("ending", ["", "_masked"])
-def test_matchboxnet_gives_the_originals_output(original, matchboxnet, ending):
+def test_matchboxnet_has_the_originals_outputs(original, matchboxnet, ending):
     features = original["mfcc"].transpose(0, 2, 1)
     lengths = original[f"lengths{ending}"].astype(np.int32)
     hidden, logits = matchboxnet(True)({"features": features, "lengths": lengths}, training=False)
@@ -113,9 +116,7 @@ def test_matchboxnet_gives_the_originals_output(original, matchboxnet, ending):
     parity.assert_close_to_largest(logits.numpy(), original[f"logits{ending}"])
 
 
-def test_the_front_end_of_the_example_and_the_network_give_the_originals_logits(
-    original, matchboxnet
-):
+def test_front_end_and_network_of_the_example_have_the_originals_logits(original, matchboxnet):
     example = runpy.run_path(str(EXAMPLES / "matchboxnet3x1x64.py"))
     params = example["base_params"]["data_layer_params"]
     front_end = SpeechCommandsDataLayer(**params).front_end(training=False, seed=0)
@@ -147,7 +148,7 @@ FEATURES = np.random.default_rng(0).standard_normal((2, 20, 3)).astype(np.float3
 
 
 @pytest.mark.parametrize("separable", [False, True])
-def test_what_comes_after_the_end_of_a_clip_is_not_seen_with_masks(separable):
+def test_masks_hide_the_frames_after_a_clips_end(separable):
     layers = [
         {"kernel_size": [5], "num_channels": 8, "stride": [2], "separable": separable},
         {
@@ -181,15 +182,14 @@ def test_what_comes_after_the_end_of_a_clip_is_not_seen_with_masks(separable):
 )
 def test_lengths_follow_the_convolutions(layer, length, expected):
     assert ConvLayer(num_channels=2, **layer).length_after(length) == expected
-    frames = small(shape=(length, 3), convnet_layers=[{"num_channels": 2, **layer}]).get_layer(
-        "tdnn_encoder.conv11"
-    )
-    assert frames.output.shape[1] == expected
+    model = small(shape=(length, 3), convnet_layers=[{"num_channels": 2, **layer}])
+    assert model.get_layer("tdnn_encoder.conv11").output.shape[1] == expected
 
 
 def test_strided_convolutions_pad_as_tensorflow_does():
-    """A kernel of ones over ones counts the frames that it sees: of 11 taps with stride 2, 4 before
-    and 5 after.
+    """A kernel of ones over ones counts the frames under it.
+
+    Of 11 taps with stride 2, SAME puts 4 before the first frame and 5 after the last.
     """
     model = small(
         shape=(20, 1),
@@ -200,9 +200,34 @@ def test_strided_convolutions_pad_as_tensorflow_does():
     )
     model.get_layer("tdnn_encoder.conv11").kernel.assign(np.ones((11, 1, 1, 1)))
     counted = keras.Model(model.input, model.get_layer("tdnn_encoder.conv11").output)
-    found = np.ravel(run(counted, np.ones((1, 20, 1), np.float32), [20]))
-    taps = [range(2 * i - 4, 2 * i + 7) for i in range(10)]
-    assert found.tolist() == [sum(0 <= t < 20 for t in place) for place in taps]
+    counts = np.ravel(run(counted, np.ones((1, 20, 1), np.float32), [20]))
+    windows = [range(2 * i - 4, 2 * i + 7) for i in range(10)]
+    assert counts.tolist() == [sum(0 <= frame < 20 for frame in window) for window in windows]
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # oneDNN has no kernels for float64
+def test_separable_layers_and_their_gradients_are_those_written_out(
+    dtype, stride, dilation, padding
+):
+    random = np.random.default_rng(0).standard_normal
+    for n_frames, n_taps in itertools.product([1, 7, 8], [1, 5, 6]):
+        if padding == "VALID" and (n_taps - 1) * dilation >= n_frames:
+            continue
+        layer = {"kernel_size": n_taps, "stride": stride, "dilation": dilation, "padding": padding}
+        encoder = TDNNEncoder(convnet_layers=[{**layer, "separable": True, "num_channels": 2}])
+        model = Image2Label.build(
+            encoder, PooledDecoder(), (n_frames, 3), 4, LayerOptions(dtype=dtype)
+        )
+        depthwise = model.get_layer("tdnn_encoder.conv11.depthwise")
+        kernel = depthwise.kernel.value
+        where = reference.input_of_tap(n_frames, n_taps, stride, dilation, padding)
+        inputs, upstream = (random((2, n, 1, 3)).astype(dtype) for n in (n_frames, len(where)))
+        found = reference.outputs_and_gradients(depthwise, tf.constant(inputs), kernel, upstream)
+        expected = reference.convolve_depthwise(inputs, kernel.numpy(), upstream, where)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=str((n_frames, n_taps)))
 
 
 def test_a_dense_residual_block_adds_the_inputs_of_all_residual_blocks_before_it():
@@ -223,21 +248,19 @@ def test_a_dense_residual_block_adds_the_inputs_of_all_residual_blocks_before_it
     np.testing.assert_allclose(run(hidden, x, [4, 4])[:, :, 0], x + x, atol=1e-6)
 
 
-def test_layer_norm_takes_frames_and_channels_together_and_instance_norm_channels_alone():
+def test_layer_norm_averages_over_frames_and_channels_and_instance_norm_over_frames():
     x = FEATURES.astype(np.float64)
     for kind, axes in (("layer_norm", (1, 2)), ("instance_norm", (1,))):
         model = small(convnet_layers=[{"kernel_size": 1, "num_channels": 3}], normalization=kind)
         model.get_layer("tdnn_encoder.conv11").kernel.assign(np.eye(3)[None, None])
-        found = run(
-            keras.Model(model.input, model.get_layer("tdnn_encoder.conv11.bn").output),
-            FEATURES,
-            [20, 20],
-        )
+        normalized = keras.Model(model.input, model.get_layer("tdnn_encoder.conv11.bn").output)
         expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True))
-        np.testing.assert_allclose(found[:, :, 0], expected, atol=1e-4)
+        np.testing.assert_allclose(
+            run(normalized, FEATURES, [20, 20])[:, :, 0], expected, atol=1e-4
+        )
 
 
-def test_dropout_acts_in_training_only_and_a_layer_may_say_its_own():
+def test_dropout_acts_in_training_only_and_a_layer_can_set_its_own_rate():
     layers = [
         {"kernel_size": 1, "num_channels": 4},
         {"kernel_size": 1, "num_channels": 4, "dropout_keep_prob": 1.0},
@@ -252,9 +275,9 @@ def test_dropout_acts_in_training_only_and_a_layer_may_say_its_own():
     ("wrong", "message"),
     [
         ({"kernel_size": [3, 3]}, "expected k, \\[k\\] or \\[k, 1\\]"),
-        ({"residual": True, "stride": 2}, "stride 1"),
-        ({"residual_dense": True}, "needs 'residual'"),
-        ({"stride": 2, "dilation": 2}, "cannot both"),
+        ({"residual": True, "stride": 2}, "got stride 2 and padding 'SAME'; use stride 1"),
+        ({"residual_dense": True}, "set 'residual': True"),
+        ({"stride": 2, "dilation": 3}, "stride 2 and dilation 3 cannot both be above 1"),
         ({"padding": "same"}, "'SAME'"),
     ],
 )
@@ -264,9 +287,9 @@ def test_layers_that_cannot_work_are_refused(wrong, message):
 
 
 def test_a_decoder_that_does_not_fit_the_encoder_is_refused():
-    with pytest.raises(UserError, match="use FullyConnectedSCDecoder, or PooledDecoder"):
+    with pytest.raises(UserError, match="use FullyConnectedSCDecoder or PooledDecoder"):
         small(FullyConnectedDecoder(), convnet_layers=[{"kernel_size": 3, "num_channels": 2}])
-    with pytest.raises(UserError, match="use FullyConnectedDecoder here"):
+    with pytest.raises(UserError, match="outputs one per clip; use FullyConnectedDecoder"):
         Image2Label.build(
             ResNetEncoder(resnet_size=18, num_filters=2),
             PooledDecoder(),
@@ -277,7 +300,7 @@ def test_a_decoder_that_does_not_fit_the_encoder_is_refused():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_pooling_takes_the_frames_of_the_clip_alone_if_asked(pooling):
+def test_pooling_with_use_lengths_leaves_padding_frames_out(pooling):
     layers = [{"kernel_size": 1, "num_channels": 3}]
     model = small(
         PooledDecoder(pooling=pooling, use_lengths=True),

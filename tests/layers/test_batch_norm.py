@@ -1,4 +1,4 @@
-"""The fused BatchNorm against its formula, and SubSpectralNorm against BatchNorm of each band."""
+"""BatchNorm against its formula, and SubSpectralNorm against BatchNorm of each band."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 OPTIONS = {"momentum": 0.9, "epsilon": 1e-3}
 
 
-def test_batchnorm_is_its_formula_in_training_and_afterwards():
+def test_batchnorm_follows_its_formula_in_training_and_inference():
     x = (3.0 + 2.0 * RNG.standard_normal((4, 7, 5, 3))).astype(np.float32)
     layer = batch_norm.BatchNorm(**OPTIONS)
     layer.build(x.shape)
@@ -25,12 +25,12 @@ def test_batchnorm_is_its_formula_in_training_and_afterwards():
     np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
     unbiased = x.var((0, 1, 2), ddof=1)
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * unbiased, rtol=1e-5)
-    afterwards = layer(x, training=False).numpy()
+    in_inference = layer(x, training=False).numpy()
     expected = (x - 0.1 * mean) / np.sqrt(0.9 + 0.1 * unbiased + 1e-3) * gamma + beta
-    np.testing.assert_allclose(afterwards, expected, atol=1e-5)
+    np.testing.assert_allclose(in_inference, expected, atol=1e-5)
 
 
-def test_gradients_are_those_of_keras():
+def test_gradients_match_those_of_keras():
     x = RNG.standard_normal((4, 7, 5, 3)).astype(np.float32)
     ours, theirs = batch_norm.BatchNorm(**OPTIONS), keras.layers.BatchNormalization(**OPTIONS)
     gradients = []
@@ -40,20 +40,19 @@ def test_gradients_are_those_of_keras():
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.sin(layer(variable, training=True)))
         gradients.append(tape.gradient(loss, [variable, layer.gamma.value, layer.beta.value]))
-    for found, expected in zip(*gradients, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+    for gradient, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected, atol=1e-4)
 
 
 def test_sub_spectral_norm_is_batchnorm_of_each_band():
-    x = RNG.standard_normal((4, 7, 20, 3)).astype(np.float32) * np.linspace(1, 5, 20)[
-        :, None
-    ].astype(np.float32)
+    deviations = np.linspace(1, 5, 20)[:, None]
+    x = (RNG.standard_normal((4, 7, 20, 3)) * deviations).astype(np.float32)
     layer = batch_norm.SubSpectralNorm(5, **OPTIONS)
-    in_training, afterwards = layer(x, training=True).numpy(), layer(x, training=False).numpy()
+    in_training, in_inference = layer(x, training=True).numpy(), layer(x, training=False).numpy()
     for band in range(5):
         part, single = np.s_[:, :, 4 * band : 4 * band + 4], batch_norm.BatchNorm(**OPTIONS)
         np.testing.assert_allclose(in_training[part], single(x[part], training=True), atol=1e-5)
-        np.testing.assert_allclose(afterwards[part], single(x[part], training=False), atol=1e-5)
+        np.testing.assert_allclose(in_inference[part], single(x[part], training=False), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +72,7 @@ def test_bands_of_unequal_width_are_refused():
         batch_norm.SubSpectralNorm(3, **OPTIONS)(np.zeros((1, 2, 4, 1), np.float32))
 
 
-def test_the_regularizer_reaches_gamma_and_beta_if_asked():
-    two = keras.regularizers.L2(1.0)
-    layer = batch_norm.BatchNorm(**OPTIONS, gamma_regularizer=two)
+def test_gamma_and_beta_are_regularized_only_if_asked():
+    layer = batch_norm.BatchNorm(**OPTIONS, gamma_regularizer=keras.regularizers.L2(1.0))
     layer(np.zeros((1, 2, 2, 3), np.float32))
-    assert float(sum(layer.losses)) == 3.0  # gamma of ones
+    assert float(sum(layer.losses)) == 3.0  # three channels, gamma of ones

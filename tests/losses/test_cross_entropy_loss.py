@@ -1,4 +1,4 @@
-"""Cross-entropy and label smoothing in NumPy."""
+"""Cross-entropy and label smoothing against their formulas in NumPy."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,9 @@ TARGETS = RNG.dirichlet(np.ones(4), 5).astype(np.float32)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_smoothing_gives_every_label_its_share_in_training_only(training):
+def test_targets_are_smoothed_in_training_only(training):
     batch = Batch(None, None, None, tf.constant(TARGETS), None)
-    found = CrossEntropyLoss(label_smoothing=0.2)(tf.constant(LOGITS), batch, training=training)
+    losses = CrossEntropyLoss(label_smoothing=0.2)(tf.constant(LOGITS), batch, training=training)
     targets = 0.8 * TARGETS + 0.2 / 4 if training else TARGETS
-    np.testing.assert_allclose(
-        found, -(targets * scipy.special.log_softmax(LOGITS, axis=1)).sum(axis=1), rtol=1e-5
-    )
+    log_probabilities = scipy.special.log_softmax(LOGITS, axis=1)
+    np.testing.assert_allclose(losses, -(targets * log_probabilities).sum(axis=1), rtol=1e-5)

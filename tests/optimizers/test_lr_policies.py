@@ -43,7 +43,7 @@ def test_cosine_decay():
         assert cosine_decay(step, 1.0, 100, min_lr=0.1) == pytest.approx(expected)
 
 
-def test_exp_decay_smooth_and_in_steps():
+def test_exp_decay_smooth_and_as_a_staircase():
     assert exp_decay(25, 0.1, 10, 0.5) == pytest.approx(0.1 * 0.5**2.5)
     assert exp_decay(25, 0.1, 10, 0.5, use_staircase_decay=True) == pytest.approx(0.1 * 0.5**2)
     assert exp_decay(10**5, 0.1, 10, 0.5, min_lr=0.02) == 0.02
@@ -55,28 +55,15 @@ def test_piecewise_constant_in_epochs_and_in_steps():
         for step in (19, 20, 39, 40)
     ]
     assert in_epochs == [1.0, 0.1, 0.1, 0.01]
-    assert [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01]) for step in (1, 2, 4)] == [
-        1.0,
-        0.1,
-        0.01,
-    ]
+    in_steps = [piecewise_constant(step, 1.0, [2, 4], [0.1, 0.01]) for step in (1, 2, 4)]
+    assert in_steps == [1.0, 0.1, 0.01]
 
 
-def test_warmup_climbs_in_a_straight_line_and_the_decay_begins_after_it():
-    assert [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)] == [
-        0.0,
-        0.25,
-        0.5,
-        0.75,
-        1.0,
-        1.0,
-    ]
-    assert [poly_decay(step, 1.0, 10, warmup_steps=4) for step in (1, 4, 9, 14)] == [
-        0.25,
-        1.0,
-        0.5,
-        0.0,
-    ]
+def test_warmup_is_linear_and_the_decay_begins_after_it():
+    warmup = [fixed_lr(step, 1.0, warmup_steps=4) for step in range(6)]
+    assert warmup == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    decay = [poly_decay(step, 1.0, 10, warmup_steps=4) for step in (1, 4, 9, 14)]
+    assert decay == [0.25, 1.0, 0.5, 0.0]
     assert cosine_decay(9, 1.0, 10, warmup_steps=4) == pytest.approx(0.5)
     assert exp_decay(9, 1.0, 5, 0.5, warmup_steps=4) == pytest.approx(0.5)
 
@@ -101,31 +88,29 @@ def test_transformer_policy():
 
 
 @pytest.mark.parametrize("total", [20, 1320, 2640])
-def test_warmup_hold_decay_is_the_originals(total):
-    curve = parity.load("novograd.npz")[0][f"lr_curve_{total}"]
-    found = [
+def test_warmup_hold_decay_matches_nemos(total):
+    nemos = parity.load("novograd.npz")[0][f"lr_curve_{total}"]
+    rates = [
         warmup_hold_decay(step, 0.05, total, 0.05, 0.45, 2.0, min_lr=0.001) for step in range(total)
     ]
-    np.testing.assert_allclose(found, curve, rtol=1e-6)
+    np.testing.assert_allclose(rates, nemos, rtol=1e-6)
 
 
-def test_warmup_cosine_decay_is_bc_resnets():
+def test_warmup_cosine_decay_matches_bc_resnets():
     per_epoch, total, top = 100, 20_000, 0.1
-    for step in (0, 1, 250, 499, 500, 501, 10_000, 19_999):
-        expected = (
-            top * step / 500
-            if step < 500
-            else 0.5 * top * (1 + math.cos(math.pi * (step - 500) / (total - 500)))
-        )
+    for step in (0, 1, 250, 499):
+        assert warmup_cosine_decay(step, top, total, per_epoch) == pytest.approx(top * step / 500)
+    for step in (500, 501, 10_000, 19_999):
+        expected = 0.5 * top * (1 + math.cos(math.pi * (step - 500) / (total - 500)))
         assert warmup_cosine_decay(step, top, total, per_epoch) == pytest.approx(expected)
-    # of a run that is shorter than the warm-up, half is left for the decay
+    # a run shorter than the warm-up spends half of its steps on the decay
     assert warmup_cosine_decay(5, top, 10, per_epoch) == top
     assert warmup_cosine_decay(9, top, 10, per_epoch) == pytest.approx(
         0.5 * top * (1 + math.cos(0.8 * math.pi))
     )
 
 
-def test_a_decay_ends_with_the_run_if_the_config_does_not_say_otherwise():
+def test_a_decay_ends_with_the_run_by_default():
     policy = functools.partial(poly_decay, learning_rate=1.0, warmup_steps=20, power=1.0)
     rate = Schedule(steps_per_epoch=10, total=100).learning_rate(policy)
     assert [rate(step) for step in (10, 20, 60)] == pytest.approx([0.5, 1.0, 0.5])

@@ -59,7 +59,7 @@ def test_adam(params, decay):
 
 
 @pytest.mark.parametrize("name", ["bias", "gamma", "beta"])
-def test_adamw_leaves_biases_and_batchnorm_undecayed(name):
+def test_adamw_does_not_decay_biases_and_batchnorm(name):
     np.testing.assert_allclose(run(AdamW(weight_decay=0.5), name), run(Adam(), name), rtol=1e-6)
 
 
@@ -73,12 +73,13 @@ def test_adagrad():
 
 @pytest.mark.parametrize("momentum", [0.0, 0.8])
 @pytest.mark.parametrize("centered", [False, True])
-def test_rmsprop_begins_with_a_mean_square_of_one(momentum, centered):
+def test_rmsprop_starts_with_a_mean_square_of_one(momentum, centered):
     weights, square, mean, update = START.copy(), np.ones(3), np.zeros(3), np.zeros(3)
     for rate, gradient in zip(RATES, GRADIENTS, strict=True):
         square = 0.9 * square + 0.1 * gradient**2
         mean = 0.9 * mean + 0.1 * gradient
-        update = momentum * update + rate * gradient / np.sqrt(square - centered * mean**2 + 1e-10)
+        variance = square - mean**2 if centered else square
+        update = momentum * update + rate * gradient / np.sqrt(variance + 1e-10)
         weights -= update
     np.testing.assert_allclose(
         run(RMSProp(momentum=momentum, centered=centered)), weights, rtol=1e-5
@@ -95,27 +96,27 @@ def test_ftrl_with_penalties():
         total = new_total
         shrunk = np.clip(linear, -l1, l1) - linear
         weights = np.where(np.abs(linear) > l1, shrunk / (np.sqrt(total) / rate + 2 * l2), 0.0)
-    found = run(Ftrl(l1_regularization_strength=l1, l2_regularization_strength=l2))
-    np.testing.assert_allclose(found, weights, rtol=1e-4)
+    params = Ftrl(l1_regularization_strength=l1, l2_regularization_strength=l2)
+    np.testing.assert_allclose(run(params), weights, rtol=1e-4)
 
 
 @pytest.mark.parametrize("grad_averaging", [False, True])
-def test_novograd_has_one_second_moment_that_accumulates(grad_averaging):
-    weights, first, second = START.copy(), np.zeros(3), 0.0
-    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
-        square = (gradient**2).sum()
-        second = 0.7 * second + 0.3 * square if second else square
+def test_novograd_has_one_second_moment_per_variable(grad_averaging):
+    weights, first, second = START.copy(), np.zeros(3), (GRADIENTS[0] ** 2).sum()
+    for step, (rate, gradient) in enumerate(zip(RATES, GRADIENTS, strict=True)):
+        if step > 0:
+            second = 0.7 * second + 0.3 * (gradient**2).sum()
         update = gradient / (np.sqrt(second) + 1e-8) + 0.01 * weights
-        first = 0.9 * first + (0.1 if grad_averaging else 1.0) * update
+        if grad_averaging:
+            update *= 0.1
+        first = 0.9 * first + update
         weights -= rate * first
     params = NovoGrad(beta1=0.9, beta2=0.7, weight_decay=0.01, grad_averaging=grad_averaging)
     np.testing.assert_allclose(run(params), weights, rtol=1e-5)
 
 
-def test_novograd_takes_the_originals_steps():
-    """One of its variables has a first gradient of zeros: the second moment begins with the first
-    that is not.
-    """
+def test_novograd_matches_nemos():
+    """One variable's first gradient is all zeros, so its second moment starts at the next one."""
     arrays, meta = parity.load("novograd.npz")
     names = ("kernel", "bias", "zero_first")
     variables = [keras.Variable(arrays[f"p0/{name}"], name=name) for name in names]

@@ -33,7 +33,8 @@ def trained(run, tmp_path_factory):
     text = text.replace('"decoder": FullyConnectedDecoder', '"decoder": PooledDecoder')
     text = text.replace(
         "from open_seq2seq.decoders import FullyConnectedDecoder",
-        "from open_seq2seq.decoders import PooledDecoder\nfrom open_seq2seq.encoders import TDNNEncoder",
+        "from open_seq2seq.decoders import PooledDecoder\n"
+        "from open_seq2seq.encoders import TDNNEncoder",
     )
     config.write_text(text)
     args = [

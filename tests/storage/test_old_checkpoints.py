@@ -1,7 +1,8 @@
-"""Checkpoints of earlier formats resume, infer and fine-tune as they did with the code that made them.
+"""Checkpoints of earlier formats resume, infer and fine-tune as with the code that made them.
 
-tests/support/old_checkpoints/README.md says how they were made. With EXACT_BITS=1 in the environment the results must
-be equal to the last bit, which they are on the machine that the checkpoints were made on.
+tests/support/old_checkpoints/README.md says how they were made. With EXACT_BITS=1 in the
+environment the results must be equal to the last bit, which they are on the machine that the
+checkpoints were made on.
 """
 
 import csv
@@ -65,11 +66,12 @@ def read_probabilities(row):
 
 
 def assert_same(actual, expected, name=""):
-    """Compare two arrays: bit by bit if the environment says so, or else as two CPUs can be compared.
+    """Compare two arrays: bit by bit if the environment says so, or else as on two CPUs.
 
-    The kernels of another CPU add in another order, so float32 rounds differently, and six steps of training carry that
-    on. With oneDNN held to SSE4.1, weights and losses moved by 4e-6 at most; 1e-4 leaves room for kernels that
-    were not tried. It is far below what a lost slot, average, seed or data position changes.
+    The kernels of another CPU add in another order, so float32 rounds differently, and six steps of
+    training carry that on. With oneDNN held to SSE4.1, weights and losses moved by 4e-6 at most;
+    1e-4 leaves room for kernels that were not tried. It is far below what a lost slot, average,
+    seed or data position changes.
     """
     if EXACT:
         np.testing.assert_array_equal(actual, expected, err_msg=name, strict=True)
@@ -148,7 +150,7 @@ def test_a_fine_tuned_run_begins_with_the_best_weights(run, old_run, tmp_path):
         f"--load_model={old_run.logdir}",
     ]
     assert run("train", tmp_path / "new", *args, config=CONFIG) == 0
-    # a kernel for each of 4 convolutions, 4 arrays for each of 3 BatchNorms, kernel and bias of the last layer
+    # 4 kernels of convolutions, 4 arrays of each of 3 BatchNorms, kernel and bias of the last layer
     assert "load_model: 18 of 18 variables come from" in (tmp_path / "new" / "run.log").read_text()
     (best,) = (old_run.logdir / "best_models").iterdir()
     (first,) = (tmp_path / "new" / "checkpoints").iterdir()

@@ -2,9 +2,9 @@
 
 ``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
 process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
-``ROW_LOG`` names a file that gets a line for
-each step: epoch, first row of the epoch's order, real rows; and for each time that a run goes back,
-    where to.
+``LATE`` is ``rank seconds``: a process that is started with that rank comes so much later.
+``ROW_LOG`` names a file that gets a line for each step, with its data position and real rows, and
+for each start, with the data position to go back to.
 """
 
 import json
@@ -34,6 +34,10 @@ _PHASE, _RANK, _SIGNAL = os.environ.get("LOSE", "never 0 SIGKILL").split()
 _RANK_HERE = distributed.launched_rank()
 _IS_VICTIM = int(_RANK) == _RANK_HERE
 _n_forward = 0
+
+_LATE_RANK, _LATE_S = os.environ.get("LATE", "0 0").split()
+if int(_LATE_RANK) == _RANK_HERE:
+    time.sleep(float(_LATE_S))
 
 
 def _lose() -> None:

@@ -154,7 +154,7 @@ def check(where, scaling, iter_size, workers):
 
 
 if __name__ == "__main__":
-    joined: Workers = distributed.start(use_horovod=True, timeout_s=60)
+    joined: Workers = distributed.start(use_horovod=True, timeout_s=60, rendezvous_timeout_s=300)
     assert joined.size > 1
     for case in CASES:
         check(*case, joined)

@@ -1,4 +1,4 @@
-"""A NaN or an infinity in inputs, loss or gradients skips the step, everywhere and without a trace."""
+"""A NaN or an infinity in inputs, loss or gradients skips the step, without a trace."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Options of training that are off by default, from the command line's words to what a run leaves."""
+"""Options of training that are off by default, from the command line to what a run leaves."""
 
 import json
 import shutil
