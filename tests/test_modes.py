@@ -20,9 +20,7 @@ from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.training.trainer import Trainer
-from tests.support.paths import EXAMPLES, ROOT, TINY
-
-CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
+from tests.support.paths import CONFIGS, ROOT, TINY
 
 
 @pytest.fixture(scope="module")

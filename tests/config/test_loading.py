@@ -8,10 +8,9 @@ import pytest
 from open_seq2seq.config import load_config, nested_update, parse_value
 from open_seq2seq.errors import UserError
 from open_seq2seq.optimizers.lr_policies import poly_decay
-from tests.support.paths import EXAMPLES, TINY
+from tests.support.paths import CONFIGS, EXAMPLES, TINY
 
 RESNET50 = str(EXAMPLES / "resnet50.py")
-CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
 
 
 def problems(overrides, path=RESNET50, mode="train"):
