@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
 import soundfile
 
+from open_seq2seq.commands import prepare as command
+from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.data.manifests import read_labels, read_manifests
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing import prepare as prepare_module
@@ -27,15 +27,6 @@ WORDS = {"yes": 27, "no": 15, "up": 30, "down": 8, "left": 9}
 LISTS = {"val": {0, 1, 2}, "test": {3, 4, 5, 6}}
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("speech_commands_preprocessing", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _read(folder: Path, split: str, version: str = "keywords") -> pd.DataFrame:
     return pd.read_csv(folder / f"{version}-{split}.csv", keep_default_na=False)
 
@@ -48,9 +39,9 @@ def _digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
+def test_keywords_of_ones_own(make_dataset, tmp_path, capsys):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "manifests"
-    script.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes, no"])
+    command.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes, no"])
 
     assert read_labels(out / "keywords-labels.txt") == ("yes", "no", "unknown", "silence")
     # Training: 20 yes, 8 no, so 20 of each. up, down and left have 23, 1 and 2 there: the rare ones
@@ -92,9 +83,9 @@ def test_keywords_of_ones_own(script, make_dataset, tmp_path, capsys):
     assert "all rows" in shown and "speakers in more than one split: 0" in shown
 
 
-def test_training_can_read_what_is_written(script, make_dataset, tmp_path):
+def test_training_can_read_what_is_written(make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS, suffix=".flac")
-    script.main(
+    command.main(
         ["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "out"), "--keywords", "yes,no"]
     )
     paths = [tmp_path / "out" / f"keywords-{split}.csv" for split in ("train", "val", "test")]
@@ -110,7 +101,7 @@ def test_training_can_read_what_is_written(script, make_dataset, tmp_path):
         assert soundfile.info(silence.iloc[0]).duration == 1
 
 
-def test_paths_are_relative_where_the_dataset_moves_with_them(script, make_dataset, tmp_path):
+def test_paths_are_relative_where_the_dataset_moves_with_them(make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS)
     folder = tmp_path.resolve()
     for out, prefix in (
@@ -118,29 +109,31 @@ def test_paths_are_relative_where_the_dataset_moves_with_them(script, make_datas
         (data_dir, ""),
         (tmp_path / "out", f"{folder.as_posix()}/clips/"),
     ):
-        script.main(["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes,no"])
+        command.main(
+            ["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes,no"]
+        )
         rows = _read(out, "val")
         assert set(rows.loc[rows["word"] == "yes", "path"]) == {
             f"{prefix}yes/{i:08x}_nohash_0.wav" for i in range(3)
         }
 
 
-def test_version_without_unknown_and_silence_needs_no_noise(script, make_dataset, tmp_path):
-    words = dict.fromkeys(script.LABELS["v2"], 10) | {"zero": 12}
+def test_version_without_unknown_and_silence_needs_no_noise(make_dataset, tmp_path):
+    words = dict.fromkeys(LABELS["v2"], 10) | {"zero": 12}
     data_dir = make_dataset(words, val={0}, test={1}, noise=False)
     arguments = ["--data_dir", str(data_dir), "--output_dir", str(tmp_path / "out")]
-    script.main([*arguments, "--dataset_version", "v2"])
+    command.main([*arguments, "--dataset_version", "v2"])
     assert len(_read(tmp_path / "out", "train", "v2")) == 35 * 10
-    script.main([*arguments, "--dataset_version", "v2", "--no_balance"])
+    command.main([*arguments, "--dataset_version", "v2", "--no_balance"])
     assert len(_read(tmp_path / "out", "train", "v2")) == 34 * 8 + 10
     assert not (tmp_path / "out" / "v2-silence").exists()
     with pytest.raises(UserError, match="silence needs noise"):
-        script.main([*arguments, "--dataset_version", "v2-12"])
+        command.main([*arguments, "--dataset_version", "v2-12"])
 
 
-def test_random_split_says_how_many_speakers_cross(script, make_dataset, tmp_path):
+def test_random_split_says_how_many_speakers_cross(make_dataset, tmp_path):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
-    script.main(
+    command.main(
         [
             "--data_dir",
             str(data_dir),
@@ -165,14 +158,14 @@ def test_random_split_says_how_many_speakers_cross(script, make_dataset, tmp_pat
     )
 
 
-def test_the_same_seed_gives_the_same_bytes(script, make_dataset, tmp_path):
+def test_the_same_seed_gives_the_same_bytes(make_dataset, tmp_path):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
     arguments = ["--data_dir", str(data_dir), "--output_dir", str(out), "--keywords", "yes,no"]
-    script.main(arguments)
+    command.main(arguments)
     first = _digests(out)
-    script.main(arguments)
+    command.main(arguments)
     assert _digests(out) == first
-    script.main([*arguments, "--seed", "1"])
+    command.main([*arguments, "--seed", "1"])
     other = _digests(out)
     assert first.keys() == other.keys()
     changed = {name for name in first if first[name] != other[name]}
@@ -187,11 +180,11 @@ def test_the_same_seed_gives_the_same_bytes(script, make_dataset, tmp_path):
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("at", ["write_manifest", "write_labels", "put_in_place"])
 def test_a_run_that_breaks_off_leaves_the_earlier_files(
-    script, make_dataset, tmp_path, monkeypatch, failure, at
+    make_dataset, tmp_path, monkeypatch, failure, at
 ):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
     arguments = ["--data_dir", str(data_dir), "--output_dir", str(out)]
-    script.main([*arguments, "--keywords", "yes,no"])
+    command.main([*arguments, "--keywords", "yes,no"])
     before = _digests(out)
 
     def fail(*_args: object) -> None:
@@ -199,7 +192,7 @@ def test_a_run_that_breaks_off_leaves_the_earlier_files(
 
     monkeypatch.setattr(prepare_module, at, fail)
     with pytest.raises(KeyboardInterrupt if failure is KeyboardInterrupt else UserError):
-        script.main([*arguments, "--keywords", "up,no", "--seed", "1"])
+        command.main([*arguments, "--keywords", "up,no", "--seed", "1"])
     assert _digests(out) == before
     assert not list(out.glob(".*"))
 
@@ -239,7 +232,7 @@ def test_moving_into_place_is_undone_as_a_whole(tmp_path, monkeypatch):
             ["--keywords", "yes,no", "--dataset_version", "v1-12"],
             "--keywords yes,no and --dataset_version v1-12",
         ),
-        (["--keywords", "yes,no,yes"], "'yes' stands there more than once"),
+        (["--keywords", "yes,no,yes"], "'yes' is duplicated"),
         (["--keywords", "yes,,no"], "an empty word"),
         (["--keywords", ""], "an empty word"),
         (["--keywords", "yes,silence"], "'silence' is added by itself"),
@@ -248,19 +241,19 @@ def test_moving_into_place_is_undone_as_a_whole(tmp_path, monkeypatch):
         ([], "--dataset_version v1-12: no clips for right, on, off, stop, go"),
     ],
 )
-def test_mistakes_write_nothing(script, make_dataset, tmp_path, arguments, message):
+def test_mistakes_write_nothing(make_dataset, tmp_path, arguments, message):
     data_dir, out = make_dataset(WORDS, **LISTS), tmp_path / "out"
     with pytest.raises(UserError, match=message):
-        script.main(["--data_dir", str(data_dir), "--output_dir", str(out), *arguments])
+        command.main(["--data_dir", str(data_dir), "--output_dir", str(out), *arguments])
     assert not out.exists()
 
 
-def test_crossing_speakers_write_nothing(script, make_dataset, tmp_path):
+def test_crossing_speakers_write_nothing(make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS)
     with open(data_dir / "validation_list.txt", "a") as file:
         file.write("up/0000000a_nohash_0.wav\n")  # whose other clips are for training
     with pytest.raises(UserError, match="1 speakers have clips in several splits: 0000000a;"):
-        script.main(
+        command.main(
             [
                 "--data_dir",
                 str(data_dir),
@@ -273,11 +266,11 @@ def test_crossing_speakers_write_nothing(script, make_dataset, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_unwritable_output_is_named(script, make_dataset, tmp_path):
+def test_unwritable_output_is_named(make_dataset, tmp_path):
     data_dir = make_dataset(WORDS, **LISTS)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"--output_dir .*/file: cannot write there"):
-        script.main(
+        command.main(
             [
                 "--data_dir",
                 str(data_dir),
@@ -289,26 +282,26 @@ def test_unwritable_output_is_named(script, make_dataset, tmp_path):
         )
 
 
-def test_flags_may_not_be_abbreviated(script, capsys):
+def test_flags_may_not_be_abbreviated(capsys):
     with pytest.raises(SystemExit) as stopped:
-        script.main(["--data_dir", "x", "--key", "yes"])
+        command.main(["--data_dir", "x", "--key", "yes"])
     assert stopped.value.code == 2
     assert "unrecognized arguments: --key" in capsys.readouterr().err
 
 
 def test_help_and_mistakes_load_nothing_heavy():
-    command = f"import sys, runpy; sys.argv = ['x', '--help']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
-    watch = f"import atexit, sys; atexit.register(lambda: print('LOADED', 'pandas' in sys.modules)); {command}"
-    shown = subprocess.run(
-        [sys.executable, "-c", watch], capture_output=True, text=True, timeout=20
+    code = (
+        "import atexit, sys, runpy; sys.argv = ['x', '--help']\n"
+        "atexit.register(lambda: print('LOADED', 'pandas' in sys.modules))\n"
+        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert shown.returncode == 0 and "--keywords A,B,C" in shown.stdout
     assert "LOADED False" in shown.stdout
     wrong = subprocess.run(
         [sys.executable, SCRIPT, "--data_dir", "/nowhere"],
         capture_output=True,
         text=True,
-        timeout=20,
     )
     assert wrong.returncode == 2
     assert (
@@ -317,7 +310,7 @@ def test_help_and_mistakes_load_nothing_heavy():
     )
 
 
-def test_real_clips(script, tmp_path):
+def test_real_clips(tmp_path):
     """Real clips land where their published lists say, and no speaker crosses."""
     data_dir = Path(
         os.environ.get(
@@ -329,7 +322,7 @@ def test_real_clips(script, tmp_path):
             f"no real clips at {data_dir}; set SPEECH_COMMANDS_REAL to a folder of Speech Commands"
         )
     keywords = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
-    script.main(
+    command.main(
         [
             "--data_dir",
             str(data_dir),
