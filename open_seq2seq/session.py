@@ -28,7 +28,7 @@ SPLIT_NAMES = {"eval": "val", "test": "test"}  # section of a config -> name of 
 
 
 class RunOptions(NamedTuple):
-    """The flags of run.py that are not parameters of the config."""
+    """The flags of the command line that are not parameters of the config."""
 
     mode: str = "train"
     continue_learning: bool = False

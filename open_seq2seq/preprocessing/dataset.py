@@ -36,7 +36,7 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
     """
     remedy = (
         "--download fetches the published archive there, "
-        "scripts/make_synthetic_speech_commands.py makes synthetic clips"
+        "open-seq2seq-synthesize makes synthetic clips"
     )
     if not data_dir.is_dir():
         raise UserError(f"--data_dir {data_dir}: no such folder; {remedy}")

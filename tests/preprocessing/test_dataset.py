@@ -57,7 +57,7 @@ def test_scan_passes_over_names_that_no_csv_file_can_hold(make_dataset):
 def test_missing_and_empty_folders_name_the_remedies(tmp_path):
     for folder, reason in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "holds no clips")):
         with pytest.raises(
-            UserError, match=f"{folder}: {reason}.*--download.*make_synthetic_speech_commands.py"
+            UserError, match=f"{folder}: {reason}.*--download.*open-seq2seq-synthesize"
         ):
             scan_clips(folder)
         assert not has_clips(folder)
