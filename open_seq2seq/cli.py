@@ -50,10 +50,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--benchmark", action="store_true", help="time training steps; nothing is written"
     )
     parser.add_argument(
-        "--bench_steps", type=int, default=20, help="steps of the benchmark (default: 20)"
+        "--bench_steps", type=int, default=20, help="steps of the benchmark in all (default: 20)"
     )
     parser.add_argument(
-        "--bench_start", type=int, default=10, help="steps before its clock starts (default: 10)"
+        "--bench_start",
+        type=int,
+        default=10,
+        help="the first of them, for warm-up, which are not timed (default: 10)",
     )
     parser.add_argument(
         "--enable_logs", action="store_true", help="log command, versions and parameters too"

@@ -93,7 +93,6 @@ def test_configs_are_listed_at_once(tmp_path):
 @pytest.fixture(scope="module")
 def wheel_content(tmp_path_factory):
     """A folder with what a wheel of the checkout holds."""
-    pytest.importorskip("setuptools", "77")
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("open_seq2seq", "example_configs"):
         ignored = shutil.ignore_patterns("__pycache__")
