@@ -18,9 +18,7 @@ import soundfile
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
-from tests.support.paths import EXAMPLES, ROOT, TINY
-
-CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
+from tests.support.paths import CONFIGS, ROOT, TINY
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ mode, before TensorFlow is imported.
 
 from __future__ import annotations
 
-import ast
 import copy
 import functools
-import os
 import runpy
 import sys
 import traceback
@@ -21,6 +19,7 @@ from typing import Any, NamedTuple
 from open_seq2seq.components import Decoder, Encoder, Loss, Params
 from open_seq2seq.config.problems import find_call_problems, find_problems, suggestion
 from open_seq2seq.config.run_params import RETIRED, RETIRED_DATA, RunParams
+from open_seq2seq.config.shipped import find_config_file
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError, cut, listed, shown
 from open_seq2seq.layers.initializers import INITIALIZERS
@@ -118,8 +117,7 @@ def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, An
 
 def _run(path: str) -> dict[str, Any]:
     """Run a config file and return its names. A config is Python code: run only those you trust."""
-    if not os.path.isfile(path):
-        raise UserError(f"--config_file: {path}: no such file")
+    path = find_config_file(path)
     root = str(
         Path(__file__).parents[2]
     )  # so that configs can import each other by example_configs....
@@ -275,17 +273,3 @@ def _named(function: Any, functions: dict[str, Callable]) -> Callable:
 
 def _maker(function: Any, functions: dict[str, Callable], params: dict[str, Any]) -> Any:
     return None if function is None else functools.partial(_named(function, functions), **params)
-
-
-def parse_value(text: str) -> Any:
-    """Read a value of the command line: a Python literal, or else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (
-        ValueError,
-        TypeError,
-        SyntaxError,
-        MemoryError,
-        RecursionError,
-    ):  # what literal_eval is documented to raise
-        return text

@@ -240,5 +240,5 @@ RETIRED = {
 
 # The same for the data layer's parameters.
 RETIRED_DATA = {
-    "repeat_samples": "each epoch takes every row once; scripts/speech_commands_preprocessing.py balances the labels",
+    "repeat_samples": "each epoch takes every row once; open-seq2seq-prepare balances the labels",
 }

@@ -42,7 +42,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         labels = tuple(line.strip() for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: cannot read the labels file ({_reason(error)}); scripts/speech_commands_preprocessing.py "
+            f"{path}: cannot read the labels file ({_reason(error)}); open-seq2seq-prepare "
             "writes it beside the manifests"
         ) from None
     if not labels:
@@ -124,7 +124,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
+            f"{path}: no such manifest; make it with open-seq2seq-prepare, or point "
             "--dataset_location at the folder that holds it"
         ) from None
     except pd.errors.EmptyDataError:

@@ -314,7 +314,7 @@ class SpeechCommandsDataLayer(Params):
         if not found:
             raise UserError(
                 f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
-                "scripts/speech_commands_preprocessing.py makes it of a dataset with _background_noise_, or say None"
+                "open-seq2seq-prepare makes it of a dataset with _background_noise_, or say None"
             )
         return tuple(found)
 

@@ -94,7 +94,7 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
     if num_gpus > 1 and not use_horovod and size == 1:
         raise UserError(
             f"num_gpus: {num_gpus} needs Horovod, one process for each GPU: "
-            f"horovodrun -np {num_gpus} python run.py ... --use_horovod=True"
+            f"horovodrun -np {num_gpus} open-seq2seq ... --use_horovod=True"
         )
     if (use_horovod or size > 1) and not _is_installed():
         raise UserError(

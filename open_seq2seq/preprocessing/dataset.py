@@ -35,8 +35,8 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
         UserError: the folder is missing or has no clips.
     """
     remedy = (
-        "fetch the published archive with --download, "
-        "or make synthetic clips with scripts/make_synthetic_speech_commands.py"
+        "--download fetches the published archive there, "
+        "open-seq2seq-synthesize makes synthetic clips"
     )
     if not data_dir.is_dir():
         raise UserError(f"--data_dir {data_dir}: no such folder; {remedy}")

@@ -25,10 +25,10 @@ _README = """\
 Synthetic speech in the layout of Google's Speech Commands dataset
 ==================================================================
 
-No person speaks here, and no recording is Google's. Every word was spoken by the formant
-synthesiser espeak-ng and mixed with generated noise, by scripts/make_synthetic_speech_commands.py
-of OpenSeq2Seq. The dataset is meant for trials of training and evaluation without a download. An
-accuracy on these clips says nothing about human speech.
+No person speaks here, and none of the recordings is Google's: every word was said by the
+formant synthesiser espeak-ng and mixed with generated noise by open-seq2seq-synthesize. It is meant
+for trying out training and evaluation without a download. An accuracy on these clips says nothing
+about human speech.
 
 Words: {words}
 Clips per word: {clips_per_word}

@@ -7,11 +7,11 @@ import pytest
 
 from open_seq2seq.config import load_config, nested_update, parse_value
 from open_seq2seq.errors import UserError
+from open_seq2seq.layers import initializers, regularizers
 from open_seq2seq.optimizers.lr_policies import poly_decay
-from tests.support.paths import EXAMPLES, TINY
+from tests.support.paths import CONFIGS, EXAMPLES, TINY
 
 RESNET50 = str(EXAMPLES / "resnet50.py")
-CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
 
 
 def problems(overrides, path=RESNET50, mode="train"):
@@ -232,3 +232,14 @@ def test_functions_are_bound_to_their_parameters():
     assert config.lr_policy.func is poly_decay
     assert config.lr_policy(0, decay_steps=10) == 0.2
     assert float(config.regularizer()(np.array([2.0, 1.0]))) == pytest.approx(0.0001 * 5 / 2)
+
+
+def test_openseq2seqs_import_path_of_regularizers_and_initializers_works(tmp_path):
+    text = (
+        f"from open_seq2seq.weights import l2_regularizer, xavier_initializer\n{TINY.read_text()}\n"
+        "base_params |= {'regularizer': l2_regularizer, 'regularizer_params': {'scale': 0.5}}\n"
+        "base_params |= {'initializer': xavier_initializer, 'initializer_params': {}}\n"
+    )
+    config = load_config(write_config(tmp_path, text), "train", {})
+    assert config.regularizer.func is regularizers.l2_regularizer
+    assert config.initializer.func is initializers.xavier_initializer

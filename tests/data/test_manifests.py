@@ -206,9 +206,7 @@ def test_long_lists_are_cut(folder):
 
 
 def test_missing_manifests_and_folders(folder):
-    with pytest.raises(
-        UserError, match=r"absent.csv: no such manifest; .*speech_commands_preprocessing.py"
-    ):
+    with pytest.raises(UserError, match=r"absent.csv: no such manifest; .*open-seq2seq-prepare"):
         read_manifests([folder / "absent.csv"], LABELS)
     with pytest.raises(UserError, match="not a readable CSV manifest"):
         read_manifests([folder], LABELS)
@@ -248,7 +246,7 @@ def test_labels_are_read_in_order(tmp_path):
     [
         (
             None,
-            r"cannot read the labels file \(No such file or directory\); scripts/speech_commands_preprocessing.py",
+            r"cannot read the labels file \(No such file or directory\); open-seq2seq-prepare",
         ),
         (b"", "the labels file is empty"),
         (b" \n\n", "the labels file is empty"),

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import runpy
 import subprocess
 import sys
 import tarfile
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from open_seq2seq import cli
+from open_seq2seq.commands import import_nemo
 from open_seq2seq.config import load_config
 from open_seq2seq.data.augment import no_draws
 from open_seq2seq.data.samples import reflect_after_end
@@ -39,10 +39,6 @@ SMALL = [
     layer(8, 5, dilation=2),
     layer(16, 1, separable=False),
 ]
-
-
-def import_with_script(arguments):
-    runpy.run_path(str(SCRIPT))["main"](arguments)
 
 
 def made_up_weights(layers, n_features, n_labels, *, conv=".conv", seed=0):
@@ -154,7 +150,7 @@ def weights():
 
 
 def loaded(folder):
-    """The model that run.py would use: the config as written, with the checkpoint beside it."""
+    """The model that a run would use: the config as written, with the checkpoint beside it."""
     config = load_config(str(folder / "config.py"), "infer", {})
     assert config.params.logdir == str(folder)
     checkpoint = checkpoints.load_newest(folder / "checkpoints")
@@ -218,7 +214,7 @@ def test_what_is_written_is_ready_for_use(tmp_path, tone, write_wav, weights, ca
         0.1  # dropout has variables of its own, which must not be missed
     )
     path = nemo_file(tmp_path / 'a\'b"""\n.nemo', config, weights)
-    import_with_script([str(path), f"--output_dir={tmp_path / 'runs' / 'out'}"])
+    import_nemo.main([str(path), f"--output_dir={tmp_path / 'runs' / 'out'}"])
     folder = tmp_path / "runs" / "out"
     assert sorted(entry.name for entry in folder.iterdir()) == [
         "checkpoints",
@@ -332,7 +328,7 @@ def test_the_order_of_labels_is_the_one_that_the_network_was_trained_in(
     config["train_ds"]["labels"] = train_labels
     path = nemo_file(tmp_path / "a.nemo", config, weights)
     chosen = [f"--label_order={order}"] if order else []
-    import_with_script([str(path), f"--output_dir={tmp_path / 'out'}", *chosen])
+    import_nemo.main([str(path), f"--output_dir={tmp_path / 'out'}", *chosen])
     assert (tmp_path / "out" / "labels.txt").read_text().split() == expected
     other = "config" if expected == WORDS else "sorted"
     said = capsys.readouterr().out
@@ -359,7 +355,7 @@ def test_the_length_of_images_is_128_frames_where_the_archive_does_not_say_it(
 
 
 def test_sorted_labels_need_no_note(tmp_path, weights, capsys):
-    import_with_script(
+    import_nemo.main(
         [
             str(nemo_file(tmp_path / "a.nemo", small_config(), weights)),
             f"--output_dir={tmp_path / 'out'}",

@@ -3,12 +3,12 @@ does not fit.
 """
 
 import re
-import runpy
 
 import numpy as np
 import pytest
 
 from open_seq2seq import cli
+from open_seq2seq.commands import import_openseq2seq
 from open_seq2seq.config import load_config
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing import names, openseq2seq
@@ -47,10 +47,6 @@ def labels_file(tmp_path):
     path = tmp_path / "labels.txt"
     path.write_text("yes\nno\nsilence\n")
     return path
-
-
-def import_with_script(arguments):
-    runpy.run_path(str(SCRIPT))["main"](arguments)
 
 
 def write_checkpoint(path, values, step=1234):
@@ -151,17 +147,17 @@ def jasper_config(tmp_path, blocks=BLOCKS, conv2d=False):
 
 
 def import_jasper(tmp_path, values, blocks=BLOCKS, **options):
-    """Import variables, with the script; return the logdir."""
+    """Import variables with the command; return the logdir."""
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     config = jasper_config(tmp_path, blocks, **options)
-    import_with_script(
+    import_openseq2seq.main(
         [checkpoint, f"--config_file={config}", f"--labels_file={tmp_path / 'labels.txt'}"]
     )
     return tmp_path / "logdir"
 
 
 def logits_of(config_file, logdir, features, overrides=None):
-    """Of the model that run.py would use."""
+    """Of the model that a run would use."""
     config = load_config(str(config_file), "infer", overrides or {})
     checkpoint = checkpoints.load_newest(logdir / "checkpoints")
     model = network_of(config, len(checkpoint.labels))
@@ -187,7 +183,9 @@ def test_resnet18_gives_the_originals_logits(tmp_path, capsys):
     labels = tmp_path / "labels.txt"
     labels.write_text("".join(f"word{i}\n" for i in range(12)))
     output = tmp_path / "out"
-    import_with_script([checkpoint, *RESNET18, f"--labels_file={labels}", f"--output_dir={output}"])
+    import_openseq2seq.main(
+        [checkpoint, *RESNET18, f"--labels_file={labels}", f"--output_dir={output}"]
+    )
     found = logits_of(RESNET50, output, arrays["input"][..., 0], {"encoder_params/resnet_size": 18})
     parity.assert_close_to_largest(found, arrays["logits"])
     said = capsys.readouterr().out
@@ -196,7 +194,7 @@ def test_resnet18_gives_the_originals_logits(tmp_path, capsys):
     )
     assert "warning" not in said
     assert "--data_layer_params/pad_value=0.0" in said
-    assert f"--logdir={output} --encoder_params/resnet_size=18" in said
+    assert f"--encoder_params/resnet_size=18 --logdir={output}" in said
     _, _, progress, info = checkpoints.load_newest(output / "checkpoints")
     assert (progress.step, progress.best_top1) == (1200, -1.0)
     assert (info.labels[1], info.dataset_version) == ("word1", "v1-12")
@@ -365,32 +363,32 @@ def test_what_openseq2seq_did_not_have_is_refused(tmp_path):
     checkpoint = write_checkpoint(tmp_path / "model.ckpt", {"v": np.zeros(1, np.float32)})
     config = [f"--config_file={TINY}", f"--output_dir={tmp_path / 'out'}"]
     with pytest.raises(UserError, match="PeakEncoder, but only ResNetEncoder and TDNNEncoder"):
-        import_with_script([checkpoint, *config, f"--labels_file={tmp_path / 'labels.txt'}"])
+        import_openseq2seq.main([checkpoint, *config, f"--labels_file={tmp_path / 'labels.txt'}"])
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     (tmp_path / "model.ckpt-1.index").write_bytes(b"no checkpoint at all")
     with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
-        import_with_script([str(tmp_path), *RESNET18, f"--labels_file={tmp_path / 'labels.txt'}"])
+        import_openseq2seq.main(
+            [str(tmp_path), *RESNET18, f"--labels_file={tmp_path / 'labels.txt'}"]
+        )
     values, _, _ = jasper(BLOCKS)
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     with open(f"{checkpoint}.data-00000-of-00001", "r+b") as file:
         file.truncate(100)
     flags = [f"--config_file={jasper_config(tmp_path)}", f"--labels_file={tmp_path / 'labels.txt'}"]
     with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
-        import_with_script([checkpoint, *flags])
+        import_openseq2seq.main([checkpoint, *flags])
     assert not (tmp_path / "logdir").exists()
 
 
-def test_wrong_flags_are_named(tmp_path):
-    flags = [
-        "x",
-        f"--labels_file={tmp_path / 'labels.txt'}",
-        f"--config_file={RESNET50}",
-    ]
-    for wrong in ("--encoder_params/resnet_size", "18"):
-        with pytest.raises(UserError, match=f"{wrong}: expected a flag"):
-            import_with_script([*flags, wrong])
+def test_wrong_flags_are_named(tmp_path, capsys):
+    flags = ["x", f"--labels_file={tmp_path / 'labels.txt'}", f"--config_file={RESNET50}"]
+    with pytest.raises(UserError, match="--encoder_params/resnet_size: expected a value"):
+        import_openseq2seq.main([*flags, "--encoder_params/resnet_size"])
+    with pytest.raises(SystemExit):
+        import_openseq2seq.main([*flags, "y"])
+    assert "unrecognized arguments: y" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
