@@ -52,6 +52,7 @@ lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: $(VENV)/ready-test
 	$(RUN) -m ruff format .
