@@ -238,15 +238,18 @@ def _log_clips(dataset: Dataset, section: str) -> None:
 
 def _log_surroundings(config: Config) -> None:
     """Add to the log what someone would need to know to repeat the run."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    )
-    commit = git.stdout.strip() or "none"
     logger.debug(f"command: {' '.join(sys.argv)}")
-    logger.debug(f"open_seq2seq {__version__}, git {commit}, Python {platform.python_version()}")
+    logger.debug(f"open_seq2seq {__version__}, git {_commit()}, Python {platform.python_version()}")
     for name, value in config.params:
         logger.debug(f"{name} = {value!r}")
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, "none" for a package installed elsewhere."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return "none"
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=root
+    )
+    return git.stdout.strip() or "none"
