@@ -1,4 +1,4 @@
-"""A config's network with weights from elsewhere, and the checkpoint of it."""
+"""Checkpoints of imported models: a config's network with weights from another toolkit."""
 
 from __future__ import annotations
 
@@ -23,34 +23,31 @@ def build_network(config: Config, n_labels: int) -> Any:
 
 
 def find_misfits(network: Any, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return a line for each weight of the network that ``arrays`` does not have, or has in another
-    shape.
-    """
+    """Return a line for each weight that ``arrays`` lacks or has with another shape."""
     problems = []
     for weight in network.weights:
-        if weight.path not in arrays:
-            problems.append(f"{weight.path}: not in it")
-        elif tuple(weight.shape) != arrays[weight.path].shape:
-            problems.append(
-                f"{weight.path}: {arrays[weight.path].shape} in it, {tuple(weight.shape)} in the network"
-            )
+        shape = tuple(weight.shape)
+        array = arrays.get(weight.path)
+        if array is None:
+            problems.append(f"{weight.path}: missing, expected shape {shape}")
+        elif array.shape != shape:
+            problems.append(f"{weight.path}: shape {array.shape}, expected {shape}")
     return problems
 
 
 def assign(network: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Set the network's weights; `find_misfits` must have found none."""
+    """Set the network's weights; `find_misfits` must have returned no problems."""
     for weight in network.weights:
         weight.assign(np.asarray(arrays[weight.path], np.float32))
 
 
 def check_output(logdir: Path) -> None:
-    """Refuse a folder whose checkpoints an imported one would come among: saving deletes the later
-    ones.
-    """
+    """Refuse a folder with checkpoints: saving the imported one would delete later ones."""
     for name in (session.LAST, session.BEST):
-        if checkpoints.list_checkpoints(logdir / name):
+        folder = logdir / name
+        if checkpoints.list_checkpoints(folder):
             raise UserError(
-                f"{logdir / name} has checkpoints already; name another folder with --output_dir=DIR"
+                f"{folder}: has checkpoints already; name another folder with --output_dir=DIR"
             )
 
 
@@ -63,8 +60,9 @@ def save(
     step: int,
     imported_from: str,
 ) -> Path:
-    """Write the network as a checkpoint of ``logdir`` for eval, infer and load_model: it has no
-    optimizer's state.
+    """Write the network as a checkpoint in ``logdir`` and return its folder.
+
+    It has no optimizer state, so it serves eval, infer and load_model, but not continue_learning.
 
     Raises:
         UserError: the folder cannot be written.
@@ -74,7 +72,7 @@ def save(
         training={},
         state={
             "step": step,
-            "epoch": 0.0,  # as nothing says how many steps an epoch had
+            "epoch": 0.0,  # the number of steps per epoch is unknown
             "best_top1": -1.0,
             "labels": list(labels),
             "dataset_version": config.params.dataset_version,

@@ -1,6 +1,4 @@
-"""NeMo's MatchboxNet archives as a folder with a config, a labels file and a checkpoint of this
-toolkit.
-"""
+"""Import of NeMo's MatchboxNet archives as a config, a labels file and a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,6 +17,7 @@ from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
 from open_seq2seq.importing.nemo_weights import convert_weights
+from open_seq2seq.system import archives
 
 _DECODER = "fully_connected_decoder.fully_connected"
 
@@ -35,16 +34,16 @@ def import_archive(
 
     Args:
         path: the archive.
-        output_dir: a new folder, or an empty one.
-        label_order: what the outputs of the network mean: the labels "sorted" by name, as NeMo
-            trains whatever the archive lists, or as in its "config".
-        labels_file: the same labels in another order, that of manifests; the outputs are put into
-            it.
+        output_dir: a new or an empty folder.
+        label_order: order of the network's outputs: labels "sorted" by name, as NeMo trains
+            whatever the archive lists, or in the order of the archive's "config".
+        labels_file: the same labels in the order of the user's manifests; the outputs are
+            reordered to match it.
         report: takes a line of text.
 
     Raises:
-        UserError: the archive cannot be imported, or the folder is not empty or cannot be written;
-            nothing is written.
+        UserError: the archive cannot be imported, or the folder is not empty or cannot be written.
+            Nothing is written then.
     """
     _check_output(output_dir)
     archive = read_archive(path)
@@ -70,18 +69,18 @@ def import_archive(
 
 
 def _check_output(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if not archives.is_vacant(folder):
         raise UserError(f"--output_dir: {folder} is not an empty folder; name a new one")
 
 
 def _reorder(
     model: NemoModel, arrays: dict[str, np.ndarray], labels: tuple[str, ...], labels_file: Path
 ) -> tuple[NemoModel, dict[str, np.ndarray]]:
-    """Put the decoder's outputs into the order of ``labels``."""
+    """Reorder the decoder's outputs to match ``labels``."""
     if sorted(labels) != sorted(model.labels):
         raise UserError(
-            f"--labels_file: {labels_file} has the labels {' '.join(labels)}, the archive {' '.join(model.labels)}; "
-            "expected the same words"
+            f"--labels_file: {labels_file} has the labels {' '.join(labels)}, "
+            f"expected those of the archive in any order: {' '.join(model.labels)}"
         )
     order = [model.labels.index(label) for label in labels]
     reordered = {
@@ -92,34 +91,35 @@ def _reorder(
 
 
 def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.ndarray]) -> None:
-    """Write aside, then rename: the folder is there whole or not at all."""
+    """Write to a temporary folder, then rename it, so that the folder is complete or absent."""
     target = output_dir.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
     try:
-        config_file = aside / "config.py"
+        config_file = partial / "config.py"
         config_file.write_text(write_config(model, path.name), encoding="utf-8")
-        write_labels(aside / "labels.txt", model.labels)
+        write_labels(partial / "labels.txt", model.labels)
         try:
             config = load_config(str(config_file), "infer", {})
         except UserError as error:
-            raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
-        ours = checkpoint.build_network(config, len(model.labels))
-        if problems := checkpoint.find_misfits(ours, arrays):
+            raise UserError(f"{path}: the config written for it is not valid; {error}") from None
+        network = checkpoint.build_network(config, len(model.labels))
+        if problems := checkpoint.find_misfits(network, arrays):
             raise UserError(
-                f"{path}: it does not fit the network made from it:\n  " + "\n  ".join(problems)
+                f"{path}: its weights do not fit the network of its config:\n  "
+                + "\n  ".join(problems)
             )
-        checkpoint.assign(ours, arrays)
+        checkpoint.assign(network, arrays)
         checkpoint.save(
-            aside,
-            ours,
+            partial,
+            network,
             model.labels,
             config,
             step=0,
             imported_from=f"NeMo, {path.name}",
         )
-        os.rename(aside, target)  # over an empty folder too
+        os.rename(partial, target)  # an empty folder is replaced
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""OpenSeq2Seq's ResNet and Jasper checkpoints of TensorFlow 1 as checkpoints of this toolkit."""
+"""Import of OpenSeq2Seq's ResNet and Jasper checkpoints, which are TensorFlow 1's."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.importing import checkpoint, names
 from open_seq2seq.lazy import tf
 
-_PART = re.compile(
-    r"\.(index|meta|data-\d{5}-of-\d{5})$"
-)  # what TensorFlow adds to a checkpoint's name
+_FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")  # of the files of a checkpoint
 
 
 def import_checkpoint(
@@ -27,12 +25,13 @@ def import_checkpoint(
     logdir: Path,
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Write a TensorFlow 1 checkpoint as one of ``config``.
+    """Write a TensorFlow 1 checkpoint as a checkpoint of this toolkit.
 
     Args:
-        path: the checkpoint, such as ``model.ckpt-1234``, or its folder, where the newest is taken.
-        config: describes the network that was trained.
-        labels: what its outputs mean, in order.
+        path: the checkpoint, such as ``model.ckpt-1234``, or a folder, of which the newest is
+            imported.
+        config: describes the network as it was trained.
+        labels: the labels in the order of the network's outputs.
         logdir: folder for ``checkpoints/``.
         report: takes a line of text.
 
@@ -40,113 +39,108 @@ def import_checkpoint(
         the folder of the new checkpoint.
 
     Raises:
-        UserError: there is no checkpoint, the network is of a kind that OpenSeq2Seq did not have,
-            it has weights that the checkpoint lacks or has in another shape, or logdir has
-            checkpoints; nothing is written.
+        UserError: there is no checkpoint, OpenSeq2Seq has no such encoder, the checkpoint lacks
+            weights of the network or has them with other shapes, or logdir has checkpoints.
+            Nothing is written then.
     """
-    prefix = next(
-        (
-            prefix
-            for kind, prefix in names.ENCODER_PREFIXES.items()
-            if isinstance(config.encoder, kind)
-        ),
-        None,
-    )
-    if prefix is None:
-        kinds = " and ".join(kind.__name__ for kind in names.ENCODER_PREFIXES)
-        raise UserError(
-            f"encoder: {type(config.encoder).__name__}, but only {kinds} can be imported from OpenSeq2Seq"
-        )
+    prefix = _encoder_prefix(config)
     session.check_decoder(config, labels)
     checkpoint.check_output(logdir)
     path = find_checkpoint(path)
     reader = _Reader(path)
     sorted_names = names.sort_names(reader.names)
-    ours = checkpoint.build_network(config, len(labels))
-    shapes = {weight.path: tuple(weight.shape) for weight in ours.weights}
+    network = checkpoint.build_network(config, len(labels))
+    shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
     arrays: dict[str, np.ndarray] = {}
-    unknown = list(sorted_names.unknown)
+    unused = list(sorted_names.unknown)
     for graph_name, checkpoint_name in sorted_names.model.items():
         name = names.translate(graph_name, prefix)
         if name is None or name not in shapes:
-            unknown.append(checkpoint_name)
+            unused.append(checkpoint_name)
         elif name in arrays:
-            raise UserError(
-                f"{path}: {checkpoint_name} is the second variable of it that is {name} here"
-            )
+            raise UserError(f"{path}: {checkpoint_name} is a second variable for {name}")
         else:
-            arrays[name] = _fit(reader.read(checkpoint_name), shapes[name])
-    problems = checkpoint.find_misfits(ours, arrays)
+            arrays[name] = _as_2d(reader.read(checkpoint_name), shapes[name])
+    problems = checkpoint.find_misfits(network, arrays)
     if problems:
-        raise UserError(
-            f"{path}: it does not fit the network of this config ({len(problems)} differences):{_list(problems)}"
-            + (
-                f"\nVariables of it that have no place in the network ({len(unknown)}):{_list(unknown)}"
-                * bool(unknown)
-            )
-            + "\nGive the config that describes the network as it was trained, and its labels file"
+        message = (
+            f"{path}: does not match the network of this config "
+            f"({len(problems)} differences):{_list(problems)}"
         )
-    checkpoint.assign(ours, arrays)
+        if unused:
+            message += f"\nVariables that the network lacks ({len(unused)}):{_list(unused)}"
+        raise UserError(
+            f"{message}\nUse the config and the labels file that the network was trained with"
+        )
+    checkpoint.assign(network, arrays)
+    step = max(0, _step_in(path.name))
+    if "global_step" in reader.names:
+        step = int(reader.read("global_step"))
     target = checkpoint.save(
-        logdir,
-        ours,
-        labels,
-        config,
-        step=int(reader.read("global_step"))
-        if "global_step" in reader.names
-        else max(0, _step_in(path.name)),
-        imported_from=f"OpenSeq2Seq, {path.name}",
+        logdir, network, labels, config, step=step, imported_from=f"OpenSeq2Seq, {path.name}"
     )
     report(f"{path}: {len(arrays)} variables imported into {target}")
-    if unknown:
+    if unused:
         report(
-            f"warning: {len(unknown)} variables have no place in the network of this config; if they are its layers, "
-            f"its outputs will be wrong:{_list(unknown)}"
+            f"warning: the network of this config lacks {len(unused)} variables; if they are its "
+            f"layers, its outputs will be wrong:{_list(unused)}"
         )
     return target
 
 
+def _encoder_prefix(config: Config) -> str:
+    """Return the prefix of the encoder's variables, or raise a `UserError` for other encoders."""
+    for kind, prefix in names.ENCODER_PREFIXES.items():
+        if isinstance(config.encoder, kind):
+            return prefix
+    kinds = " and ".join(kind.__name__ for kind in names.ENCODER_PREFIXES)
+    raise UserError(
+        f"encoder: {type(config.encoder).__name__}, but only {kinds} can be imported from "
+        "OpenSeq2Seq"
+    )
+
+
 def find_checkpoint(path: Path) -> Path:
-    """Return a checkpoint's name without the endings of its files; in a folder, of the newest one.
+    """Return a checkpoint's path without file endings; in a folder, that of the newest checkpoint.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no checkpoint.
     """
     if not path.is_dir():
-        path = path.with_name(_PART.sub("", path.name))
+        path = path.with_name(_FILE_ENDING.sub("", path.name))
         if path.is_file() or path.with_name(f"{path.name}.index").is_file():
             return path
         raise UserError(
             f"{path}: no such checkpoint; expected a folder, or a name such as model.ckpt-1234"
         )
-    found = {_PART.sub("", file.name) for file in path.glob("*.index")}
-    named = _named_as_newest(path / "checkpoint")
-    if named not in found:
-        named = max(found, key=lambda name: (_step_in(name), name), default=None)
-    if named is None:
+    present = {_FILE_ENDING.sub("", file.name) for file in path.glob("*.index")}
+    newest = _named_as_newest(path / "checkpoint")
+    if newest not in present:
+        newest = max(present, key=lambda name: (_step_in(name), name), default=None)
+    if newest is None:
         raise UserError(
             f"{path}: no checkpoint in this folder; expected files such as model.ckpt-1234.index"
         )
-    return path / named
+    return path / newest
 
 
 def _named_as_newest(file: Path) -> str | None:
-    """Return the name in TensorFlow's list of checkpoints; the folder in it may be that of another
-    machine.
+    """Return the newest checkpoint's name in TensorFlow's list, without its folder.
+
+    The folder can be that of another machine.
     """
     try:
-        found = re.search(
-            r'^model_checkpoint_path: "(?:.*/)?([^"/]+)"',
-            file.read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    return found[1] if found else None
+    match = re.search(r'^model_checkpoint_path: "(?:.*/)?([^"/]+)"', text, re.MULTILINE)
+    if match is None:
+        return None
+    return match[1]
 
 
 class _Reader:
-    """TensorFlow's reader of checkpoints; what it raises becomes a `UserError`."""
+    """TensorFlow's reader of checkpoints, whose errors become a `UserError`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -159,7 +153,7 @@ class _Reader:
     def _call(self, function: Callable[[str], Any], argument: str) -> Any:
         try:
             return function(argument)
-        # IndexError is what it makes of a file that is too short
+        # TensorFlow raises an IndexError for a file that is too short
         except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
@@ -167,16 +161,17 @@ class _Reader:
             ) from None
 
 
-def _fit(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Give a one-dimensional convolution's kernel [k, in, out] the width that kernels have here:
-    [k, 1, in, out].
-    """
-    return array[:, None] if (array.ndim, len(shape)) == (3, 4) else array
+def _as_2d(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a kernel [k, in, out] as [k, 1, in, out] if ``shape`` has four axes."""
+    if array.ndim == 3 and len(shape) == 4:
+        return array[:, None]
+    return array
 
 
 def _step_in(name: str) -> int:
-    found = re.search(r"-(\d+)$", name)
-    return int(found[1]) if found else -1
+    """Return the step at the end of a checkpoint's name, -1 if there is none."""
+    match = re.search(r"-(\d+)$", name)
+    return int(match[1]) if match else -1
 
 
 def _list(lines: list[str]) -> str:
