@@ -1,3 +1,1 @@
-"""Models trained elsewhere as checkpoints of this toolkit: from OpenSeq2Seq (TensorFlow 1) and from
-NeMo.
-"""
+"""Import of models that were trained with OpenSeq2Seq (TensorFlow 1) or with NeMo."""

@@ -1,4 +1,4 @@
-"""A config's network with weights from elsewhere, and the checkpoint of it."""
+"""Checkpoints of imported models: a config's network with weights from another toolkit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
     ]
     if problems:
         raise UserError(
-            f"{source}: it does not fit the network of the config ({len(problems)} differences):"
+            f"{source}: does not match the network of this config ({len(problems)} differences):"
             f"{listed(problems)}{hint}"
         )
     for name, weight in weights.items():

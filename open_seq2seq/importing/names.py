@@ -1,4 +1,4 @@
-"""The names of OpenSeq2Seq's variables in a TensorFlow 1 checkpoint, and what each is called here."""
+"""From names of variables in OpenSeq2Seq's TensorFlow 1 checkpoints to names of this toolkit."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ from typing import NamedTuple
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import ResNetEncoder, TDNNEncoder
 
-# first part of the names of an encoder's variables here; OpenSeq2Seq's scope may have any name
+# prefix of an encoder's variables here; in OpenSeq2Seq the user chooses the scope's name
 ENCODER_PREFIXES = {ResNetEncoder: "resnet_encoder", TDNNEncoder: "tdnn_encoder"}
 DECODER_PREFIX = FullyConnectedDecoder.output_layer.partition(".")[0]
 
 _MODEL_SCOPE = "ForwardPass/"
-# mixed precision keeps float32 copies of the float16 variables; they are what was trained
+# mixed precision trains float32 copies of the float16 variables
 _MASTER_SCOPE = re.compile(r"(?:.*/)?FP32-master-copy(?:_\d+)?/(?=ForwardPass/)")
-# optimizer and loss scale; OpenSeq2Seq leaves the variables of its loss scale without names
+# optimizer and loss scale; the variables of OpenSeq2Seq's loss scale have default names
 _OPTIMIZER = re.compile(
-    r"Loss_Optimization(?:_\d+)?/.*|(?:.*/)?(?:global_step|beta\d_power|loss_scale)|Variable(?:_\d+)?"
+    r"Loss_Optimization(?:_\d+)?/.*"
+    r"|(?:.*/)?(?:global_step|beta\d_power|loss_scale)"
+    r"|Variable(?:_\d+)?"
 )
 
 
 class Names(NamedTuple):
-    """The variables of a checkpoint, sorted out."""
+    """The names of a checkpoint's variables, without those of the optimizer.
 
-    model: dict[
-        str, str
-    ]  # name in the graph, from "ForwardPass/" on -> name in the checkpoint, the master copy if any
-    unknown: list[str]  # neither the model's nor the optimizer's
+    Attributes:
+        model: from the name in the graph, "ForwardPass/...", to the name in the checkpoint, which
+            is that of the float32 copy if there is one.
+        unknown: names of neither the model nor the optimizer.
+    """
+
+    model: dict[str, str]
+    unknown: list[str]
 
 
 def sort_names(names: Iterable[str]) -> Names:
-    """Tell the model's variables from those of the optimizer.
+    """Separate the model's variables from those of the optimizer.
 
-    A variable below another one's whole name, such as ``.../kernel/Momentum``, is an optimizer's
+    A name that extends another variable's name, such as ``.../kernel/Momentum``, is an optimizer's
     slot.
     """
     names = set(names)
@@ -59,8 +65,7 @@ def _parents(name: str) -> Iterable[str]:
 
 
 def translate(name: str, encoder_prefix: str) -> str | None:
-    """Return what a variable of the graph is called here, or None where it has no layer and
-    variable in it.
+    """Return this toolkit's name of a variable, or None if ``name`` is not scope/layer/variable.
 
     ``ForwardPass/w2l_encoder/conv23/res_bn/gamma`` is ``tdnn_encoder.conv23.res_bn/gamma``.
     """

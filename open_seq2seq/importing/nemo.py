@@ -1,6 +1,4 @@
-"""NeMo's MatchboxNet archives as a folder with a config, a labels file and a checkpoint of this
-toolkit.
-"""
+"""Import of NeMo's MatchboxNet archives as a config, a labels file and a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,6 +16,7 @@ from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
 from open_seq2seq.importing.nemo_weights import convert_weights
+from open_seq2seq.system import archives
 from open_seq2seq.system.files import written_aside
 
 logger = logging.getLogger(__name__)
@@ -36,15 +35,15 @@ def import_archive(
 
     Args:
         path: the archive.
-        output_dir: a new folder, or an empty one.
-        label_order: what the outputs of the network mean: the labels "sorted" by name, as NeMo
-            trains whatever the archive lists, or as in its "config".
-        labels_file: the same labels in another order, that of manifests; the outputs are put into
-            it.
+        output_dir: a new or an empty folder.
+        label_order: order of the network's outputs: labels "sorted" by name, as NeMo trains
+            whatever the archive lists, or in the order of the archive's "config".
+        labels_file: the same labels in the order of the user's manifests; the outputs are
+            reordered to match it.
 
     Raises:
-        UserError: the archive cannot be imported, or the folder is not empty or cannot be written;
-            nothing is written.
+        UserError: the archive cannot be imported, or the folder is not empty or cannot be written.
+            Nothing is written then.
     """
     _check_output(output_dir)
     archive = read_archive(path)
@@ -70,18 +69,18 @@ def import_archive(
 
 
 def _check_output(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if not archives.is_vacant(folder):
         raise UserError(f"--output_dir: {folder} is not an empty folder; name a new one")
 
 
 def _reorder(
     model: NemoModel, arrays: dict[str, np.ndarray], labels: tuple[str, ...], labels_file: Path
 ) -> tuple[NemoModel, dict[str, np.ndarray]]:
-    """Put the decoder's outputs into the order of ``labels``."""
+    """Reorder the decoder's outputs to match ``labels``."""
     if sorted(labels) != sorted(model.labels):
         raise UserError(
-            f"--labels_file: {labels_file} has the labels {' '.join(labels)}, the archive {' '.join(model.labels)}; "
-            "expected the same words"
+            f"--labels_file: {labels_file} has the labels {' '.join(labels)}, "
+            f"expected those of the archive in any order: {' '.join(model.labels)}"
         )
     order = [model.labels.index(label) for label in labels]
     reordered = {
@@ -103,7 +102,7 @@ def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.
         try:
             config = load_config(str(config_file), "infer", {})
         except UserError as error:
-            raise UserError(f"{path}: the config made from it cannot be used; {error}") from None
+            raise UserError(f"{path}: the config written for it is not valid; {error}") from None
         network = network_of(config, len(model.labels))
         assign(network, arrays, str(path))
         save(folder, network, model.labels, config, step=0, imported_from=f"NeMo, {path.name}")

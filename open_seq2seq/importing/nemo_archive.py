@@ -1,6 +1,4 @@
-"""The two files of a ``.nemo`` archive that describe a model, read without unpacking anything to
-the disk.
-"""
+"""Reader of ``.nemo`` archives: configuration and weights, without unpacking to disk."""
 
 from __future__ import annotations
 
@@ -19,46 +17,47 @@ from open_seq2seq.system.tar_headers import READ_ERRORS, TarHeader
 
 _CONFIG = "model_config.yaml"
 _WEIGHTS = "model_weights.ckpt"
-# MatchboxNet's have 10 KB and 0.5 MB
+# the files of a MatchboxNet have 10 KB and 0.5 MB
 _MAX_BYTES = {_CONFIG: 256 << 10, _WEIGHTS: 256 << 20}
+_NOT_NEMO = "NeMo writes no such archive"
 _MAX_TOTAL_BYTES = 512 << 20
 _MAX_MEMBERS = 1000
-_MAX_VALUES = 20_000  # of the configuration; MatchboxNet's has 1,000
+_MAX_VALUES = 20_000  # in the configuration; a MatchboxNet's has 1,000
 
 
 class NemoArchive(NamedTuple):
-    """A model as NeMo saves it."""
+    """Contents of a ``.nemo`` archive."""
 
-    config: dict[str, Any]  # model_config.yaml
-    weights: dict[str, np.ndarray]  # model_weights.ckpt, by state-dict key
+    config: dict[str, Any]  # of model_config.yaml
+    weights: dict[str, np.ndarray]  # of model_weights.ckpt, by state-dict key
 
 
 def read_archive(path: Path) -> NemoArchive:
-    """Read a ``.nemo`` file: a tar, compressed with gzip or not.
+    """Read a ``.nemo`` file, a tar with or without gzip compression.
 
     Raises:
-        UserError: it is no such archive, it lacks a file or has it twice, it is larger than any
-            model that can be imported, or it holds links, devices or paths out of it.
+        UserError: the file is not such an archive, lacks a file or has it twice, is larger than
+            any MatchboxNet, or has links, devices or paths that lead out of it.
     """
     try:
         check_plain(path)
         with open(path, "rb") as file:
             is_gzip = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            content: Any = gzip.GzipFile(fileobj=file) if is_gzip else file
-            # a stream: what is inside is seen in one pass, and counted while it is
+            content: Any = file
+            if is_gzip:
+                content = gzip.GzipFile(fileobj=file)
+            # a stream ("r|") is read once, so the bytes can be counted
             bounded: Any = _Bounded(content, path)
             with tarfile.open(fileobj=bounded, mode="r|", tarinfo=TarHeader) as tar:
                 files = _read_members(tar, path)
     except (OSError, *READ_ERRORS) as error:
         raise UserError(
-            f"{path}: cannot read it as a .nemo archive, which is a tar ({error})"
+            f"{path}: cannot be read as a .nemo archive, which is a tar ({error})"
         ) from None
     for name in _MAX_BYTES:
         if name not in files:
-            raise UserError(
-                f"{path}: no {name} in it; expected a model as NeMo's save_to writes it"
-            )
+            raise UserError(f"{path}: no {name} in it; expected a model saved with NeMo's save_to")
     return NemoArchive(
         config=_parse(files[_CONFIG], f"{path}: {_CONFIG}"),
         weights=read_state_dict(files[_WEIGHTS], f"{path}: {_WEIGHTS}"),
@@ -66,19 +65,20 @@ def read_archive(path: Path) -> NemoArchive:
 
 
 class _Bounded:
-    """A file that ends in a `UserError` where an archive gets too large: a small gzip can hold a
-    huge tar.
-    """
+    """A file that raises a `UserError` after too many bytes: a small gzip can hold a huge tar."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        self._file, self._path, self._left = file, path, _MAX_TOTAL_BYTES
+        self._file = file
+        self._path = path
+        self._n_left = _MAX_TOTAL_BYTES
 
     def read(self, size: int) -> bytes:
-        data = self._file.read(min(size, self._left + 1))
-        self._left -= len(data)
-        if self._left < 0:
+        data = self._file.read(min(size, self._n_left + 1))
+        self._n_left -= len(data)
+        if self._n_left < 0:
             raise UserError(
-                f"{self._path}: more than {_MAX_TOTAL_BYTES >> 20} MB in it, too large for a MatchboxNet"
+                f"{self._path}: more than {_MAX_TOTAL_BYTES >> 20} MB in it, "
+                "too large for a MatchboxNet"
             )
         return data
 
@@ -86,36 +86,36 @@ class _Bounded:
 def _read_members(tar: tarfile.TarFile, path: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for i, member in enumerate(tar):
-        place = PurePosixPath(member.name)
-        if place.is_absolute() or ".." in place.parts:
+        member_path = PurePosixPath(member.name)
+        if member_path.is_absolute() or ".." in member_path.parts:
             raise UserError(
-                f"{path}: it holds {shown(member.name)}, a path out of the archive; it is no model of NeMo's"
+                f"{path}: member {shown(member.name)} is a path out of the archive; {_NOT_NEMO}"
             )
         if not (member.isreg() or member.isdir()) or member.issparse():
             raise UserError(
-                f"{path}: {shown(member.name)} in it is no plain file; it is no model of NeMo's"
+                f"{path}: member {shown(member.name)} is not a regular file; {_NOT_NEMO}"
             )
-        name = str(place)
+        name = str(member_path)
         if member.size > _MAX_BYTES.get(name, _MAX_TOTAL_BYTES):
             raise UserError(
-                f"{path}: {shown(name)} in it has {member.size:,} bytes, too large for a MatchboxNet"
+                f"{path}: member {shown(name)} has {member.size:,} bytes, too large for a "
+                "MatchboxNet"
             )
         if i >= _MAX_MEMBERS:
-            raise UserError(
-                f"{path}: more than {_MAX_MEMBERS} files in it; it is no model of NeMo's"
-            )
+            raise UserError(f"{path}: more than {_MAX_MEMBERS} files in it; {_NOT_NEMO}")
         if name in _MAX_BYTES and member.isreg():
             if name in files:
-                raise UserError(f"{path}: {name} stands in it twice")
-            opened = tar.extractfile(member)
-            assert opened is not None  # it is a plain file
-            files[name] = opened.read()
+                raise UserError(f"{path}: {name} appears twice; {_NOT_NEMO}")
+            reader = tar.extractfile(member)
+            assert reader is not None  # it is a regular file
+            files[name] = reader.read()
     return files
 
 
 class _Loader(yaml.SafeLoader):
-    """Without merge keys, ``<<``, which NeMo does not write: a few lines of them grow to any size
-    while being read.
+    """A YAML loader without merge keys, ``<<``.
+
+    NeMo writes none, and a few lines of them expand to any size while being read.
     """
 
     def flatten_mapping(self, node: Any) -> None:
@@ -127,9 +127,9 @@ class _Loader(yaml.SafeLoader):
 def _parse(content: bytes, name: str) -> dict[str, Any]:
     try:
         config = yaml.load(content, _Loader)
-    except Exception as error:  # its tags for numbers and dates let out errors of every kind
+    except Exception as error:  # PyYAML raises errors of every kind for numbers and dates
         raise UserError(
-            f"{name}: not a YAML file that can be read ({cut(str(error)) or type(error).__name__})"
+            f"{name}: cannot be read as YAML ({cut(str(error)) or type(error).__name__})"
         ) from None
     if _is_larger(config, _MAX_VALUES):
         raise UserError(
@@ -140,22 +140,16 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
     return config
 
 
-def _is_larger(value: Any, most: int) -> bool:
-    """Tell whether a value has more than ``most`` parts, each counted as often as an alias stands
-    for it.
-    """
-    left, waiting = most, [value]
+def _is_larger(value: Any, limit: int) -> bool:
+    """Tell whether a value has more than ``limit`` parts, with those of an alias at each use."""
+    n_left, waiting = limit, [value]
     while waiting:
         part = waiting.pop()
-        inner = (
-            list(part.values())
-            if isinstance(part, dict)
-            else part
-            if isinstance(part, list)
-            else []
-        )
-        left -= len(inner)
-        if left < 0:
-            return True
-        waiting += inner
+        if isinstance(part, dict):
+            part = list(part.values())
+        if isinstance(part, list):
+            n_left -= len(part)
+            if n_left < 0:
+                return True
+            waiting += part
     return False

@@ -1,4 +1,4 @@
-"""A config file for an imported MatchboxNet, as a person would write it."""
+"""Writer of config files for imported MatchboxNets, formatted like handwritten ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEMPLATE = '''"""{title}, imported from NeMo.
     open-seq2seq --config_file=THIS_FILE --mode=infer CLIP.wav
     open-seq2seq --config_file=THIS_FILE --mode=train_eval --load_model=THIS_FOLDER --logdir=DIR
 
-The optimizer and the learning rate are those of MatchboxNet's published recipe, which begins anew.
+Optimizer and learning rate are those of MatchboxNet's published recipe, from its first step on.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ from open_seq2seq.models import Image2Label
 HERE = Path(__file__).resolve().parent
 
 dataset_version = {version}
-dataset_location = "data/speech_commands"  # manifests whose labels stand in the order of labels.txt
+dataset_location = "data/speech_commands"  # manifests with their labels in the order of labels.txt
 
 base_model = Image2Label
 
@@ -77,9 +77,9 @@ infer_params = {{}}
 
 
 def write_config(model: NemoModel, archive_name: str) -> str:
-    """Return the text of a config that stands beside ``labels.txt`` and ``checkpoints/``.
+    """Return the text of a config file beside ``labels.txt`` and ``checkpoints/``.
 
-    Nothing of the archive comes into it but numbers, and of its name what can do no harm in Python
+    From the archive it has only numbers, and its name without characters that are unsafe in Python
     code.
     """
     train_data = {
@@ -89,7 +89,7 @@ def write_config(model: NemoModel, archive_name: str) -> str:
         **model.train_data_params,
     }
     data_layer = _literal(model.data_layer_params, 1)
-    # the one value that is no literal
+    # the only value that is not a literal
     data_layer = data_layer.replace(
         "{\n", '{\n        "labels_file": str(HERE / "labels.txt"),\n', 1
     )
@@ -104,15 +104,13 @@ def write_config(model: NemoModel, archive_name: str) -> str:
 
 
 def guess_version(labels: tuple[str, ...]) -> str:
-    """Return the dataset version with these labels, in whatever order."""
+    """Return the latest dataset version with these labels in any order, or else "keywords"."""
     versions = [version for version, known in LABELS.items() if set(known) == set(labels)]
-    return versions[-1] if versions else CUSTOM_VERSION
+    return [CUSTOM_VERSION, *versions][-1]
 
 
 def _literal(value: Any, depth: int) -> str:
-    """Write a value as the formatter would: in one line if it is a layer that fits, in several if
-    it has parts.
-    """
+    """Return a value as Python code in ruff's format; a layer is one line if it fits."""
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, dict):
@@ -122,11 +120,14 @@ def _literal(value: Any, depth: int) -> str:
         in_one_line = "{" + ", ".join(entries) + "}"
         is_layer = depth > 2 or len(entries) == 1
         fits = "\n" not in in_one_line and 4 * depth + len(in_one_line + ",") <= _LINE_LENGTH
-        return in_one_line if is_layer and fits else _lines("{", entries, "}", depth)
+        if is_layer and fits:
+            return in_one_line
+        return _lines("{", entries, "}", depth)
     if isinstance(value, list):
         items = [_literal(item, depth + 1) for item in value]
-        has_layers = any(isinstance(item, dict) for item in value)
-        return _lines("[", items, "]", depth) if has_layers else "[" + ", ".join(items) + "]"
+        if any(isinstance(item, dict) for item in value):
+            return _lines("[", items, "]", depth)
+        return "[" + ", ".join(items) + "]"
     return repr(value)
 
 

@@ -1,4 +1,4 @@
-"""The weights of a NeMo MatchboxNet by the names and in the layout of this toolkit."""
+"""Conversion of a NeMo MatchboxNet's weights to the names and layout of this toolkit."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ import numpy as np
 from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.errors import UserError, cut, listed
 
-# PyTorch's and Keras's names of a BatchNorm's variables
+# PyTorch's names of a BatchNorm's variables -> Keras's
 _NORM = {
     "weight": "gamma",
     "bias": "beta",
     "running_mean": "moving_mean",
     "running_var": "moving_variance",
 }
-# of no meaning for the network: counters, and the lengths that older masked convolutions keep
+# keys without effect on the network: counters, and the lengths in older masked convolutions
 _IGNORED = re.compile(r"(?!encoder\.|decoder\.).*|.*\.(num_batches_tracked|max_len|lens|seq_range)")
 
 
 class _Weight(NamedTuple):
-    theirs: (
-        str  # state-dict key; a convolution's has ".conv" before ".weight" if it is a masked one
-    )
-    ours: str  # path of the variable
-    shape: tuple[int, ...]  # theirs
+    """One weight.
+
+    Attributes:
+        theirs: state-dict key; in a masked convolution it has ".conv" before ".weight".
+        ours: path of the variable.
+        shape: shape in the state dict.
+    """
+
+    theirs: str
+    ours: str
+    shape: tuple[int, ...]
 
 
 def convert_weights(
@@ -37,76 +43,68 @@ def convert_weights(
     n_labels: int,
     name: str,
 ) -> dict[str, np.ndarray]:
-    """Rename and lay out the weights of `NemoModel`'s layers and of its decoder.
+    """Convert the weights of a MatchboxNet's encoder and decoder.
 
     Args:
         weights: NeMo's, by state-dict key; convolutions are [out, in / groups, k], linear layers
             [out, in].
-        layers: ``convnet_layers``.
-        n_features: of the input.
-        n_labels: outputs of the decoder.
-        name: of the archive, for messages.
+        layers: ``convnet_layers`` of `NemoModel`.
+        n_features: number of input features.
+        n_labels: number of outputs of the decoder.
+        name: name of the archive, for messages.
 
     Returns:
-        by variable path; convolutions are [k, 1, in, out] and depthwise ones [k, 1, channels, 1],
-        the decoder's kernel is [in, out].
+        arrays by variable path; convolutions are [k, 1, in, out], depthwise convolutions
+        [k, 1, channels, 1], and the decoder's kernel [in, out].
 
     Raises:
-        UserError: one is missing, has another shape or is not finite, or the archive has more of
-            them; all are named.
+        UserError: weights are missing, left over, not finite, or have another shape; the message
+            names all of them.
     """
-    found, problems = {}, []
-    left = {key for key in weights if not _IGNORED.fullmatch(key)}
+    arrays, problems = {}, []
+    unused = {key for key in weights if not _IGNORED.fullmatch(key)}
     for weight in _expected(layers, n_features, n_labels):
         key = weight.theirs
         if key not in weights and key.endswith(".weight"):
             key = f"{key.removesuffix('.weight')}.conv.weight"
-        left.discard(key)
+        unused.discard(key)
         if key not in weights:
             problems.append(f"{weight.theirs}: missing")
         elif weights[key].shape != weight.shape:
-            problems.append(f"{key}: {weights[key].shape}, expected {weight.shape}")
+            problems.append(f"{key}: shape {weights[key].shape}, expected {weight.shape}")
         elif not np.isfinite(weights[key]).all():
             problems.append(f"{key}: some of its values are not finite")
         else:
-            found[weight.ours] = _lay_out(np.asarray(weights[key], np.float32), weight)
-    problems += [
-        f"{cut(key)}: of no layer that model_config.yaml describes" for key in sorted(left)
-    ]
+            arrays[weight.ours] = _convert(np.asarray(weights[key], np.float32), weight)
+    problems += [f"{cut(key)}: no layer in model_config.yaml has it" for key in sorted(unused)]
     if problems:
         raise UserError(
-            f"{name}: model_weights.ckpt does not fit model_config.yaml ({len(problems)} differences):"
-            + listed(problems)
+            f"{name}: model_weights.ckpt does not match model_config.yaml "
+            f"({len(problems)} differences):{listed(problems)}"
         )
-    return found
+    return arrays
 
 
 def _expected(layers: list[dict[str, Any]], n_features: int, n_labels: int) -> Iterator[_Weight]:
+    """Yield every weight of the network that ``layers`` describe."""
     channels = n_features
     for block, layer in enumerate(layers):
-        theirs, width, kernel = (
-            f"encoder.encoder.{block}",
-            layer["num_channels"],
-            layer["kernel_size"][0],
-        )
-        is_separable, n_repeats = layer.get("separable", False), layer.get("repeat", 1)
+        theirs = f"encoder.encoder.{block}"
+        width, kernel = layer["num_channels"], layer["kernel_size"][0]
         n_in = channels
-        place = 0  # in mconv: convolution, pointwise convolution if separable, BatchNorm; then activation and dropout
-        for repeat in range(n_repeats):
+        index = 0  # of a module in mconv
+        for repeat in range(layer.get("repeat", 1)):
             ours = f"tdnn_encoder.conv{block + 1}{repeat + 1}"
-            if is_separable:
+            shape = (width, n_in, kernel)
+            if layer.get("separable", False):
                 yield _Weight(
-                    f"{theirs}.mconv.{place}.weight", f"{ours}.depthwise/kernel", (n_in, 1, kernel)
+                    f"{theirs}.mconv.{index}.weight", f"{ours}.depthwise/kernel", (n_in, 1, kernel)
                 )
-                yield _Weight(
-                    f"{theirs}.mconv.{place + 1}.weight", f"{ours}/kernel", (width, n_in, 1)
-                )
-            else:
-                yield _Weight(
-                    f"{theirs}.mconv.{place}.weight", f"{ours}/kernel", (width, n_in, kernel)
-                )
-            yield from _norm(f"{theirs}.mconv.{place + 1 + is_separable}", f"{ours}.bn", width)
-            place += 4 + is_separable
+                index += 1
+                shape = (width, n_in, 1)
+            yield _Weight(f"{theirs}.mconv.{index}.weight", f"{ours}/kernel", shape)
+            yield from _norm(f"{theirs}.mconv.{index + 1}", f"{ours}.bn", width)
+            index += 4  # convolution, BatchNorm, activation, dropout
             n_in = width
         if layer.get("residual", False):
             yield _Weight(f"{theirs}.res.0.0.weight", f"{ours}.res/kernel", (width, channels, 1))
@@ -127,7 +125,8 @@ def _norm(theirs: str, ours: str, channels: int) -> Iterator[_Weight]:
         yield _Weight(f"{theirs}.{ending}", f"{ours}/{our_ending}", (channels,))
 
 
-def _lay_out(array: np.ndarray, weight: _Weight) -> np.ndarray:
+def _convert(array: np.ndarray, weight: _Weight) -> np.ndarray:
+    """Return the array in the layout of Keras."""
     if weight.ours.endswith(".depthwise/kernel"):
         return array.transpose(2, 0, 1)[:, None]  # [channels, 1, k] to [k, 1, channels, 1]
     if array.ndim == 3:

@@ -1,4 +1,4 @@
-"""OpenSeq2Seq's ResNet and Jasper checkpoints of TensorFlow 1 as checkpoints of this toolkit."""
+"""Import of OpenSeq2Seq's ResNet and Jasper checkpoints, which are TensorFlow 1's."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ from open_seq2seq.structs import KerasModel
 
 logger = logging.getLogger(__name__)
 
-_PART = re.compile(
-    r"\.(index|meta|data-\d{5}-of-\d{5})$"
-)  # what TensorFlow adds to a checkpoint's name
+_FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")  # of the files of a checkpoint
 
 
 def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdir: Path) -> Path:
     """Write a TensorFlow 1 checkpoint as one of ``config``.
 
     Args:
-        path: the checkpoint, such as ``model.ckpt-1234``, or its folder, where the newest is taken.
-        config: describes the network that was trained.
-        labels: what its outputs mean, in order.
+        path: the checkpoint, such as ``model.ckpt-1234``, or a folder, of which the newest is
+            imported.
+        config: describes the network as it was trained.
+        labels: the labels in the order of the network's outputs.
         logdir: folder for ``checkpoints/``.
 
     Returns:
         the folder of the new checkpoint.
 
     Raises:
-        UserError: there is no checkpoint, the network is of a kind that OpenSeq2Seq did not have,
-            it has weights that the checkpoint lacks or has in another shape, or logdir has
-            checkpoints; nothing is written.
+        UserError: there is no checkpoint, OpenSeq2Seq has no such encoder, the checkpoint lacks
+            weights of the network or has them with other shapes, or logdir has checkpoints.
+            Nothing is written then.
     """
     prefix = _encoder_prefix(config)
     check_decoder(config.decoder, len(labels))
@@ -48,10 +47,10 @@ def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdi
     path = find_checkpoint(path)
     reader = _Reader(path)
     network = network_of(config, len(labels))
-    arrays, unknown = _read_weights(reader, network, prefix)
-    hint = "\nGive the config that describes the network as it was trained, and its labels file"
-    if unknown:
-        hint = f"\nVariables without a counterpart ({len(unknown)}):{listed(unknown)}{hint}"
+    arrays, unused = _read_weights(reader, network, prefix)
+    hint = "\nUse the config and the labels file that the network was trained with"
+    if unused:
+        hint = f"\nVariables that the network lacks ({len(unused)}):{listed(unused)}{hint}"
     assign(network, arrays, str(path), hint)
     target = save(
         logdir,
@@ -62,16 +61,35 @@ def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdi
         imported_from=f"OpenSeq2Seq, {path.name}",
     )
     logger.info(f"{path}: {len(arrays)} variables imported into {target}")
-    if unknown:
+    if unused:
         logger.warning(
-            f"warning: {len(unknown)} variables have no counterpart in the network of this config; "
-            f"if they are its layers, its outputs will be wrong:{listed(unknown)}"
+            f"warning: the network of this config lacks {len(unused)} variables; if they are its "
+            f"layers, its outputs will be wrong:{listed(unused)}"
         )
     return target
 
 
+def _read_weights(
+    reader: _Reader, network: KerasModel, prefix: str
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return arrays by the names of the network's weights, and the variables that are left."""
+    shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
+    arrays: dict[str, np.ndarray] = {}
+    sorted_names = names.sort_names(reader.names)
+    unused = list(sorted_names.unknown)
+    for graph_name, checkpoint_name in sorted_names.model.items():
+        name = names.translate(graph_name, prefix)
+        if name is None or name not in shapes:
+            unused.append(checkpoint_name)
+        elif name in arrays:
+            raise UserError(f"{reader.path}: {checkpoint_name} is a second variable for {name}")
+        else:
+            arrays[name] = _as_2d(reader.read(checkpoint_name), shapes[name])
+    return arrays, unused
+
+
 def _encoder_prefix(config: Config) -> str:
-    """Return the first part of the names of the encoder's variables."""
+    """Return the prefix of the encoder's variables, or raise a `UserError` for other encoders."""
     for kind, prefix in names.ENCODER_PREFIXES.items():
         if isinstance(config.encoder, kind):
             return prefix
@@ -82,68 +100,47 @@ def _encoder_prefix(config: Config) -> str:
     )
 
 
-def _read_weights(
-    reader: _Reader, network: KerasModel, prefix: str
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return arrays by the names of the network's weights, and the variables that are left."""
-    shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
-    arrays: dict[str, np.ndarray] = {}
-    sorted_names = names.sort_names(reader.names)
-    unknown = list(sorted_names.unknown)
-    for graph_name, checkpoint_name in sorted_names.model.items():
-        name = names.translate(graph_name, prefix)
-        if name is None or name not in shapes:
-            unknown.append(checkpoint_name)
-        elif name in arrays:
-            raise UserError(
-                f"{reader.path}: {checkpoint_name} is the second variable of it that is {name} here"
-            )
-        else:
-            arrays[name] = _fit(reader.read(checkpoint_name), shapes[name])
-    return arrays, unknown
-
-
 def find_checkpoint(path: Path) -> Path:
-    """Return a checkpoint's name without the endings of its files; in a folder, of the newest one.
+    """Return a checkpoint's path without file endings; in a folder, that of the newest checkpoint.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no checkpoint.
     """
     if not path.is_dir():
-        path = path.with_name(_PART.sub("", path.name))
+        path = path.with_name(_FILE_ENDING.sub("", path.name))
         if path.is_file() or path.with_name(f"{path.name}.index").is_file():
             return path
         raise UserError(
             f"{path}: no such checkpoint; expected a folder, or a name such as model.ckpt-1234"
         )
-    found = {_PART.sub("", file.name) for file in path.glob("*.index")}
-    named = _named_as_newest(path / "checkpoint")
-    if named not in found:
-        named = max(found, key=lambda name: (_step_in(name), name), default=None)
-    if named is None:
+    present = {_FILE_ENDING.sub("", file.name) for file in path.glob("*.index")}
+    newest = _named_as_newest(path / "checkpoint")
+    if newest not in present:
+        newest = max(present, key=lambda name: (_step_in(name), name), default=None)
+    if newest is None:
         raise UserError(
             f"{path}: no checkpoint in this folder; expected files such as model.ckpt-1234.index"
         )
-    return path / named
+    return path / newest
 
 
 def _named_as_newest(file: Path) -> str | None:
-    """Return the name in TensorFlow's list of checkpoints; the folder in it may be that of another
-    machine.
+    """Return the newest checkpoint's name in TensorFlow's list, without its folder.
+
+    The folder can be that of another machine.
     """
     try:
-        found = re.search(
-            r'^model_checkpoint_path: "(?:.*/)?([^"/]+)"',
-            file.read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    return found[1] if found else None
+    match = re.search(r'^model_checkpoint_path: "(?:.*/)?([^"/]+)"', text, re.MULTILINE)
+    if match is None:
+        return None
+    return match[1]
 
 
 class _Reader:
-    """TensorFlow's reader of checkpoints; what it raises becomes a `UserError`."""
+    """TensorFlow's reader of checkpoints, whose errors become a `UserError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -163,7 +160,7 @@ class _Reader:
     def _call(self, function: Callable[[str], Any], argument: str) -> Any:
         try:
             return function(argument)
-        # IndexError is what it makes of a file that is too short
+        # TensorFlow raises an IndexError for a file that is too short
         except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
@@ -171,13 +168,14 @@ class _Reader:
             ) from None
 
 
-def _fit(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Give a one-dimensional convolution's kernel [k, in, out] the width that kernels have here:
-    [k, 1, in, out].
-    """
-    return array[:, None] if (array.ndim, len(shape)) == (3, 4) else array
+def _as_2d(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a kernel [k, in, out] as [k, 1, in, out] if ``shape`` has four axes."""
+    if array.ndim == 3 and len(shape) == 4:
+        return array[:, None]
+    return array
 
 
 def _step_in(name: str) -> int:
-    found = re.search(r"-(\d+)$", name)
-    return int(found[1]) if found else -1
+    """Return the step at the end of a checkpoint's name, -1 if there is none."""
+    match = re.search(r"-(\d+)$", name)
+    return int(match[1]) if match else -1

@@ -1,9 +1,9 @@
-"""Tensors from a file that ``torch.save`` wrote, without PyTorch and without running anything from
-the file.
+"""Safe reader of ``torch.save`` files: tensors without PyTorch and without running code.
 
-The file is an uncompressed zip: ``<prefix>/data.pkl`` is a pickle with the place, shape and strides
-of each tensor, and ``<prefix>/data/<key>`` holds the numbers. A pickle can call whatever it names,
-so this reader knows a few names, gives functions of its own for them, and refuses all others.
+The file is an uncompressed zip. ``<prefix>/data.pkl`` is a pickle with the storage, offset, shape
+and strides of each tensor, and ``<prefix>/data/<key>`` has the numbers of a storage. A pickle can
+call any function that it names. This reader knows a few names, replaces them by functions of its
+own, and refuses all others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 from open_seq2seq.errors import UserError, cut, shown
 
-_MAX_PICKLE_BYTES = 4 << 20  # a network of a hundred tensors has some 20 KB
-_MAX_TUPLES = 20_000  # six for each tensor; to hash some 50,000 within each other ends the process
+_MAX_PICKLE_BYTES = 4 << 20  # a network of a hundred tensors has 20 KB
+_MAX_TUPLES = 20_000  # a tensor has six; hashing 50,000 nested ones overflows CPython's stack
 _DTYPES = {
     "FloatStorage": "f4",
     "HalfStorage": "f2",
@@ -50,7 +50,7 @@ class _Tensor(NamedTuple):
 
 
 class _StateDict(dict):
-    """What stands for an OrderedDict; the attributes that PyTorch hangs on it are left out."""
+    """Replaces an OrderedDict, without the attributes that PyTorch adds to it."""
 
     def __setstate__(self, state: Any) -> None:
         pass
@@ -60,64 +60,64 @@ def read_state_dict(content: bytes, name: str) -> dict[str, np.ndarray]:
     """Read the tensors of a state dict.
 
     Args:
-        content: the file.
-        name: of the file, for messages.
+        content: the bytes of the file.
+        name: name of the file, for messages.
 
     Returns:
-        NumPy arrays by key; bfloat16 becomes float32, everything else keeps its type. They may be
-        read-only views.
+        NumPy arrays by key, some of them read-only views; bfloat16 becomes float32.
 
     Raises:
-        UserError: it is not a state dict in PyTorch's zip format, it is damaged, or it asks for
+        UserError: the file is not a state dict in PyTorch's zip format, is corrupt, or needs
             anything but tensors.
     """
     if not content.startswith(b"PK"):
         raise UserError(
-            f"{name}: not in the zip format of PyTorch 1.6 and later; load it with PyTorch and save it again with "
-            "torch.save"
+            f"{name}: not in the zip format of PyTorch 1.6 and later; load it with PyTorch and "
+            "save it again with torch.save"
         )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             return _read(file, len(content), name)
     except UserError:
         raise
-    except Exception as error:  # what a pickle made by hand can raise has no end
+    except Exception as error:  # a forged pickle can raise anything
         raise UserError(
-            f"{name}: not a state dict that can be read ({type(error).__name__}: {cut(str(error))})"
+            f"{name}: cannot be read as a state dict ({type(error).__name__}: {cut(str(error))})"
         ) from None
 
 
 def _read(file: zipfile.ZipFile, n_bytes: int, name: str) -> dict[str, np.ndarray]:
-    # with nothing compressed and nothing there twice, what comes out is no larger than the file
+    # without compressed or overlapping parts, the contents are no larger than the file
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in file.infolist()):
-        raise UserError(f"{name}: it has compressed parts, which torch.save does not write")
+        raise UserError(f"{name}: has compressed parts, which torch.save does not write")
     if sum(entry.file_size for entry in file.infolist()) > n_bytes:
-        raise UserError(f"{name}: its parts overlap, as torch.save does not write them")
+        raise UserError(f"{name}: has overlapping parts, which torch.save does not write")
     pickles = [entry for entry in file.infolist() if entry.filename.split("/")[1:] == ["data.pkl"]]
     if len(pickles) != 1:
         raise UserError(
-            f"{name}: expected one data.pkl, as torch.save writes it, found {len(pickles)}"
+            f"{name}: has {len(pickles)} files data.pkl, expected one, as torch.save writes"
         )
     if pickles[0].file_size > _MAX_PICKLE_BYTES:
         raise UserError(
-            f"{name}: its data.pkl has {pickles[0].file_size:,} bytes, expected {_MAX_PICKLE_BYTES:,} at most"
+            f"{name}: its data.pkl has {pickles[0].file_size:,} bytes, "
+            f"expected {_MAX_PICKLE_BYTES:,} at most"
         )
     prefix = pickles[0].filename.removesuffix("data.pkl")
-    found = _unpickle(file.read(pickles[0]), name)
-    if not isinstance(found, dict) or not all(
-        _is_entry(key, value) for key, value in found.items()
+    state_dict = _unpickle(file.read(pickles[0]), name)
+    if not isinstance(state_dict, dict) or not all(
+        _is_entry(key, value) for key, value in state_dict.items()
     ):
-        raise UserError(f"{name}: expected a state dict, tensors by name, found something else")
-    is_big = f"{prefix}byteorder" in file.namelist() and file.read(f"{prefix}byteorder") == b"big"
-    # by name and type: storages of one name may differ in length, and a file is to be read once
+        raise UserError(f"{name}: has something else than a state dict, expected tensors by name")
+    byte_order: Literal["<", ">"] = "<"
+    if f"{prefix}byteorder" in file.namelist() and file.read(f"{prefix}byteorder") == b"big":
+        byte_order = ">"
+    # by key and type, to read each part once, even if storages of one key differ in length
     numbers: dict[tuple[str, _StorageType], np.ndarray] = {}
     arrays = {}
-    for key, tensor in found.items():
+    for key, tensor in state_dict.items():
         part, kind, n_items = tensor.storage.key, tensor.storage.type, tensor.storage.n_items
         if (part, kind) not in numbers:
-            numbers[part, kind] = _numbers(
-                file.read(f"{prefix}data/{part}"), kind, ">" if is_big else "<"
-            )
+            numbers[part, kind] = _numbers(file.read(f"{prefix}data/{part}"), kind, byte_order)
         if len(numbers[part, kind]) < n_items:
             raise ValueError(
                 f"data/{part} has {len(numbers[part, kind]):,} numbers instead of {n_items:,}"
@@ -136,12 +136,14 @@ def _unpickle(content: bytes, name: str) -> Any:
         n_tuples += opcode.name.startswith("TUPLE")
         if n_tuples > _MAX_TUPLES:
             raise UserError(
-                f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a MatchboxNet"
+                f"{name}: its pickle has more than {_MAX_TUPLES:,} tuples, too many for a "
+                "MatchboxNet"
             )
-        # the unpickler makes room for as many memos as the largest number says
+        # the unpickler allocates as many memos as the largest memo number
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
             raise UserError(
-                f"{name}: its pickle has a memo number of {argument:,}, which torch.save does not write"
+                f"{name}: its pickle has a memo number of {argument:,}, "
+                "which torch.save does not write"
             )
     return _Unpickler(content, name).load()
 
@@ -159,8 +161,8 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name in _DTYPES:
             return _StorageType(name)
         raise UserError(
-            f"{self._name}: it asks for {shown(f'{module}.{name}')}, which weights do not need; nothing of it was run. "
-            "Import archives only from where you trust"
+            f"{self._name}: asks for {shown(f'{module}.{name}')}, which weights do not need; "
+            "nothing in it was run. Import archives only from sources that you trust"
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -175,7 +177,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    """Stand for PyTorch's function of the same arguments; requires_grad and hooks are left out."""
+    """Replace PyTorch's function with the same arguments, without requires_grad and hooks."""
     if not isinstance(storage, _Storage) or len(shape) != len(strides):
         raise ValueError("a tensor without a storage, or with more dimensions than strides")
     tensor = _Tensor(
@@ -184,10 +186,10 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
     last = tensor.offset + sum(
         (n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
-    n_items = int(np.prod(tensor.shape, dtype=object))  # exact, whatever is in the file
+    n_items = int(np.prod(tensor.shape, dtype=object))  # Python's integers do not overflow
     if n_items > storage.n_items or (n_items and last >= storage.n_items):
         raise ValueError(
-            f"a tensor of shape {tensor.shape} reaches out of its storage of {storage.n_items:,} numbers"
+            f"a tensor of shape {tensor.shape} exceeds its storage of {storage.n_items:,} numbers"
         )
     return tensor
 

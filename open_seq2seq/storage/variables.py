@@ -46,12 +46,11 @@ def mismatches(
     """Return why variables cannot take the arrays of their names; only of those that cannot."""
     reasons = {}
     for name, variable in variables.items():
+        shape = tuple(variable.shape)
         if name not in arrays:
-            reasons[name] = "not in the checkpoint"
-        elif arrays[name].shape != tuple(variable.shape):
-            reasons[name] = (
-                f"{arrays[name].shape} in the checkpoint, {tuple(variable.shape)} in the network"
-            )
+            reasons[name] = f"missing, expected shape {shape}"
+        elif arrays[name].shape != shape:
+            reasons[name] = f"shape {arrays[name].shape}, expected {shape}"
     return reasons
 
 

@@ -361,8 +361,8 @@ def test_values_find_their_variables_by_name_and_shape():
             dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model"
         )
     for line in (
-        "dense/bias: not in the checkpoint",
+        "dense/bias: missing, expected shape (3,)",
         "other: not in the model",
-        "(3, 3) in the checkpoint, (2, 3)",
+        "dense/kernel: shape (3, 3), expected (2, 3)",
     ):
         assert line in str(caught.value)
