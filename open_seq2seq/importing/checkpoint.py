@@ -17,8 +17,7 @@ from open_seq2seq.storage.checkpoints import Checkpoint
 
 def build_network(config: Config, n_labels: int) -> Any:
     """Return the Keras model that a config describes, in float32."""
-    front_end = config.data_layers["infer"].front_end(training=False, seed=0)
-    shape = (front_end.audio_length, front_end.n_features)
+    shape = config.data_layers["infer"].image_shape
     return config.model.build(config.encoder, config.decoder, shape, n_labels, LayerOptions())
 
 

@@ -92,7 +92,8 @@ def from_pretrained(
             checkpoint.state.get("blueprint"), str(path)
         )
     labels = tuple(checkpoint.state["labels"])
-    shape = data_layer.audio_length, data_layer.num_audio_features
-    network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())
+    network = Image2Label.build(
+        encoder, decoder, data_layer.image_shape, len(labels), LayerOptions()
+    )
     variables.assign(network.variables, checkpoint.model, "model")
     return PretrainedModel(network, data_layer, labels)

@@ -13,7 +13,7 @@ import yaml
 
 from open_seq2seq import cli
 from open_seq2seq.config import load_config
-from open_seq2seq.data.augment import no_draws
+from open_seq2seq.data.augment import NO_AUGMENTATION, no_draws
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.errors import UserError
@@ -183,12 +183,13 @@ def test_an_archive_gives_the_logits_of_the_original(tmp_path, gz, prefix):
         found = logits_of(model, arrays["mfcc"], arrays[f"lengths{ending}"])
         parity.assert_close_to_largest(found, arrays[f"logits{ending}"])
 
-    front_end = config.data_layers["infer"].front_end(training=False, seed=0)
-    samples = np.pad(arrays["wave"] * 32768, ((0, 0), (0, front_end.n_samples - 16000)))
+    front_end = config.data_layers["infer"]
+    engine = SpectralEngine(front_end)
+    samples = np.pad(arrays["wave"] * 32768, ((0, 0), (0, engine.extent.n_samples - 16000)))
     lengths = np.array([16000, 16000], np.int32)
     reflect_after_end(samples, lengths, front_end.n_fft // 2)
-    clips = Clips.of(samples, lengths, no_draws(front_end.augmentation, 2))
-    features = SpectralEngine(front_end).features(Clips(*map(tf.constant, clips))).numpy()
+    clips = Clips.of(samples, lengths, no_draws(NO_AUGMENTATION, 2))
+    features = engine.features(Clips(*map(tf.constant, clips))).numpy()
     found = logits_of(model, features.transpose(0, 2, 1))
     parity.assert_close_to_largest(found, arrays["wave_padded_logits"])
 

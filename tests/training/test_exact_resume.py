@@ -215,13 +215,13 @@ def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(
     to_batch, batches = Dataset._to_batch, Dataset.batches
 
     def record_epoch(self, *args):
-        if self.options.random_crop:  # the training data
+        if self.training:  # the training data
             epochs.append({})
         return batches(self, *args)
 
     def record_rows(self, part, *args):
         batch = to_batch(self, part, *args)
-        if self.options.random_crop:
+        if self.training:
             for row, weight, image in zip(
                 part.rows, part.weights, batch.features.numpy(), strict=True
             ):
