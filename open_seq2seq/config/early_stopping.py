@@ -1,4 +1,4 @@
-"""Parameters of ending a run when its validation stops getting better."""
+"""Parameters of early stopping: when a run ends because validation no longer improves."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ _RECALL = "recall/"
 
 
 class EarlyStopping(Params):
-    """Training ends after ``patience`` evaluations in a row without a new best value of ``metric``."""
+    """Training ends after ``patience`` consecutive evaluations without a new best ``metric``."""
 
-    metric: str = Field(default="top1", description="loss, top1, top5, or recall/<label>.")
-    patience: int = Field(gt=0, description="Evaluations without a new best value.")
-    min_delta: float = Field(default=0.0, ge=0, description="Smaller gains do not count.")
+    metric: str = Field(
+        default="top1",
+        description="Metric of the validation data: loss, top1, top5, or recall/<label>.",
+    )
+    patience: int = Field(
+        gt=0, description="Number of evaluations without a new best value that ends the run."
+    )
+    min_delta: float = Field(
+        default=0.0, ge=0, description="Smallest improvement that makes a new best value."
+    )
 
     @field_validator("metric")
     @classmethod
@@ -35,12 +42,15 @@ class EarlyStopping(Params):
         label = self.metric.removeprefix(_RECALL)
         if self.metric.startswith(_RECALL) and label not in labels:
             raise UserError(
-                f"early_stopping_params/metric: no label {label!r}; the labels are {' '.join(labels)}"
+                f"early_stopping_params/metric: no label {label!r}; "
+                f"the labels are {' '.join(labels)}"
             )
 
-    def value(self, found: Evaluation) -> float:
+    def value(self, evaluation: Evaluation) -> float:
         """Return what is to grow: the metric, or the negative loss."""
         if self.metric.startswith(_RECALL):
-            return found.recall[self.metric.removeprefix(_RECALL)] or 0.0
-        value = getattr(found, self.metric)
-        return -value if self.metric == "loss" else value
+            return evaluation.recall[self.metric.removeprefix(_RECALL)] or 0.0
+        value = getattr(evaluation, self.metric)
+        if self.metric == "loss":
+            return -value
+        return value
