@@ -1,4 +1,4 @@
-"""What a config can name: frozen, typed, self-describing classes."""
+"""Base classes of what a config names: frozen, typed, self-describing parameters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
 
 
 class Params(pydantic.BaseModel):
-    """A frozen class of parameters.
+    """Frozen, typed parameters.
 
-    Unknown keys are mistakes. An int is accepted for a float; nothing else is converted.
+    Unknown keys are mistakes. An int is accepted for a float, and nothing else is converted.
     """
 
     model_config = pydantic.ConfigDict(
@@ -21,13 +21,20 @@ class Params(pydantic.BaseModel):
     )
 
 
+class Group(Params):
+    """Some parameters of a class that has many, beside the code that uses them.
+
+    Groups are bases of that class, so a config names all its keys at one level. Code that needs a
+    few of them takes the group for its argument, and the reference has a table for each group.
+    """
+
+
 class LayerOptions(NamedTuple):
     """What the run says about every layer.
 
     ``dtype`` is a Keras dtype policy and ``regularizer`` what Keras layers accept. ``initializer``
-    makes a new
-    initializer at each call: Keras gives the same numbers whenever one object is asked twice for
-    the same shape, so layers that shared one would start with equal weights.
+    makes a new initializer at each call: Keras gives the same numbers whenever one object is asked
+    twice for the same shape, so layers that shared one would start with equal weights.
     """
 
     dtype: str = "float32"
@@ -36,19 +43,27 @@ class LayerOptions(NamedTuple):
 
     def new_initializer(self, default: str) -> Any:
         """Return an initializer for one layer: the run's, or else ``default`` by its Keras name."""
-        return self.initializer() if self.initializer else default
+        if self.initializer is None:
+            return default
+        return self.initializer()
 
 
 class Encoder(Params):
     """Features to a hidden representation; see CONTRIBUTING.md for how to add one."""
 
     def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
-        """Map symbolic features [batch, frames, features] and lengths [batch] to hidden ones."""
+        """Map symbolic features [batch, frames, features] and lengths [batch] to a decoder's input.
+
+        Args:
+            features: of the images.
+            lengths: frames of each image that count.
+            options: what the run says about every layer.
+        """
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
 class Decoder(Params):
-    """A hidden representation to logits.
+    """An encoder's outputs to logits.
 
     Attributes:
         output_layer: name of the layer whose outputs are the labels. Weights of another run fit it

@@ -36,6 +36,13 @@ def shown(value: Any) -> str:
     return cut(_BRIEF.repr(value))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return ``1 file`` or ``2 files``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
 def cut(text: str) -> str:
     """Return ``text`` as long as a message can bear."""
     if len(text) <= _LONGEST:

@@ -41,7 +41,7 @@ def build_network(
         UserError: the parts do not fit together.
     """
     check_decoder(decoder, n_labels)
-    shape = data_layer.audio_length, data_layer.num_audio_features
+    shape = data_layer.image_shape
     return Image2Label.build(encoder, decoder, shape, n_labels, options or LayerOptions())
 
 

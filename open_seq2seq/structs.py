@@ -1,13 +1,14 @@
-"""Named tuples that travel between the parts; tf.data and tf.function carry them as they are."""
+"""Named tuples that travel between the parts; tf.function carries them as they are."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-# what they are; naming TensorFlow's classes would import it
-Tensor = Any
-Variable = Any
-KerasModel = Any
+# names for what TensorFlow and Keras make: importing them for their types would take seconds at
+# every start
+Tensor: TypeAlias = Any
+Variable: TypeAlias = Any
+KerasModel: TypeAlias = Any
 
 
 class Clips(NamedTuple):
@@ -18,10 +19,10 @@ class Clips(NamedTuple):
     pitch: Tensor  # int32 [batch], index into `augment.pitch_grid`
     stretch: Tensor  # float32 [batch], above 1 is faster
     noise_gain: Tensor  # float32 [batch], standard deviation of the added noise
-    noise_start: Tensor  # float32 [batch] in [0, 1), place in the noise table to start at
+    noise_start: Tensor  # float32 [batch] in [0, 1), position in the noise table to start at
     background_gain: Tensor  # float32 [batch], factor of the recorded noise
-    background_start: Tensor  # float32 [batch] in [0, 1), place in the recorded noise to start at
-    crop: Tensor  # float32 [batch] in [0, 1), place of the slice taken from a clip that is too long
+    background_start: Tensor  # float32 [batch] in [0, 1), position in the recorded noise
+    crop: Tensor  # float32 [batch] in [0, 1), position of the slice taken from a long clip
 
     @classmethod
     def of(cls, waveforms: Tensor, lengths: Tensor, draws: Any) -> Clips:
@@ -35,7 +36,8 @@ class Batch(NamedTuple):
     features: Tensor  # float32 [batch, frames, features]
     lengths: Tensor  # int32 [batch], frames that count; those after them only fill the image
     labels: Tensor  # int32 [batch]
-    # float32 [batch, labels], wanted probabilities: 1 for the label unless clips are mixed
+    # float32 [batch, labels], what the probabilities should be: 1 for the label unless clips are
+    # mixed
     targets: Tensor
     weights: Tensor  # float32 [batch]; 0 for the rows that only fill the last batch
 

@@ -28,8 +28,9 @@ def speaker_of(file_name: str) -> str:
 
 
 def official_split(speaker: str) -> Split:
-    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`), four fifths
-    of them to train.
+    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`).
+
+    Four fifths of the speakers are for training.
     """
     digest = int(hashlib.sha1(speaker.encode("utf-8")).hexdigest(), 16)
     percentage = (digest % (MAX_NUM_WAVS_PER_CLASS + 1)) * (100.0 / MAX_NUM_WAVS_PER_CLASS)

@@ -79,33 +79,72 @@ def test_what_python_cannot_read_is_text(text):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ({"batch_size": 3}, "base_params: unknown parameter 'batch_size', did you mean 'batch_size_per_gpu'?"),
+        (
+            {"batch_size": 3},
+            "base_params: unknown parameter 'batch_size', did you mean 'batch_size_per_gpu'?",
+        ),
         ({"iter_size": "two"}, "iter_size: expected int, got 'two'"),
         ({"use_xla_jit": 1}, "use_xla_jit: expected bool, got 1"),
-        ({"dtype": "half"}, "dtype: expected one of 'float32', 'mixed', 'mixed_bfloat16', got 'half'"),
-        ({"loss_scaling": "backoff"}, "loss_scaling: expected float or 'Backoff' or 'LogMax', got 'backoff'"),
-        ({"dataset_version": "v3"}, "dataset_version: expected one of 'v1-12', 'v1-30', 'v2', 'v2-12', 'keywords'"),
+        (
+            {"dtype": "half"},
+            "dtype: expected one of 'float32', 'mixed', 'mixed_bfloat16', got 'half'",
+        ),
+        (
+            {"loss_scaling": "backoff"},
+            "loss_scaling: expected float or 'Backoff' or 'LogMax', got 'backoff'",
+        ),
+        (
+            {"dataset_version": "v3"},
+            "dataset_version: expected one of 'v1-12', 'v1-30', 'v2', 'v2-12', 'keywords'",
+        ),
         ({"optimizer": "momentum"}, "optimizer: expected one of 'SGD', 'Momentum', 'Adam', "),
         ({"optimizer": "Adam"}, "optimizer_params: unknown parameter 'momentum'"),
-        ({"encoder_params/resnet_size": 51}, "encoder_params/resnet_size: expected one of 18, 34, 50, "),
+        (
+            {"encoder_params/resnet_size": 51},
+            "encoder_params/resnet_size: expected one of 18, 34, 50, ",
+        ),
         ({"encoder_params": {}}, None),
         ({"lr_policy_params/rate": 1.0}, "lr_policy_params: unknown parameter 'rate'"),
-        ({"lr_policy_params/powr": 1.0}, "lr_policy_params: unknown parameter 'powr', did you mean 'power'?"),
-        ({"lr_policy_params/learning_rate": "abc"}, "lr_policy_params/learning_rate: expected float, got 'abc'"),
+        (
+            {"lr_policy_params/powr": 1.0},
+            "lr_policy_params: unknown parameter 'powr', did you mean 'power'?",
+        ),
+        (
+            {"lr_policy_params/learning_rate": "abc"},
+            "lr_policy_params/learning_rate: expected float, got 'abc'",
+        ),
         ({"regularizer_params/scale": [1]}, "regularizer_params/scale: expected float, got [1]"),
-        ({"loss_scaling": float("nan")}, "loss_scaling: expected float or 'Backoff' or 'LogMax', got nan"),
+        (
+            {"loss_scaling": float("nan")},
+            "loss_scaling: expected float or 'Backoff' or 'LogMax', got nan",
+        ),
         ({"num_checkpoints": 0}, "num_checkpoints: expected a value greater than 0, got 0"),
-        ({"data_layer_params/repeat_samples": True}, "data_layer_params: 'repeat_samples' is not supported: "),
+        (
+            {"data_layer_params/repeat_samples": True},
+            "data_layer_params: 'repeat_samples' is not supported: ",
+        ),
         ({"train": 5}, "base_params: unknown parameter 'train'"),
-        ({"lr_policy": "piecewise_constant"}, "lr_policy_params: missing required parameter 'boundaries'"),
+        (
+            {"lr_policy": "piecewise_constant"},
+            "lr_policy_params: missing required parameter 'boundaries'",
+        ),
         ({"regularizer": "l3"}, "regularizer: expected one of 'l2_regularizer', got 'l3'"),
-        ({"data_layer_params/dataset_files": "a.csv"}, "data_layer_params/dataset_files: expected a list, got 'a.csv'"),
-        ({"data_layer_params/dataset_files": [1]}, "data_layer_params/dataset_files[0]: expected str, got 1"),
+        (
+            {"data_layer_params/dataset_files": "a.csv"},
+            "data_layer_params/dataset_files: expected a list, got 'a.csv'",
+        ),
+        (
+            {"data_layer_params/dataset_files": [1]},
+            "data_layer_params/dataset_files[0]: expected str, got 1",
+        ),
         ({"max_steps": 5}, "base_params: give either num_epochs or max_steps"),
-        ({"data_layer_params/win_length": 5000}, "data_layer_params: win_length 5000 is longer than n_fft 1024"),
+        (
+            {"data_layer_params/win_length": 5000},
+            "data_layer_params: win_length 5000 is longer than n_fft 1024",
+        ),
         ({"use_trt": True}, "base_params: 'use_trt' is not supported: TensorRT"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_names_path_value_and_what_was_expected(overrides, line):
     if line is None:  # nested dictionaries are merged, so nothing is wrong
         load_config(RESNET50, "train", overrides)

@@ -10,7 +10,7 @@ import pytest
 
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import no_draws
+from open_seq2seq.data.augment import NO_AUGMENTATION, no_draws
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.decoders import FullyConnectedDecoder, FullyConnectedSCDecoder, PooledDecoder
@@ -119,12 +119,13 @@ def test_matchboxnet_has_the_originals_outputs(original, matchboxnet, ending):
 def test_front_end_and_network_of_the_example_have_the_originals_logits(original, matchboxnet):
     example = runpy.run_path(str(EXAMPLES / "matchboxnet3x1x64.py"))
     params = example["base_params"]["data_layer_params"]
-    front_end = SpeechCommandsDataLayer(**params).front_end(training=False, seed=0)
-    samples = np.pad(original["wave"] * 32768, ((0, 0), (0, front_end.n_samples - 16000)))
+    front_end = SpeechCommandsDataLayer(**params)
+    engine = SpectralEngine(front_end)
+    samples = np.pad(original["wave"] * 32768, ((0, 0), (0, engine.extent.n_samples - 16000)))
     lengths = np.array([16000, 16000], np.int32)
     reflect_after_end(samples, lengths, front_end.n_fft // 2)
-    clips = Clips.of(samples, lengths, no_draws(front_end.augmentation, 2))
-    features = SpectralEngine(front_end).features(Clips(*map(tf.constant, clips))).numpy()
+    clips = Clips.of(samples, lengths, no_draws(NO_AUGMENTATION, 2))
+    features = engine.features(Clips(*map(tf.constant, clips))).numpy()
     _, logits = matchboxnet(False)(
         {"features": features, "lengths": np.array([128, 128])}, training=False
     )
