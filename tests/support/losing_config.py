@@ -1,10 +1,10 @@
-"""tiny_config.py whose processes may end or stop where the environment says.
+"""tiny_config.py with worker failures, which environment variables set.
 
-``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
-process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
-``ROW_LOG`` names a file that gets a line for
-each step: epoch, first row of the epoch's order, real rows; and for each time that a run goes back,
-    where to.
+``LOSE`` is ``phase rank signal``: in the seventh step, or in the first evaluation or checkpoint,
+the process of that rank sends itself the signal. It writes the time to the file ``LOST_AT``.
+
+``ROW_LOG`` names a file with a line for each step: the data position, the rows without padding, and
+the number of workers. Each return to an earlier commit adds a line with its data position.
 """
 
 import json
@@ -33,36 +33,34 @@ _n_forward = 0
 
 
 def _lose() -> None:
-    where = Path(os.environ["LOST_AT"])
-    if not where.exists():
-        where.write_text(str(time.time()))
+    lost_at = Path(os.environ["LOST_AT"])
+    if not lost_at.exists():
+        lost_at.write_text(str(time.time()))
         os.kill(os.getpid(), getattr(signal, _SIGNAL))
 
 
 def _in_forward(logits: Any) -> Any:
-    """Count the steps; in the one that is meant, the victim is lost or on its way to the all-reduce
-    alone.
-    """
+    """Count the steps; in step `STEP` the victim fails here, or alone in the all-reduce."""
     global _n_forward
     _n_forward += 1
     if _n_forward == STEP and _PHASE == "forward" and _IS_VICTIM:
         _lose()
     if _n_forward == STEP and _PHASE == "allreduce":
         if _IS_VICTIM:
-            threading.Timer(1.0, _lose).start()  # it waits for the others by then
+            threading.Timer(1.0, _lose).start()  # by then it waits for the others
         else:
             time.sleep(2.0)
     return logits
 
 
 class LosingLoss(CrossEntropyLoss):
-    """The cross-entropy, and a process that is lost on the way to it."""
+    """Cross-entropy with a worker failure in the forward pass."""
 
     def __call__(self, logits: Any, batch: Any, *, training: bool = False) -> Any:
         if training and _PHASE in ("forward", "allreduce"):
-            seen = tf.numpy_function(_in_forward, [logits], logits.dtype, stateful=True)
-            seen.set_shape(logits.shape)
-            logits = logits + tf.stop_gradient(0.0 * seen)
+            same = tf.numpy_function(_in_forward, [logits], logits.dtype, stateful=True)
+            same.set_shape(logits.shape)
+            logits = logits + tf.stop_gradient(0.0 * same)
         return super().__call__(logits, batch, training=training)
 
 
@@ -97,7 +95,8 @@ if _PHASE == "saving":
             threading.Timer(0.5, _lose).start()
         _save(self, *args)
 
-    checkpoints._verify, Trainer._save = verify, save  # type: ignore[method-assign]
+    checkpoints._verify = verify
+    Trainer._save = save  # type: ignore[method-assign]
 
 if "ROW_LOG" in os.environ:
     _batches, _share = Trainer._batches, RunState.share
@@ -107,12 +106,12 @@ if "ROW_LOG" in os.environ:
 
     def batches(self: Any) -> Any:
         for step, rows in _batches(self):
-            real = [
-                int(r)
-                for part, b in zip(rows, step, strict=True)
-                for r in part[b.weights.numpy() > 0]
+            clips = [
+                int(row)
+                for of_batch, batch in zip(rows, step, strict=True)
+                for row in of_batch[batch.weights.numpy() > 0]
             ]
-            _log({"place": list(self.state.place), "rows": real, "size": self.workers.size})
+            _log({"place": list(self.state.place), "rows": clips, "size": self.workers.size})
             yield step, rows
 
     def share(self: Any, workers: Any) -> None:
@@ -120,7 +119,8 @@ if "ROW_LOG" in os.environ:
             _log({"back_to": list(self.place)})
         _share(self, workers)
 
-    Trainer._batches, RunState.share = batches, share  # type: ignore[method-assign]
+    Trainer._batches = batches  # type: ignore[method-assign]
+    RunState.share = share  # type: ignore[method-assign]
 
 base_model = tiny_config.base_model
 base_params = {**tiny_config.base_params, "loss": LosingLoss, "batch_size_per_gpu": 8}
