@@ -1,9 +1,8 @@
-"""Clips per second of the data path with fresh augmentation, both engines in one run.
+"""Speed of the data path in clips/s, with and without augmentation, for both engines.
 
     python benchmarks/data_path.py [--manifest data/speech_commands/v2-train.csv] [--batch_size 128]
 
-Without a manifest it measures on clips of noise made for the purpose: the work does not depend on
-what is said.
+Without a manifest the clips are generated noise: the speed does not depend on what is said.
 """
 
 import argparse
@@ -44,7 +43,7 @@ def clips_per_s(
     dataset = layer.open(training=True, seed=0)
     sampler = Sampler(len(dataset), batch_size)
     rates = []
-    for epoch in range(repeats + 1):  # the first one compiles
+    for epoch in range(repeats + 1):  # the first epoch compiles
         batches = dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
         started = time.perf_counter()
         for _, (batch,) in zip(range(n_batches), batches, strict=False):

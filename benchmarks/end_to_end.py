@@ -1,13 +1,11 @@
-"""Training end to end, with augmentation, against the same step in a bare loop on one batch in
-memory.
+"""Speed of training with the data path, against the same step on one batch in memory.
 
-    python benchmarks/end_to_end.py [--config_file example_configs/speech_commands/resnet50.py]
-    [--batch_size 32]
-        [--dtype float32] [--use_xla_jit]
+    python benchmarks/end_to_end.py [--config_file example_configs/speech_commands/resnet50.py] \
+        [--batch_size 32] [--dtype float32] [--use_xla_jit]
 
-Both take turns in one process, some steps at a time, so that what else the machine does falls on
-both; the first steps of a turn, which find batches made ahead, are not counted. The clips are noise
-of one second, made for the purpose: the work does not depend on what is said.
+The two loops take turns in one process, so that other load on the machine affects both. The first
+steps of a turn use prefetched batches and are not counted. The clips are generated noise of one
+second with augmentation: the speed does not depend on what is said.
 """
 
 import argparse
@@ -24,7 +22,7 @@ from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.training.step import TrainStep
 
-_UNCOUNTED = 4  # steps of each turn
+_N_UNCOUNTED = 4  # steps at the start of each turn
 _RESNET50 = "example_configs/speech_commands/resnet50.py"
 
 
@@ -39,7 +37,7 @@ def main() -> None:
     )
     parser.add_argument("--use_xla_jit", action="store_true")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=8, help="of each kind in a turn")
+    parser.add_argument("--steps", type=int, default=8, help="steps of each loop in a turn")
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -77,32 +75,33 @@ def main() -> None:
             for epoch in range(1000)
             for b in dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
         )
-        # the data has one label; the network has twelve
         fixed, warm = (_with_targets(next(batches)) for _ in range(2))
         for batch in (fixed, warm, fixed):
             step(batch, 1e-4)[0].loss.numpy()
-        seconds: dict[str, list[float]] = {"end to end": [], "bare": []}
+        seconds: dict[str, list[float]] = {"end to end": [], "step alone": []}
         for _ in range(args.turns):
-            for kind in seconds:
-                for i in range(_UNCOUNTED + args.steps):
-                    if i == _UNCOUNTED:
+            for loop in seconds:
+                for i in range(_N_UNCOUNTED + args.steps):
+                    if i == _N_UNCOUNTED:
                         started = time.perf_counter()
-                    batch = fixed if kind == "bare" else _with_targets(next(batches))
+                    batch = fixed if loop == "step alone" else _with_targets(next(batches))
                     step(batch, 1e-4)[0].loss.numpy()
-                seconds[kind].append((time.perf_counter() - started) / args.steps)
-    for kind, times in seconds.items():
-        print(
-            f"{kind}: {args.batch_size / statistics.median(times):.1f} clips/s, {statistics.median(times):.3f} s a step"
-        )
+                seconds[loop].append((time.perf_counter() - started) / args.steps)
+    for loop, times in seconds.items():
+        median = statistics.median(times)
+        print(f"{loop}: {args.batch_size / median:.1f} clips/s, {median:.3f} s per step")
     ratios = [
-        bare / whole for bare, whole in zip(seconds["bare"], seconds["end to end"], strict=True)
+        alone / whole
+        for alone, whole in zip(seconds["step alone"], seconds["end to end"], strict=True)
     ]
     print(
-        f"end to end is {statistics.median(ratios):.3f} of bare, {min(ratios):.3f} to {max(ratios):.3f}"
+        f"speed end to end / step alone: {statistics.median(ratios):.3f}, "
+        f"{min(ratios):.3f} to {max(ratios):.3f}"
     )
 
 
 def _with_targets(step):
+    """Return the batches with targets for the network's 12 labels, as the data has only one."""
     import tensorflow as tf
 
     return tuple(batch._replace(targets=tf.one_hot(batch.labels, 12)) for batch in step)

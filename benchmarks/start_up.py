@@ -1,4 +1,4 @@
-"""Seconds until run.py answers, and what opening a manifest of a million rows takes.
+"""Time until run.py answers, and time and memory to read a manifest of a million rows.
 
 python benchmarks/start_up.py
 """
@@ -21,7 +21,7 @@ from open_seq2seq.data.manifests import read_manifests
 table = read_manifests([Path(sys.argv[1])], tuple(map(str, range(35))))
 seconds = time.perf_counter() - started
 peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(f"manifest of {len(table):,} rows: {seconds:.2f} s, {peak_gb:.2f} GB at the most")
+print(f"manifest of {len(table):,} rows: {seconds:.2f} s, peak memory {peak_gb:.2f} GB")
 """
 
 
@@ -42,13 +42,13 @@ def main() -> None:
         f"a mistake in the config: {seconds([f'--config_file={CONFIG}', '--batch_size=3']):.2f} s"
     )
     with tempfile.TemporaryDirectory() as folder:
-        # a hundred folders of a thousand files, each named ten times as a balanced manifest would
+        # a hundred folders of a thousand files, each in ten rows, as in a balanced manifest
         lines = ["label,word,speaker,path\n"]
         for i in range(100):
-            place = Path(folder, f"word{i}")
-            place.mkdir()
+            word_folder = Path(folder, f"word{i}")
+            word_folder.mkdir()
             for j in range(N_ROWS // 1000):
-                (place / f"{j:08x}_nohash_0.wav").touch()
+                (word_folder / f"{j:08x}_nohash_0.wav").touch()
                 lines += [f"{i % 35},word{i},{j:08x},word{i}/{j:08x}_nohash_0.wav\n"] * 10
         manifest = Path(folder, "big-train.csv")
         manifest.write_text("".join(lines))

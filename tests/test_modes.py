@@ -343,7 +343,11 @@ from example_configs.speech_commands.jasper10x3 import *
 
 layers = base_params["encoder_params"]["convnet_layers"]
 narrow = [
-    {**layer, "num_channels": layer["num_channels"] // 10, "kernel_size": min(layer["kernel_size"][0], 3)}
+    {
+        **layer,
+        "num_channels": layer["num_channels"] // 10,
+        "kernel_size": min(layer["kernel_size"][0], 3),
+    }
     for layer in layers
 ]
 base_params["encoder_params"] = {**base_params["encoder_params"], "convnet_layers": narrow}

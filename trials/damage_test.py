@@ -1,14 +1,14 @@
-"""Damage checkpoints in every way a disk, a copy or a hand can: is it noticed, and what is loaded
-instead?
+"""Corrupt checkpoints at random: is every corruption detected, and what is loaded instead?
 
     python trials/damage_test.py [--damages 3000] [--seed 0]
 
-Of three checkpoints one or more are damaged, each in one way: a flipped bit, a byte or a block
-overwritten, a file cut, emptied, lengthened, removed, replaced by a folder, or exchanged with that
-of another checkpoint; or the folder itself removed, replaced by a file, or renamed to another step.
-What is loaded must be the newest of those that are left, bit by bit, with a line for each damaged
-one that was passed over; where none is left, a message instead, as for a mistake of the user. The
-exit status is 1 if that failed once.
+One or more of three checkpoints are corrupted, each in one way. In a file, a bit is flipped, a byte
+or a block overwritten, or the file is truncated, emptied, extended, removed, replaced by a folder,
+or exchanged with that of another checkpoint. Or the checkpoint's folder is removed, replaced by a
+file, or renamed to another step.
+
+The newest intact checkpoint must be loaded, bit by bit, with a warning for each newer one. Without
+an intact one, a `UserError` must be raised. The exit status is 1 if a case failed.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def zero_a_block(data: bytearray, rng: np.random.Generator) -> None:
     data[start : start + 512] = bytes(len(data[start : start + 512]))
 
 
-def cut(data: bytearray, rng: np.random.Generator) -> None:
+def truncate(data: bytearray, rng: np.random.Generator) -> None:
     del data[rng.integers(1, len(data)) :]
 
 
@@ -67,7 +67,7 @@ def empty(data: bytearray, rng: np.random.Generator) -> None:
     data.clear()
 
 
-def lengthen(data: bytearray, rng: np.random.Generator) -> None:
+def extend(data: bytearray, rng: np.random.Generator) -> None:
     data += b"\x00" + rng.bytes(rng.integers(100))
 
 
@@ -97,7 +97,14 @@ def rename_to_an_earlier_step(path: Path) -> None:
     path.rename(path.with_name(f"{path.name[:-1]}1"))
 
 
-CONTENTS: tuple[Callable, ...] = (flip_a_bit, overwrite_a_byte, zero_a_block, cut, empty, lengthen)
+CONTENTS: tuple[Callable, ...] = (
+    flip_a_bit,
+    overwrite_a_byte,
+    zero_a_block,
+    truncate,
+    empty,
+    extend,
+)
 ENTRIES: tuple[Callable, ...] = (remove, replace_by_a_folder)
 FOLDERS: tuple[Callable, ...] = (
     remove_folder,
@@ -108,18 +115,18 @@ FOLDERS: tuple[Callable, ...] = (
 
 
 def exchange(folder: Path, rng: np.random.Generator) -> tuple[str, set[int]]:
-    """Exchange a file between two checkpoints, and return what was done and to which steps."""
+    """Exchange a file between two checkpoints; return a description, and the two steps."""
     name, pair = rng.choice(FILES), rng.choice(STEPS, 2, replace=False)
     one, other = (folder / f"step-{step:08d}" / name for step in pair)
-    aside = folder / "aside"
-    one.rename(aside)
+    temporary = folder / "temporary"
+    one.rename(temporary)
     other.rename(one)
-    aside.rename(other)
+    temporary.rename(other)
     return f"{name}: exchange", {int(step) for step in pair}
 
 
-def damage(folder: Path, kind: Callable, step: int, rng: np.random.Generator) -> str:
-    """Damage the checkpoint of a step, and return what was done."""
+def corrupt(folder: Path, kind: Callable, step: int, rng: np.random.Generator) -> str:
+    """Corrupt the checkpoint of a step and return a description."""
     path = folder / f"step-{step:08d}"
     if kind in FOLDERS:
         kind(path)
@@ -130,40 +137,46 @@ def damage(folder: Path, kind: Callable, step: int, rng: np.random.Generator) ->
     else:
         before = file.read_bytes()
         data = bytearray(before)
-        while data == before:  # zeros over zeros are no damage
+        while data == before:  # zeros over zeros change nothing
             kind(data, rng)
         file.write_bytes(data)
     return f"{file.name}: {kind.__name__}"
 
 
-def problem_of(folder: Path, damaged: set[int]) -> str:
-    """Load what is left; return what is wrong with that, or nothing."""
-    left = [step for step in STEPS if step not in damaged]
-    passed_over = [
-        path
-        for path in checkpoints.list_checkpoints(folder)
-        if left and path.name > f"step-{left[-1]:08d}"
-    ]
+def problem_of(folder: Path, corrupted: set[int]) -> str:
+    """Load the newest checkpoint; return what is wrong with the result, or ""."""
+    present = checkpoints.list_checkpoints(folder)
+    intact = [step for step in STEPS if step not in corrupted]
     try:
-        with collected() as said:
-            found = checkpoints.load_newest(folder)
+        with collected() as warnings:
+            loaded = checkpoints.load_newest(folder)
     except UserError as error:
-        return "" if not left and "checkpoints are corrupt" in str(error) else f"UserError: {error}"
+        if not intact and f"all {len(present)} checkpoints are" in str(error):
+            return ""
+        return f"UserError: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    if found is None:
-        return "" if not checkpoints.list_checkpoints(folder) else "nothing was found"
-    if not left or found.step != left[-1]:
-        return f"step {found.step} was loaded, of {left}"
-    if len(said) != len(passed_over):
-        return f"{len(passed_over)} were passed over, {len(said)} were named"
-    saved = make(left[-1])
-    is_same = found[2:] == saved[2:] and all(
-        {name: values.tobytes() for name, values in ours.items()}
-        == {name: values.tobytes() for name, values in theirs.items()}
-        for ours, theirs in ((found.model, saved.model), (found.training, saved.training))
+    if loaded is None:
+        return "nothing was loaded" if present else ""
+    if not intact or loaded.step != intact[-1]:
+        return f"step {loaded.step} was loaded, intact are {intact}"
+    n_skipped = sum(path.name > f"step-{intact[-1]:08d}" for path in present)
+    if len(warnings) != n_skipped:
+        return f"{n_skipped} were skipped, with {len(warnings)} warnings"
+    saved = make(intact[-1])
+    if loaded[2:] != saved[2:]:
+        return "another state was loaded than saved"
+    if not have_same_bytes(loaded.model, saved.model):
+        return "another model was loaded than saved"
+    if not have_same_bytes(loaded.training, saved.training):
+        return "another training state was loaded than saved"
+    return ""
+
+
+def have_same_bytes(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(
+        one[name].tobytes() == other[name].tobytes() for name in one
     )
-    return "" if is_same else "what was loaded is not what was saved"
 
 
 def main() -> int:
@@ -174,41 +187,37 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
-    kinds = (
-        *CONTENTS * 4,
-        *ENTRIES,
-        *FOLDERS,
-    )  # of what happens within a file, more cases are worth a look
+    kinds = (*CONTENTS * 4, *ENTRIES, *FOLDERS)  # more cases of changed contents, which vary most
     counts: collections.Counter = collections.Counter()
-    n_without = n_problems = 0
-    with tempfile.TemporaryDirectory() as place:
-        whole, folder = Path(place, "whole"), Path(place, "damaged")
+    n_without_intact = n_problems = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        original, folder = Path(temporary, "original"), Path(temporary, "corrupted")
         for step in STEPS:
-            checkpoints.save(whole, make(step), keep=len(STEPS))
+            checkpoints.save(original, make(step), keep=len(STEPS))
         while counts.total() < args.damages:
-            shutil.copytree(whole, folder)
+            shutil.copytree(original, folder)
             if rng.random() < 0.1:
-                done, damaged = exchange(folder, rng)
-                dones = [done]
+                description, corrupted = exchange(folder, rng)
+                descriptions = [description]
             else:
-                damaged = {
-                    int(step)
-                    for step in rng.choice(STEPS, rng.integers(1, len(STEPS) + 1), replace=False)
-                }
-                dones = [
-                    damage(folder, kinds[rng.integers(len(kinds))], step, rng)
-                    for step in sorted(damaged)
+                n_corrupted = rng.integers(1, len(STEPS) + 1)
+                corrupted = {int(step) for step in rng.choice(STEPS, n_corrupted, replace=False)}
+                descriptions = [
+                    corrupt(folder, kinds[rng.integers(len(kinds))], step, rng)
+                    for step in sorted(corrupted)
                 ]
-            counts.update(dones)
-            n_without += len(damaged) == len(STEPS)
-            if problem := problem_of(folder, damaged):
+            counts.update(descriptions)
+            if len(corrupted) == len(STEPS):
+                n_without_intact += 1
+            if problem := problem_of(folder, corrupted):
                 n_problems += 1
-                print(f"{dones} of steps {sorted(damaged)}: {problem}")
+                print(f"{descriptions} of steps {sorted(corrupted)}: {problem}")
             shutil.rmtree(folder)
-    for done, count in sorted(counts.items()):
-        print(f"{count:5}  {done}")
+    for description, count in sorted(counts.items()):
+        print(f"{count:5}  {description}")
     print(
-        f"{counts.total()} damages, in {n_without} cases to all checkpoints; {n_problems} not noticed or not got over"
+        f"{counts.total()} corruptions, {n_without_intact} cases without an intact checkpoint; "
+        f"{n_problems} not detected or not handled"
     )
     return int(n_problems > 0)
 

@@ -1,14 +1,14 @@
-"""Memory, open files and threads of one long training run, with checkpoints, evaluations and
-summaries all along.
+"""Growth of memory, open files and threads in one long training run.
 
     python trials/long_run.py [--steps 20000] [--max_growth_mb 5]
 
-The run is that of tests/support/eventful_config.py without its early end: augmentation, dropout, a
-moving average, histograms of all variables and gradients every 20 steps, an evaluation and a
-checkpoint every 50. What the process holds is read from /proc ten times a second. Growth is from
-the second tenth of the run, when everything has been used once, to the last one, of the median
-memory and of the most files and threads; the exit status is 1 if memory grew by more than
---max_growth_mb, or files or threads by more than the two that come and go.
+The run is that of tests/support/eventful_config.py without early stopping: augmentation, dropout,
+EMA of the weights, histograms of all variables and gradients every 20 steps, an evaluation and a
+checkpoint every 50. Memory, files and threads are read from /proc ten times a second.
+
+Growth is measured from the second tenth of the run, when everything has been used once, to the last
+tenth: of the median memory, and of the largest numbers of files and threads. The exit status is 1
+if memory grew by more than --max_growth_mb, or files or threads by more than two.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from tests.support.paths import EVENTFUL  # noqa: E402
 from tests.support.tones import save_tones  # noqa: E402
 
 _TENTHS = 10
-_COME_AND_GO = 2
+_MAX_GROWTH = 2  # files or threads; so many are opened for a short time
 
 
 class Sample(NamedTuple):
-    """What a process holds at some moment."""
+    """Memory, open files and threads of a process at a step."""
 
     step: int
     rss_mb: float
@@ -49,20 +49,20 @@ def sample(pid: int, step: int) -> Sample:
 
 
 def watch(process: subprocess.Popen, output: Path) -> list[Sample]:
-    """Sample a run until it ends; the steps are those of the last line that it has printed."""
+    """Sample a run until it ends; the step of a sample is the last one that the run has printed."""
     samples = []
     while process.poll() is None:
         steps = re.findall(r"^step (\d+) of", output.read_text(), re.MULTILINE)
         try:
-            samples.append(sample(process.pid, int(steps[-1]) if steps else 0))
-        except (OSError, KeyError):  # it has just ended
+            samples.append(sample(process.pid, int([0, *steps][-1])))
+        except (OSError, KeyError):  # the process has just ended
             break
         time.sleep(0.1)
     return samples
 
 
 def in_tenth(samples: list[Sample], tenth: int, n_steps: int) -> Sample:
-    """Return the median memory and the most files and threads of one tenth of a run."""
+    """Return the median memory and the largest numbers of files and threads in a tenth of a run."""
     some = [s for s in samples if n_steps * (tenth - 1) <= s.step * _TENTHS < n_steps * tenth]
     _, rss_mb, n_files, n_threads = zip(*some, strict=True)
     return Sample(
@@ -104,16 +104,17 @@ def main() -> int:
         if process.wait():
             print(output.read_text())
             return 1
-    print(
-        f"{args.steps} steps in {time.monotonic() - started:.0f} s\n  to step  memory, MB  open files  threads"
-    )
+    print(f"{args.steps} steps in {time.monotonic() - started:.0f} s")
+    print("  to step  memory, MB  open files  threads")
     tenths = [in_tenth(samples, tenth, args.steps) for tenth in range(1, _TENTHS + 1)]
     for step, rss_mb, n_files, n_threads in tenths:
         print(f"{step:9}{rss_mb:12.1f}{n_files:12}{n_threads:9}")
     early, last = tenths[1], tenths[-1]
-    _, rss_mb, n_files, n_threads = (now - then for now, then in zip(last, early, strict=True))
-    print(f"growth: {rss_mb:.1f} MB, {n_files} files, {n_threads} threads")
-    return int(rss_mb > args.max_growth_mb or max(n_files, n_threads) > _COME_AND_GO)
+    more_mb = last.rss_mb - early.rss_mb
+    n_more_files = last.n_files - early.n_files
+    n_more_threads = last.n_threads - early.n_threads
+    print(f"growth: {more_mb:.1f} MB, {n_more_files} files, {n_more_threads} threads")
+    return int(more_mb > args.max_growth_mb or max(n_more_files, n_more_threads) > _MAX_GROWTH)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""Kill or stop one process of a job in every phase of training, see how soon it is named, and train
-on.
+"""Worker failures in every phase of training: when the failed worker is named, and recovery.
 
     python trials/lost_workers.py --processes 2 4
     python trials/lost_workers.py --processes 2 --elastic
 
-Prints a line for each job: the seconds from the loss to the line that names the process, and to the
-end of the job; or, elastic, to the time when the other one trains again. Exit status 1 where
-something is not as it should be.
+In each job one process is killed or stopped. A line for each job has the seconds from the failure
+to the message that names the worker, and to the end of the job; with --elastic, to the time when
+the other worker continues training. The exit status is 1 if a job did anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,17 +28,31 @@ from tests.support.tones import save_tones
 PHASES = ("forward", "allreduce", "evaluation", "saving")
 SIGNALS = ("SIGKILL", "SIGSTOP")
 _N_EPOCHS = 4
-_SLACK_S = 15.0  # of a busy machine, over the time limit
+_SLACK_S = 15.0  # allowed over the time limit, for a busy machine
 
 
-def lose(
-    lost: str, size: int, folder: Path, data: Path, *, is_elastic: bool, timeout_s: int
-) -> list[float]:
-    """Run one job and return the seconds until the process was named and until the job went on or
-    ended.
+class Outcome(NamedTuple):
+    """Seconds from the failure until the worker was named, and until the job continued or ended."""
+
+    named_s: float
+    then_s: float
+
+
+def run_failing_job(
+    failure: str, size: int, folder: Path, data: Path, *, is_elastic: bool, timeout_s: int
+) -> Outcome:
+    """Run one job in which a worker fails.
+
+    Args:
+        failure: phase, rank and signal; see tests/support/losing_config.py.
+        size: number of processes.
+        folder: an empty folder for the job's files.
+        data: folder of tones.
+        is_elastic: whether the job is elastic.
+        timeout_s: time limit for the heartbeat of a worker.
 
     Raises:
-        AssertionError: the job did something else.
+        AssertionError: the job did anything else than it should.
     """
     arguments = [
         f"--config_file={LOSING}",
@@ -50,21 +64,22 @@ def lose(
         "--elastic_commit_steps=4",
     ]
     launcher = elastic(size, folder) if is_elastic else fixed(size)
-    job = run_job(arguments, launcher, {"LOSE": lost, "LOST_AT": str(folder / "lost_at")})
-    named_s = job.seconds_until_named(lost.split()[1], folder / "lost_at")
+    lost_at_file = folder / "lost_at"
+    job = run_job(arguments, launcher, {"LOSE": failure, "LOST_AT": str(lost_at_file)})
+    named_s = job.seconds_until_named(failure.split()[1], lost_at_file)
     assert "open_seq2seq/" not in job.output, f"a traceback:\n{job.output}"
     assert named_s < timeout_s + _SLACK_S, f"named after {named_s:.1f} s"
-    lost_at = float((folder / "lost_at").read_text())
+    lost_at = float(lost_at_file.read_text())
     if is_elastic:
         assert job.status == 0, job.output
-        went_on = max(moment for moment, line in job.lines if "training: steps" in line)
+        continued_at = max(time for time, line in job.lines if "training: steps" in line)
         _check_end(folder)
-        return [named_s, went_on - lost_at]
-    assert job.status != 0, "the job ended as if nothing had been"
-    again = run_job([*arguments, "--no_dir_check"], launcher)
-    assert again.status == 0, again.output
+        return Outcome(named_s, continued_at - lost_at)
+    assert job.status != 0, "the job ended as if no worker had failed"
+    resumed = run_job([*arguments, "--no_dir_check"], launcher)
+    assert resumed.status == 0, resumed.output
     _check_end(folder)
-    return [named_s, job.ended - lost_at]
+    return Outcome(named_s, job.ended - lost_at)
 
 
 def _check_end(folder: Path) -> None:
@@ -82,50 +97,45 @@ def main() -> int:
     parser.add_argument(
         "--processes", type=int, nargs="+", default=[2, 4], help="sizes of the jobs (default: 2 4)"
     )
-    parser.add_argument(
-        "--elastic", action="store_true", help="processes may come and go; sizes up to 2"
-    )
+    parser.add_argument("--elastic", action="store_true", help="elastic training; sizes up to 2")
     parser.add_argument("--worker_timeout_s", type=int, default=15, help="default: 15")
     args = parser.parse_args()
     n_failed = 0
-    found: dict[str, list[list[float]]] = {signal: [] for signal in SIGNALS}
-    second = "training again" if args.elastic else "job's end"
-    print(f"processes  phase       rank  signal   named after  {second} after")
+    outcomes: dict[str, list[Outcome]] = {signal: [] for signal in SIGNALS}
+    then = "training continued" if args.elastic else "job ended"
+    print(f"processes  phase       rank  signal   named after  {then} after")
     with tempfile.TemporaryDirectory() as name:
         data = Path(name, "tones")
         data.mkdir()
         save_tones(data)
         for size, phase, signal in itertools.product(args.processes, PHASES, SIGNALS):
             for rank in (0, size - 1):
-                folder = Path(tempfile.mkdtemp(dir=name))
+                job = f"{size:9}  {phase:10}  {rank:4}  {signal:7}"
                 try:
-                    seconds = lose(
+                    outcome = run_failing_job(
                         f"{phase} {rank} {signal}",
                         size,
-                        folder,
+                        Path(tempfile.mkdtemp(dir=name)),
                         data,
                         is_elastic=args.elastic,
                         timeout_s=args.worker_timeout_s,
                     )
                 except AssertionError as error:
                     n_failed += 1
-                    print(
-                        f"{size:9}  {phase:10}  {rank:4}  {signal:7}  FAILED: {error}", flush=True
-                    )
+                    print(f"{job}  FAILED: {error}", flush=True)
                     continue
-                found[signal].append(seconds)
-                print(
-                    f"{size:9}  {phase:10}  {rank:4}  {signal:7}  {seconds[0]:9.1f} s  {seconds[1]:9.1f} s",
-                    flush=True,
-                )
-    for signal, all_seconds in found.items():
-        if all_seconds:
-            named, then = zip(*all_seconds, strict=True)
+                outcomes[signal].append(outcome)
+                print(f"{job}  {outcome.named_s:9.1f} s  {outcome.then_s:9.1f} s", flush=True)
+    for signal, of_signal in outcomes.items():
+        if of_signal:
+            named_s = [outcome.named_s for outcome in of_signal]
+            then_s = [outcome.then_s for outcome in of_signal]
             print(
-                f"{signal}: {len(all_seconds)} jobs, named after {statistics.median(named):.1f} s (median), "
-                f"{max(named):.1f} s at most; {second} after {statistics.median(then):.1f} s, {max(then):.1f} s at most"
+                f"{signal}: {len(of_signal)} jobs; named after {statistics.median(named_s):.1f} s "
+                f"(median), {max(named_s):.1f} s at most; {then} after "
+                f"{statistics.median(then_s):.1f} s (median), {max(then_s):.1f} s at most"
             )
-    print(f"{n_failed} jobs did something else")
+    print(f"{n_failed} jobs failed")
     return int(n_failed > 0)
 
 

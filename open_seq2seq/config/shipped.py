@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from open_seq2seq.errors import UserError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # beside the package, in a checkout as in an installation
 _FOLDER = Path(__file__).parents[2] / "example_configs"
@@ -56,7 +56,7 @@ def find_config_file(path_or_name: str) -> str:
     configs = {config.name: config.path for config in shipped_configs()}
     name = path_or_name.removeprefix("example_configs/").removesuffix(".py")
     if name in configs:
-        log.info("%s: the shipped config %s", path_or_name, configs[name])
+        logger.info("%s: the shipped config %s", path_or_name, configs[name])
         return str(configs[name])
     advice = "open-seq2seq --list_configs lists them"
     closest = _closest(name, list(configs))

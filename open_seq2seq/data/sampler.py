@@ -77,14 +77,14 @@ class Sampler(NamedTuple):
         return self._share(order, (per_step * scale).astype(np.float32).reshape(-1))
 
     def _fill(self, rows: np.ndarray, first_row: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Whole steps from ``first_row`` on; what fills the last one is the same wherever the first
-        began.
+        """Return whole steps from ``first_row`` on, and which of their rows are real.
+
+        What fills the last step is the same wherever the first begins.
         """
         n_steps = -(-(self.n_rows - first_row) // self.rows_per_step)
-        n_places = first_row + n_steps * self.rows_per_step
-        return np.resize(rows, n_places)[first_row:], (np.arange(n_places) < self.n_rows)[
-            first_row:
-        ]
+        end = first_row + n_steps * self.rows_per_step
+        is_real = np.arange(end) < self.n_rows
+        return np.resize(rows, end)[first_row:], is_real[first_row:]
 
     def _share(self, order: np.ndarray, weights: np.ndarray) -> Plan:
         shape = (-1, self.iter_size, self.size, self.batch_size)

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from open_seq2seq.components import Group
+from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# manifests are named <version>-<split>.csv
+_SPLIT_ENDING = f"-({'|'.join(SPLITS)})$"
 
 
 class Source(Group):
@@ -63,7 +68,7 @@ class Source(Group):
         if not self.dataset_files:
             raise UserError("data_layer_params: neither dataset_files nor labels_file is given")
         first = self._locate(self.dataset_files[0])
-        return first.with_name(re.sub(r"-(train|val|test)$", "", first.stem) + "-labels.txt")
+        return first.with_name(re.sub(_SPLIT_ENDING, "", first.stem) + "-labels.txt")
 
     def _locate(self, name: str) -> Path:
         return Path(self.dataset_location or "", name)

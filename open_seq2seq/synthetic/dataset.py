@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from open_seq2seq.data.official_split import PUBLISHED_LISTS
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.noise import NOISE_KINDS
@@ -19,7 +20,6 @@ from open_seq2seq.system.files import partial_path, written_aside
 
 _BATCH = 64  # clips per task
 _N_TALKERS = 24
-_LIST_OF_SPLIT = {"val": "validation_list.txt", "test": "testing_list.txt"}
 
 _README = """\
 Synthetic speech in the layout of Google's Speech Commands dataset
@@ -74,7 +74,7 @@ def make_dataset(
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
         _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
-        for split, list_name in _LIST_OF_SPLIT.items():
+        for split, list_name in PUBLISHED_LISTS.items():
             paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
             (folder / list_name).write_text(
                 "".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n"

@@ -25,7 +25,7 @@ from open_seq2seq.errors import UserError, shown
 from open_seq2seq.system.files import sha256_of, written_aside
 from open_seq2seq.system.tar_headers import LONGEST_NAME, READ_ERRORS, TarHeader
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
@@ -108,9 +108,9 @@ def fetch_and_unpack(
             _check_sha256(partial, archive, file, wanted)
             os.replace(partial, file)
         else:
-            log.info("%susing %s, which exists already", wanted.flag, file)
+            logger.info("%susing %s, which exists already", wanted.flag, file)
             _check_sha256(file, archive, file, wanted)
-        log.info("%sunpacking %s", wanted.flag, file)
+        logger.info("%sunpacking %s", wanted.flag, file)
         try:
             _unpack(file, folder, archive, wanted, source=str(file) if keep_file else archive.url)
         except UserError:  # the checksum is right, so the archive would be refused again

@@ -1,4 +1,4 @@
-"""Archives made in memory, and a server on this machine that they are fetched from."""
+"""Archives made in memory, and a local server for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 
 
 def tar_gz(files: dict[str, bytes], *odd: tarfile.TarInfo) -> bytes:
-    """Return an archive of ``files`` by name, followed by members as they are given."""
+    """Return an archive of ``files`` by name, followed by the members ``odd``."""
     blob = io.BytesIO()
     with tarfile.open(fileobj=blob, mode="w:gz") as archive:
         for name, content in files.items():
@@ -32,18 +32,22 @@ def tar_gz(files: dict[str, bytes], *odd: tarfile.TarInfo) -> bytes:
 
 
 class Server:
-    """A server of one file at any path, whose manners the tests set.
+    """A server of one file at any path.
 
-    It notes each request's Range and each answer's status.
+    Attributes:
+        content: the file.
+        etag: version of the file that it sends, or None.
+        knows_range: whether it can send parts of the file.
+        cut_after: for the next answers, the number of bytes after which the connection is cut.
+        status: status of all answers, or None for the correct one.
+        seen: Range of each request and status of its answer.
     """
 
     def __init__(self) -> None:
         self.content = b""
         self.etag: str | None = '"one"'
         self.knows_range = True
-        self.cut_after: list[
-            int
-        ] = []  # how many bytes the next answers get out before the line is cut
+        self.cut_after: list[int] = []
         self.status: int | None = None
         self.seen: list[tuple[str | None, int]] = []
         server = self
@@ -58,26 +62,37 @@ class Server:
         self.url = f"http://127.0.0.1:{self.http.server_port}"
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        asked = request.headers["Range"]
-        start = int(re.findall(r"\d+", asked)[0]) if asked and self.knows_range else 0
+        requested_range = request.headers["Range"]
+        start, size = 0, len(self.content)
+        if requested_range and self.knows_range:
+            start = int(re.findall(r"\d+", requested_range)[0])
         if start and request.headers["If-Range"] not in (None, self.etag):
             start = 0
-        status = self.status or (416 if start >= len(self.content) else 206 if start else 200)
-        self.seen.append((asked, status))
-        body = self.content[start:] if status < 400 else b""
+        status = self.status or self._status(start)
+        self.seen.append((requested_range, status))
+        body = b""
+        if status < 400:
+            body = self.content[start:]
         request.send_response(status)
         if status == 206:
-            request.send_header(
-                "Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
-            )
+            request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         if status == 416:
-            request.send_header("Content-Range", f"bytes */{len(self.content)}")
+            request.send_header("Content-Range", f"bytes */{size}")
         if self.etag:
             request.send_header("ETag", self.etag)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body[: self.cut_after.pop(0)] if self.cut_after else body)
+        if self.cut_after:
+            body = body[: self.cut_after.pop(0)]
+        request.wfile.write(body)
+
+    def _status(self, start: int) -> int:
+        if start >= len(self.content):
+            return 416
+        if start > 0:
+            return 206
+        return 200
 
     def archive(self, name: str = "files.tar.gz", max_bytes: int = 1_000_000) -> Archive:
-        """Describe what is served."""
+        """Return the archive that is served."""
         return Archive(f"{self.url}/{name}", hashlib.sha256(self.content).hexdigest(), max_bytes)

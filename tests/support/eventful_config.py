@@ -1,12 +1,11 @@
-"""A config with everything on that a run must restore to go on as if it had not stopped.
+"""A config with all the state that a resumed run must restore.
 
-BatchNorm, dropout, every augmentation, steps of two batches, a loss scale that overflows and grows
-again, averaged
-weights, the best model, and an end by early stopping: nothing gets better by 100, so that ends the
-run with the 13th evaluation, which is step 39 of 48.
+It has BatchNorm, dropout, every augmentation, steps of two batches, a loss scale that overflows and
+grows again, EMA of the weights, the best model, and early stopping. No evaluation improves by 100,
+so the run stops after the 13th, at step 39 of 48.
 
-Where the environment's STEP_LOG names a file, each step adds a line to it: its number, its rows, a
-digest of its batches, and its loss, learning rate and loss scale to the last bit.
+If the environment variable STEP_LOG names a file, each step appends a line to it: its number, its
+rows, a digest of its batches, and its loss, learning rate and loss scale to the last bit.
 """
 
 import hashlib
@@ -27,15 +26,15 @@ from tests.support import tiny_config
 
 
 class NoisyPeakEncoder(Encoder):
-    """BatchNorm of each mel band, the maximum over all frames, and a hidden layer with dropout."""
+    """BatchNorm of each mel band, max pooling over all frames, and a hidden layer with dropout."""
 
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
         n_frames, n_features = features.shape[1:]
         x = keras.layers.Reshape((n_frames, 1, n_features))(features)
-        x = batch_norm.BatchNorm(momentum=0.9, epsilon=1e-3, dtype="float32", name="encoder.norm")(
-            x
+        norm = batch_norm.BatchNorm(
+            momentum=0.9, epsilon=1e-3, dtype="float32", name="encoder.norm"
         )
-        x = keras.layers.GlobalMaxPooling2D()(x)
+        x = keras.layers.GlobalMaxPooling2D()(norm(x))
         x = keras.layers.Dense(32, "relu", name="encoder.dense")(x)
         return EncoderOutputs(keras.layers.Dropout(0.2)(x), lengths)
 
@@ -45,13 +44,11 @@ base_params = {
     **tiny_config.base_params,
     "num_epochs": 6,
     "batch_size_per_gpu": 10,
-    "iter_size": 2,  # 144 rows: 8 steps an epoch, the last of them with 4 clips and 16 that only fill it
+    "iter_size": 2,  # 144 rows are 8 steps of 20; the last one has 4 clips and 16 padding rows
     "encoder": NoisyPeakEncoder,
     "loss_scaling": "Backoff",
-    "loss_scaling_params": {
-        "scale_max": 2.0**68,
-        "step_window": 3,
-    },  # norms of gradients overflow above 2^64
+    # gradient norms overflow above 2^64
+    "loss_scaling_params": {"scale_max": 2.0**68, "step_window": 3},
     "ema_decay": 0.9,
     "early_stopping_params": {"metric": "loss", "min_delta": 100.0, "patience": 12},
     "eval_steps": 3,

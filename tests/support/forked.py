@@ -1,6 +1,4 @@
-"""Training runs forked from a process that has imported TensorFlow: a start takes one second
-instead of five.
-"""
+"""Training runs forked from a process that has imported TensorFlow, to start in one second."""
 
 from __future__ import annotations
 
@@ -10,9 +8,7 @@ import time
 import traceback
 from pathlib import Path
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # NumPy would start a thread for each core when it is imported
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or importing NumPy starts threads
 
 from open_seq2seq.cli import main
 from open_seq2seq.system.terminal import exit_on_user_error
@@ -20,27 +16,24 @@ from tests.support.paths import ROOT
 
 
 def warm_up() -> None:
-    """Import everything that takes long, and nothing that starts a thread: threads do not survive a
-    fork.
-    """
+    """Import all slow modules that start no thread, as threads do not survive a fork."""
     import open_seq2seq.data.dataset
     import open_seq2seq.modes  # noqa: F401
     from open_seq2seq.layers import batch_norm
     from open_seq2seq.lazy import keras, tf
 
     _ = tf.function, keras.layers, batch_norm.BatchNorm
-    assert len(os.listdir("/proc/self/task")) == 1, (
-        "a module that was imported has started a thread"
-    )
+    n_threads = len(os.listdir("/proc/self/task"))
+    assert n_threads == 1, f"an imported module has started {n_threads - 1} threads"
 
 
 def fork(arguments: list[str], output: Path, environment: dict[str, str] | None = None) -> int:
-    """Start a process that does what run.py does with these arguments; return its number.
+    """Start a process that runs run.py's code; return its process id.
 
     Args:
-        arguments: of the command line.
-        output: file that what it prints is added to.
-        environment: variables that it gets besides ours.
+        arguments: arguments of run.py.
+        output: file to which stdout and stderr are appended.
+        environment: additional environment variables.
     """
     pid = os.fork()
     if pid:
@@ -63,12 +56,12 @@ def fork(arguments: list[str], output: Path, environment: dict[str, str] | None 
 
 
 def wait(pid: int, seconds: float) -> int | None:
-    """Return the exit status of a process, None where it has not ended within so many seconds."""
-    until = time.monotonic() + seconds
+    """Return the exit status of a process, or None if it does not end within ``seconds``."""
+    deadline = time.monotonic() + seconds
     while True:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
+        ended_pid, status = os.waitpid(pid, os.WNOHANG)
+        if ended_pid:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() >= until:
+        if time.monotonic() >= deadline:
             return None
         time.sleep(0.0005)

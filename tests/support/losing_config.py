@@ -1,4 +1,4 @@
-"""tiny_config.py whose processes may end or stop where the environment says.
+"""tiny_config.py with worker failures, which environment variables set.
 
 ``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
 process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
@@ -41,36 +41,34 @@ if int(_LATE_RANK) == _RANK_HERE:
 
 
 def _lose() -> None:
-    where = Path(os.environ["LOST_AT"])
-    if not where.exists():
-        where.write_text(str(time.time()))
+    lost_at = Path(os.environ["LOST_AT"])
+    if not lost_at.exists():
+        lost_at.write_text(str(time.time()))
         os.kill(os.getpid(), getattr(signal, _SIGNAL))
 
 
 def _in_forward(logits: Any) -> Any:
-    """Count the steps; in the one that is meant, the victim is lost or on its way to the all-reduce
-    alone.
-    """
+    """Count the steps; in step `STEP` the victim fails here, or alone in the all-reduce."""
     global _n_forward
     _n_forward += 1
     if _n_forward == STEP and _PHASE == "forward" and _IS_VICTIM:
         _lose()
     if _n_forward == STEP and _PHASE == "allreduce":
         if _IS_VICTIM:
-            threading.Timer(1.0, _lose).start()  # it waits for the others by then
+            threading.Timer(1.0, _lose).start()  # by then it waits for the others
         else:
             time.sleep(2.0)
     return logits
 
 
 class LosingLoss(CrossEntropyLoss):
-    """The cross-entropy, and a process that is lost on the way to it."""
+    """Cross-entropy with a worker failure in the forward pass."""
 
     def __call__(self, logits: Any, batch: Any, *, training: bool = False) -> Any:
         if training and _PHASE in ("forward", "allreduce"):
-            seen = tf.numpy_function(_in_forward, [logits], logits.dtype, stateful=True)
-            seen.set_shape(logits.shape)
-            logits = logits + tf.stop_gradient(0.0 * seen)
+            same = tf.numpy_function(_in_forward, [logits], logits.dtype, stateful=True)
+            same.set_shape(logits.shape)
+            logits = logits + tf.stop_gradient(0.0 * same)
         return super().__call__(logits, batch, training=training)
 
 

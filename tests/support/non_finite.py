@@ -1,7 +1,7 @@
-"""Steps with a NaN or an infinity in them.
+"""Training steps with NaN or infinity in the inputs, the loss or the gradients.
 
-Imported by tests/training/test_skipped_steps.py; run as a script under horovodrun it checks all
-cases in several processes.
+tests/training/test_skipped_steps.py imports it. As a script under horovodrun it checks all cases in
+several processes.
 """
 
 import itertools
@@ -31,13 +31,11 @@ SCALINGS = {
 CASES = list(itertools.product(("inputs", "loss", "gradients"), SCALINGS, (1, 4)))
 BAD_VALUES = (np.nan, np.inf, -np.inf)
 N_CLIPS, N_FEATURES, N_LABELS, RATE = 4, 5, 3, 0.1
-_POISONED = 99  # length of a clip whose loss or gradient is to be bad
+_POISONED = 99  # length that marks a clip whose loss or gradient becomes non-finite
 
 
 class PoisonedLoss(CrossEntropyLoss):
-    """The cross-entropy, with a bad value in the loss or in the gradient of the clips that are
-    marked.
-    """
+    """Cross-entropy with a non-finite value in the loss or gradient of marked clips."""
 
     def __call__(self, logits, batch, *, training=False):
         marked = tf.equal(batch.lengths, _POISONED)
@@ -86,7 +84,7 @@ def to_tensors(batches):
 
 
 class Run:
-    """A model in training, and all of its variables that a skipped step must not touch."""
+    """A model in training, with the variables that a skipped step must not change."""
 
     def __init__(self, scaling, workers):
         self.model = make_model()
@@ -111,15 +109,13 @@ class Run:
 
 
 def check(where, scaling, iter_size, workers):
-    """Assert that a bad clip on the last worker skips the step on all, and that nothing of it is
-    left behind.
-    """
+    """Assert that a bad clip on the last worker skips the step on all workers without a trace."""
     random = np.random.default_rng([workers.rank, iter_size])
     PoisonedLoss.where, PoisonedLoss.bad = where, tf.Variable(0.0)
     run = Run(SCALINGS[scaling], workers)
     workers.broadcast(run.variables)
     good = [make_batch(random) for _ in range(iter_size)]
-    run.after_step(good)  # so that moments, averages and statistics are not what they began with
+    run.after_step(good)  # moments, averages and statistics are no longer the initial ones
     for bad in BAD_VALUES:
         PoisonedLoss.bad.assign(bad)
         before, scales = run.values(), [v.numpy() for v in run.scaler.variables]
@@ -138,24 +134,24 @@ def check(where, scaling, iter_size, workers):
             np.testing.assert_array_equal(new, old)
         scale = float(run.scaler.value)
         assert np.isfinite(scale)
-        assert (
-            scale == (scales[0] / 2 if scaling == "Backoff" else scales[0]) or scaling == "LogMax"
-        )
+        if scaling == "Backoff":
+            assert scale == scales[0] / 2
+        elif scaling != "LogMax":
+            assert scale == scales[0]
 
         metrics, after = run.after_step(good)
         assert not metrics.skipped
         for ours, undisturbed in zip(after, expected, strict=True):
-            np.testing.assert_allclose(
-                ours, undisturbed, rtol=1e-4, atol=1e-7
-            )  # the scale may be another one
+            # not equal, as the loss scale may differ
+            np.testing.assert_allclose(ours, undisturbed, rtol=1e-4, atol=1e-7)
         trained = [v.numpy().tobytes() for v in run.model.trainable_variables]
         assert all(other == trained for other in workers.gather(trained))
         assert workers.gather(float(run.scaler.value)) == [float(run.scaler.value)] * workers.size
 
 
 if __name__ == "__main__":
-    joined: Workers = distributed.start(use_horovod=True, timeout_s=60, rendezvous_timeout_s=300)
-    assert joined.size > 1
+    job_workers: Workers = distributed.start(True, timeout_s=60, rendezvous_timeout_s=300)
+    assert job_workers.size > 1
     for case in CASES:
-        check(*case, joined)
-    print(f"rank {joined.rank}: {len(CASES)} cases are as they should be")
+        check(*case, job_workers)
+    print(f"rank {job_workers.rank}: {len(CASES)} cases are as they should be")

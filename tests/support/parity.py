@@ -1,6 +1,4 @@
-"""Arrays that the originals' own code gave, where they are at hand, and the weights that went into
-them.
-"""
+"""Reference arrays computed with OpenSeq2Seq and NeMo, and the weights that they used."""
 
 import json
 import os
@@ -17,7 +15,7 @@ FOLDER = Path(os.environ.get("PARITY_ARRAYS", ROOT.parent / "shared" / "parity")
 
 
 def load(name):
-    """Return the arrays of a file and its notes."""
+    """Return the arrays of a file and its metadata; skip the test if there is no such file."""
     path = FOLDER / name
     if not path.is_file():
         pytest.skip(f"no parity arrays at {path}; set PARITY_ARRAYS to their folder")
@@ -26,7 +24,7 @@ def load(name):
 
 
 def original_weight(name, shape, kind):
-    """The weights that the original's logits were computed with follow from each variable's name."""
+    """Return the weight of a variable in the reference network, generated from its name."""
     random = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
     if kind == "var":
         values = random.uniform(0.5, 1.5, shape)
@@ -39,7 +37,7 @@ def original_weight(name, shape, kind):
     return values.astype(np.float32)
 
 
-def assert_close_to_largest(found, expected, tolerance=1e-5):
-    """Compare relative to the largest value, as a sum of many terms is accurate."""
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+def assert_close_to_largest(values, expected, tolerance=1e-5):
+    """Assert that the errors are small relative to the largest value, as in sums of many terms."""
+    assert values.shape == expected.shape
+    assert np.abs(values - expected).max() <= tolerance * np.abs(expected).max()

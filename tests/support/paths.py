@@ -1,4 +1,4 @@
-"""Where things are that tests name."""
+"""Paths that several tests use."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ EXAMPLES = ROOT / "example_configs" / "speech_commands"
 CONFIGS = [config.path for config in shipped_configs()]
 SUPPORT = Path(__file__).parent
 TINY = SUPPORT / "tiny_config.py"  # a config that learns tones within seconds
-EVENTFUL = SUPPORT / "eventful_config.py"  # one with all on that a resumed run must restore
-LOSING = SUPPORT / "losing_config.py"  # one whose processes end or stop where the environment says
+EVENTFUL = SUPPORT / "eventful_config.py"  # a config with all the state that a resumed run restores
+LOSING = SUPPORT / "losing_config.py"  # a config with worker failures

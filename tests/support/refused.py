@@ -1,13 +1,11 @@
-"""How a script refuses what it is given."""
+"""Scripts that refuse their input."""
 
 import subprocess
 import sys
 
 
 def by(script, *arguments):
-    """Run a script of the repository that ends with exit status 2 and no traceback; return what it
-    says.
-    """
+    """Run a script, assert exit status 2 without a traceback, and return its error message."""
     result = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, check=False
     )

@@ -1,9 +1,9 @@
-"""Training runs on a small disk that fills up, and turns read-only; started by test_full_disk.py.
+"""Training runs on a small disk that fills up and turns read-only; test_full_disk.py starts it.
 
     unshare -rm python -m tests.support.small_disk FOLDER DATA
 
-In a mount namespace of its own, so that no rights are needed: FOLDER is where the disk is mounted,
-DATA are tones.
+It has a mount namespace of its own, so it needs no root rights. The disk is mounted in FOLDER, and
+DATA is a folder of tones.
 """
 
 import json
@@ -34,14 +34,14 @@ def start(*arguments: str) -> int:
     return fork([*ARGUMENTS, *arguments], OUTPUT)
 
 
-def check(pid: int, status: int, *said: str) -> None:
-    found, out = wait(pid, 300), OUTPUT.read_text()
-    assert found == status, (found, out)
-    assert "Traceback" not in out and all(text in out for text in said), out
+def check(pid: int, expected_status: int, *expected: str) -> None:
+    status, output = wait(pid, 300), OUTPUT.read_text()
+    assert status == expected_status, (status, output)
+    assert "Traceback" not in output and all(text in output for text in expected), output
 
 
 def intact() -> list[int]:
-    """Return the steps of the checkpoints; all that can be seen must be whole."""
+    """Return the steps of the checkpoints, all of which must be complete."""
     return [
         checkpoints.load(path).step for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")
     ]
@@ -55,7 +55,7 @@ warm_up()
 DISK.mkdir()
 assert mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(DISK))
 
-# it fills up: the first checkpoint that finds no room ends the run
+# the disk fills up: the first checkpoint without space ends the run
 pid = start("--mode=train_eval", "--num_epochs=1000", "--num_checkpoints=1000", "--eval_steps=1")
 check(
     pid,
@@ -66,18 +66,18 @@ check(
 )
 steps = intact()
 assert len(steps) > 3 and steps == list(range(2, steps[-1] + 1, 2))
-assert not list((LOGDIR / "checkpoints").glob(".*"))  # what was begun is taken away
+assert not list((LOGDIR / "checkpoints").glob(".*"))  # no incomplete checkpoint is left
 lines = [json.loads(line) for line in (LOGDIR / "metrics.jsonl").read_text().splitlines()]
 assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
 
-# with room again it goes on from there
+# with free space again, the run resumes
 for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")[:-1]:
     shutil.rmtree(path)
 to_the_end = ["--num_epochs=None", f"--max_steps={steps[-1] + 2}", "--continue_learning"]
 check(start("--mode=train", *to_the_end), 0, f"continuing from step {steps[-1]}")
 assert intact()[-1] == steps[-1] + 2
 
-# it turns read-only while a run goes on, which has no files open all the time
+# the disk turns read-only during a run, which keeps no files open
 pid = start(
     "--mode=train", "--num_epochs=1000", "--save_summaries_steps=None", "--continue_learning"
 )
@@ -95,7 +95,7 @@ check(
 )
 assert intact()[-1] >= before + 4
 
-# and is read-only when one begins
+# the disk is read-only when a run starts
 check(
     start("--mode=train", "--num_epochs=1000", "--continue_learning"),
     2,

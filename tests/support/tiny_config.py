@@ -14,19 +14,17 @@ from open_seq2seq.structs import EncoderOutputs
 
 
 class PeakEncoder(Encoder):
-    """The maximum over all frames, then one hidden layer."""
+    """Max pooling over all frames, then one hidden layer."""
 
-    n_hidden: int = Field(default=32, gt=0, description="Width.")
+    n_hidden: int = Field(default=32, gt=0, description="Width of the hidden layer.")
 
     def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        peak = keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(features)
-        scaled = keras.layers.Rescaling(0.2, dtype=options.dtype)(
-            peak
-        )  # log-mel lies between -11.5 and 11
+        x = keras.layers.GlobalMaxPooling1D(dtype=options.dtype)(features)
+        x = keras.layers.Rescaling(0.2, dtype=options.dtype)(x)  # log-mel is between -11.5 and 11
         hidden = keras.layers.Dense(
             self.n_hidden, "tanh", dtype=options.dtype, name="peak_encoder.dense"
-        )(scaled)
-        return EncoderOutputs(hidden, lengths)
+        )
+        return EncoderOutputs(hidden(x), lengths)
 
 
 base_model = Image2Label

@@ -1,4 +1,4 @@
-"""Clips and manifests that tests and benchmarks make themselves: every label is a tone."""
+"""Generated clips and manifests for tests and benchmarks, in which every label is a tone."""
 
 from __future__ import annotations
 
@@ -42,11 +42,10 @@ def save_manifest(path: Path, labels: Sequence[int], clips: Sequence[Path]) -> P
 
 
 def save_tones(folder: Path) -> Path:
-    """Fill a folder with `v2-12-{train,val,test}.csv`, `v2-12-labels.txt` and `v2-12-noise/`; every
-    label is a tone.
+    """Write `v2-12-{train,val,test}.csv`, `v2-12-labels.txt`, `v2-12-noise/` and clips of tones.
 
-    12, 4 and 4 clips per label, 0.5 to 1 s long, with noise. The tones lie five semitones apart,
-    from 200 to 4797 Hz, so that a pitch shift of two leaves them apart.
+    Each label has 12, 4 and 4 clips of 0.5 to 1 s with noise. The tones are five semitones apart,
+    from 200 to 4797 Hz, so that they stay distinct after a pitch shift of two semitones.
     """
     rng = np.random.default_rng(0)
     words = LABELS["v2-12"]

@@ -1,4 +1,4 @@
-"""Files as torch.save and NeMo's save_to write them, made without PyTorch."""
+"""Files in the formats of torch.save and NeMo's save_to, written without PyTorch."""
 
 import collections
 import io
@@ -23,7 +23,7 @@ STORAGES = {
 
 
 class Storage(NamedTuple):
-    """Numbers in a file of their own."""
+    """Numbers that are stored as one part of the file."""
 
     key: str
     numbers: np.ndarray
@@ -34,20 +34,21 @@ class Tensor:
     """A view of a storage; strides and offset are in numbers."""
 
     def __init__(self, storage, shape, strides, offset=0):
-        self.storage, self.shape, self.strides, self.offset = storage, shape, strides, offset
+        self.storage = storage
+        self.shape = shape
+        self.strides = strides
+        self.offset = offset
 
 
-def stand_in_modules():
-    """What must be there by name for pickle to write references to it."""
+def fake_modules():
+    """Modules with PyTorch's names, which pickle needs to write references to them."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
 
     def _rebuild_tensor_v2(*args):
         raise AssertionError("only its name is written")
 
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = (
-        "torch._utils",
-        "_rebuild_tensor_v2",
-    )
+    _rebuild_tensor_v2.__module__ = "torch._utils"
+    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     for kind in STORAGES.values():
         setattr(torch, f"{kind}Storage", type(f"{kind}Storage", (), {"__module__": "torch"}))
@@ -71,39 +72,29 @@ class Pickler(pickle.Pickler):
         if not isinstance(value, Tensor):
             return NotImplemented
         rebuild = self.modules["torch._utils"]._rebuild_tensor_v2
-        arguments = (
-            value.storage,
-            value.offset,
-            value.shape,
-            value.strides,
-            False,
-            collections.OrderedDict(),
-        )
-        return rebuild, arguments
+        view = (value.storage, value.offset, value.shape, value.strides)
+        return rebuild, (*view, False, collections.OrderedDict())  # requires_grad, hooks
 
 
 def tensor(key, array):
-    """A tensor of its own storage, in C order."""
-    numbers = np.ascontiguousarray(array)
-    return Tensor(
-        Storage(key, numbers.ravel(), str(array.dtype)),
-        array.shape,
-        tuple(stride // array.itemsize for stride in numbers.strides) if array.ndim else (),
-    )
+    """A tensor with its own storage, in C order."""
+    storage = Storage(key, np.ravel(array), str(array.dtype))
+    strides = tuple(int(np.prod(array.shape[axis + 1 :])) for axis in range(array.ndim))
+    return Tensor(storage, array.shape, strides)
 
 
 def torch_file(
     value, *, protocol=2, byte_order="little", with_byte_order=True, compression=zipfile.ZIP_STORED
 ):
-    """Bytes of a file that holds ``value``: a dictionary of arrays and `Tensor`, or anything else."""
+    """Bytes of a file with ``value``: a dictionary of arrays and `Tensor`, or any other object."""
     if isinstance(value, dict):
         state = collections.OrderedDict()
         for i, (key, item) in enumerate(value.items()):
             state[key] = tensor(str(i), item) if isinstance(item, np.ndarray) else item
-        state._metadata = collections.OrderedDict({"": {"version": 1}})  # as PyTorch's modules do
+        state._metadata = collections.OrderedDict({"": {"version": 1}})  # PyTorch's modules add it
         value = state
     pickled = io.BytesIO()
-    modules = stand_in_modules()
+    modules = fake_modules()
     with mock.patch.dict(sys.modules, modules):
         pickler = Pickler(pickled, modules, protocol)
         pickler.dump(value)
@@ -121,27 +112,30 @@ def zip_of(
         if with_byte_order:
             file.writestr("model/byteorder", byte_order)
         for storage in storages:
-            numbers = storage.numbers
-            file.writestr(
-                f"model/data/{storage.key}",
-                numbers.astype(
-                    numbers.dtype.newbyteorder({"little": "<", "big": ">"}[byte_order])
-                ).tobytes(),
-            )
+            dtype = storage.numbers.dtype.newbyteorder(byte_order)
+            file.writestr(f"model/data/{storage.key}", storage.numbers.astype(dtype).tobytes())
         file.writestr("model/version", "3\n")
     return content.getvalue()
 
 
 def nemo_file(path, config, weights, *, gz=False, prefix="./", extra=()):
-    """Write a .nemo archive: ``config`` a dictionary or text, ``weights`` arrays by name or bytes."""
-    text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
-    content = weights if isinstance(weights, bytes) else torch_file(weights)
+    """Write a .nemo archive.
+
+    Args:
+        path: the file to write.
+        config: a dictionary, or the text of model_config.yaml.
+        weights: arrays by name, or the bytes of model_weights.ckpt.
+        gz: whether the archive is compressed.
+        prefix: prefix of the names in the archive.
+        extra: pairs of a further member and its content.
+    """
+    if not isinstance(config, str):
+        config = yaml.safe_dump(config, sort_keys=False)
+    if not isinstance(weights, bytes):
+        weights = torch_file(weights)
     with tarfile.open(path, "w:gz" if gz else "w") as tar:
-        for name, data in (
-            (f"{prefix}model_config.yaml", text.encode()),
-            (f"{prefix}model_weights.ckpt", content),
-        ):
-            add(tar, name, data)
+        add(tar, f"{prefix}model_config.yaml", config.encode())
+        add(tar, f"{prefix}model_weights.ckpt", weights)
         for member, data in extra:
             tar.addfile(member, io.BytesIO(data))
     return path
@@ -154,7 +148,7 @@ def add(tar, name, data):
 
 
 def layer(filters, kernel, *, repeat=1, dilation=1, residual=False, separable=True, **more):
-    """A layer of a NeMo configuration, with all keys that NeMo's own have."""
+    """A layer of a NeMo configuration, with all the keys of NeMo's layers."""
     return {
         "filters": filters,
         "repeat": repeat,
@@ -179,7 +173,7 @@ def matchboxnet_layers(repeat=1):
 
 
 def nemo_config(labels, layers, *, n_mfcc=64, audio_length=128, **more):
-    """A model_config.yaml as NeMo's save_to writes it."""
+    """Contents of a model_config.yaml as NeMo's save_to writes it."""
     modules = "nemo.collections.asr.modules"
     return {
         "sample_rate": 16000,

@@ -1,5 +1,5 @@
-"""Bad data by the thousand: every input is used rightly, or refused in words.
+"""Fuzz tests: every input is handled correctly or refused with a message.
 
-One module per kind of input. Its ``Fuzzer`` makes an input from random numbers, gives it to the
-toolkit and checks what comes back; ``harness`` runs any of them and says which failed.
+One module per kind of input. Its ``Fuzzer`` makes a random input, passes it to the toolkit and
+checks the result; ``harness`` runs inputs of any kind and collects the failures.
 """

@@ -1,4 +1,4 @@
-"""WAV and FLAC files, sound and damaged, and what else can stand where a clip should."""
+"""WAV and FLAC files, correct and corrupt, and other things at a clip's path."""
 
 from __future__ import annotations
 
@@ -42,19 +42,17 @@ _NO_AUDIO = {
 
 
 class Clip(NamedTuple):
-    """A file's content and what must come out of it where it is accepted."""
+    """A file, and the samples that must be read from it if it is accepted."""
 
     content: bytes
     what: str
-    expected: np.ndarray | None = None  # float64 in [-1, 1], mono at `_RATE`; None: nobody can say
+    expected: np.ndarray | None = None  # float64 in [-1, 1], mono at `_RATE`; None: unknown
     margin: int = 0  # samples at both ends that a resampling filter changes
     is_sound: bool = False  # must be accepted
 
 
 class Fuzzer:
-    """Every clip goes through the header check, the decoder, and the store that a dataset reads
-    from.
-    """
+    """Every clip passes the header check, the decoder, and the store that a dataset reads from."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,9 +64,10 @@ class Fuzzer:
             try:
                 _assert_refused(str(path))
             finally:
-                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(
-                    missing_ok=True
-                )
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                else:
+                    path.unlink(missing_ok=True)
             raise Refused(what)
         clip = pick(rng, (_wav, _wav, _wav, _flac, _no_audio))(rng)
         path.write_bytes(clip.content)
@@ -85,22 +84,22 @@ def _check(clip: Clip, path: str) -> None:
     except BadAudioError as error:
         assert not clip.is_sound, f"{clip.what}: refused, {error}"
         assert str(error).strip(), f"{clip.what}: refused without a reason"
-        assert len(str(error)) < 300, f"{clip.what}: {len(str(error))} characters of reason"
+        assert len(str(error)) < 300, f"{clip.what}: a reason of {len(str(error))} characters"
         _assert_refused(path)
         raise Refused(clip.what) from None
     assert samples.dtype == np.int16 and samples.ndim == 1 and len(samples), (
         f"{clip.what}: {samples.shape}"
     )
-    promised = check_header(path, _RATE).n_samples
-    assert len(samples) <= promised, (
-        f"{clip.what}: {len(samples)} samples, the header says {promised}"
+    n_in_header = check_header(path, _RATE).n_samples
+    assert len(samples) <= n_in_header, (
+        f"{clip.what}: {len(samples)} samples, the header says {n_in_header}"
     )
     if clip.expected is not None:
         _compare(samples, clip)
     store = _open(path, _STOPPING)
-    taken, lengths = store.take(np.array([0]), np.zeros(1), _RATE)
+    waveforms, lengths = store.take(np.array([0]), np.zeros(1), _RATE)
     assert not store.bad and lengths[0] == min(len(samples), _RATE)
-    np.testing.assert_array_equal(taken[0, : lengths[0]], samples[: lengths[0]])
+    np.testing.assert_array_equal(waveforms[0, : lengths[0]], samples[: lengths[0]])
 
 
 def _open(path: str, reading: Reading) -> WaveformStore:
@@ -108,26 +107,26 @@ def _open(path: str, reading: Reading) -> WaveformStore:
 
 
 def _compare(samples: np.ndarray, clip: Clip) -> None:
-    """Compare within the rounding of 16 bits, or the ripple of a filter, where all or a first part
-    was read.
+    """Compare the samples, which may be only the first ones of the clip.
+
+    They may differ by the rounding to 16 bits, or after resampling by the ripple of the filter.
     """
     assert clip.expected is not None
     expected = np.clip(np.rint(clip.expected * 32768), -32768, 32767)
     n, margin = len(samples), clip.margin
+    tolerance, n_rounded = 1, 0
+    if margin:
+        tolerance, n_rounded = 40, 1  # a resampler may round the length down or up
     assert n <= len(expected), f"{clip.what}: {n} samples, {len(expected)} were written"
-    # a resampler may round the length down or up
-    assert n >= len(expected) - bool(margin) or not clip.is_sound, (
-        f"{clip.what}: {n} samples of {len(expected)}"
-    )
+    if clip.is_sound:
+        assert n >= len(expected) - n_rounded, f"{clip.what}: {n} samples of {len(expected)}"
     inner = slice(margin, n - margin)
-    off = np.abs(samples[inner] - expected[:n][inner]).max(initial=0)
-    assert off <= (40 if margin else 1), f"{clip.what}: off by {off:g}"
+    error = np.abs(samples[inner] - expected[:n][inner]).max(initial=0)
+    assert error <= tolerance, f"{clip.what}: off by {error:g}"
 
 
 def _assert_refused(path: str) -> None:
-    """A store stops with the file's name when it is opened or read, or, asked to skip it, gives the
-    reason.
-    """
+    """Assert that a store names the file in an error, or skips it with a reason."""
     skipping = _open(path, _SKIPPING)
     assert list(skipping.bad) == [0] and skipping.bad[0].strip()
     try:
@@ -135,7 +134,7 @@ def _assert_refused(path: str) -> None:
             _open(path, _STOPPING).take(np.array([0]), np.zeros(1), _RATE)
     except Refused:
         return
-    raise AssertionError("the store takes what the decoder refuses")
+    raise AssertionError("the store accepts a file that the decoder refuses")
 
 
 def _wav(rng: np.random.Generator) -> Clip:
@@ -155,7 +154,7 @@ def _wav(rng: np.random.Generator) -> Clip:
         b"fmt ", wav_files.fmt_chunk(encoding, rate, n_channels, extensible=rng.random() < 0.2)
     )
     before, after = _other_chunks(rng), _other_chunks(rng)
-    expected, margin = _as_heard(values, tones, n_channels, rate, encoding)
+    expected, margin = _expected(values, tones, n_channels, rate, encoding)
     sound = Clip(
         wav_files.riff([fmt, *before, chunk(b"data", data), *after]),
         what,
@@ -164,7 +163,7 @@ def _wav(rng: np.random.Generator) -> Clip:
         n_samples > 0,
     )
     if rate > _RATE and n_samples < 2:
-        sound = sound._replace(is_sound=False)  # nothing may be left of it
+        sound = sound._replace(is_sound=False)  # resampling may leave no sample
     edit = pick(
         rng,
         (
@@ -183,17 +182,13 @@ def _wav(rng: np.random.Generator) -> Clip:
     if edit == "damage":
         content, how = damage(rng, sound.content, head=120)
         return Clip(content, f"{what}: {how}")
-    if edit == "size":  # the sizes lie, all else is as written
-        lie, total = (
-            int(pick(rng, (0, 1, 35, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF))),
-            pick(rng, (True, False)),
-        )
-        parts = [fmt, *before, chunk(b"data", data, None if total else lie)]
-        return sound._replace(
-            content=wav_files.riff(parts, lie if total else None),
-            what=what + ": size",
-            is_sound=False,
-        )
+    if edit == "size":  # a wrong size of the file or of the data
+        size = int(pick(rng, (0, 1, 35, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)))
+        if pick(rng, (True, False)):
+            content = wav_files.riff([fmt, *before, chunk(b"data", data)], size)
+        else:
+            content = wav_files.riff([fmt, *before, chunk(b"data", data, size)])
+        return sound._replace(content=content, what=what + ": size", is_sound=False)
     if edit == "cut data":
         cut = data[: rng.integers(len(data) + 1)]
         content = wav_files.riff([fmt, chunk(b"data", data)])[: -len(data) or None] + cut
@@ -218,28 +213,27 @@ def _wav(rng: np.random.Generator) -> Clip:
 
 
 class _Tones(NamedTuple):
-    """A sine in each channel, whose values at another rate are known."""
+    """A sine in each channel, whose values at any sample rate are known."""
 
     amplitude: float
     frequency_hz: float
 
     def sample(self, n_samples: int, n_channels: int, rate: int) -> np.ndarray:
         """Return float64 [n_samples, n_channels] in [-1, 1)."""
-        phase = 2 * np.pi * self.frequency_hz / rate * np.arange(n_samples)[:, None] + np.arange(
-            n_channels
-        )
-        return self.amplitude * np.sin(phase)
+        phase = 2 * np.pi * self.frequency_hz / rate * np.arange(n_samples)[:, None]
+        return self.amplitude * np.sin(phase + np.arange(n_channels))
 
 
 def _draw_tones(rng: np.random.Generator) -> _Tones:
     return _Tones(rng.uniform(0.1, 0.9), rng.uniform(100, 1500))
 
 
-def _as_heard(
+def _expected(
     values: np.ndarray, tones: _Tones, n_channels: int, rate: int, encoding: Encoding
 ) -> tuple[np.ndarray | None, int]:
-    """Return the mean of the channels at `_RATE`, and the margin; None where coarse steps are heard
-    resampled.
+    """Return the mean of the channels at `_RATE` and the margin.
+
+    It is None after resampling of 8 bits, where the steps of the encoding are too large.
     """
     if rate == _RATE:
         return values.mean(axis=1), 0
@@ -259,22 +253,20 @@ def _other_chunks(rng: np.random.Generator) -> list[bytes]:
 
 
 def _with_odd_fields(rng: np.random.Generator, fmt: bytes, data: bytes) -> tuple[bytes, str]:
-    """Replace fields of ``fmt ``: at 8 tag, 10 channels, 12 rate, 16 bytes a second, 20 bytes a
-    frame, 22 bits.
-    """
-    fields = {
+    """Replace one or two fields of ``fmt ``, and return the file and a description."""
+    fields = {  # offset, width, values
         "tag": (8, 2, (0, 2, 0x11, 0x31, 0x50, 0x55, 0x674F, 0xFFFE, 0xFFFF)),
         "channels": (10, 2, (0, 2, 3, 8, 255, 1024, 1025, 65535)),
         "rate": (12, 4, (0, 1, 999, 1000, 192000, 2**31 - 1, 2**31, 2**32 - 1)),
-        "bytes a second": (16, 4, (0, 1, 2**32 - 1)),
-        "bytes a frame": (20, 2, (0, 1, 3, 65535)),
+        "bytes per second": (16, 4, (0, 1, 2**32 - 1)),
+        "bytes per frame": (20, 2, (0, 1, 3, 65535)),
         "bits": (22, 2, (0, 1, 4, 7, 12, 16, 20, 24, 32, 48, 64, 65535)),
     }
     changed, words = bytearray(fmt), []
     for name in rng.permutation(list(fields))[: rng.integers(1, 3)]:
-        place, width, values = fields[name]
+        offset, width, values = fields[name]
         value = int(pick(rng, values))
-        changed[place : place + width] = value.to_bytes(width, "little")
+        changed[offset : offset + width] = value.to_bytes(width, "little")
         words.append(f"{name} {value}")
     return wav_files.riff([bytes(changed), chunk(b"data", data)]), ", ".join(words)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: damage, and folders made by hand whose digests fit."""
+"""Checkpoints that are corrupt, and forged ones with matching digests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FILES = ("model.npz", "training.npz", "state.json")
 
 
 class _Harm:
-    """What would make a folder if it were unpickled."""
+    """An object that would make a folder if it were unpickled."""
 
     def __init__(self, trace: str) -> None:
         self._trace = trace
@@ -68,9 +68,9 @@ class Fuzzer:
 
     def run(self, rng: np.random.Generator) -> str:
         contents = dict(self._contents)
-        kind = pick(rng, ("sound", "damaged", "damaged", "forged", "forged", "forged", "no file"))
+        kind = pick(rng, ("sound", "corrupt", "corrupt", "forged", "forged", "forged", "no file"))
         what = kind
-        if kind == "damaged":
+        if kind == "corrupt":
             name = pick(rng, _FILES)
             contents[name], how = damage(rng, contents[name], head=400)
             what = f"{name} {how}"
@@ -83,21 +83,21 @@ class Fuzzer:
             what = self._put_no_file(rng)
         try:
             with refusal_of(what, str(self._path), is_sound=kind == "sound"):
-                found = load_run(self._path)
+                checkpoint = load_run(self._path)
         finally:
             shutil.rmtree(self._path)
-            assert os.listdir(self._folder) == [], f"{what}: {os.listdir(self._folder)} are there"
-        if found is None:
+            left = os.listdir(self._folder)
+            assert left == [], f"{what}: {left} are left"
+        if checkpoint is None:
             assert kind == "no file", f"{what}: no checkpoint found"
             return what
-        assert kind != "sound" or found.model.keys() == _MODEL.keys()
-        for name, array in found.model.items():
+        assert kind != "sound" or checkpoint.model.keys() == _MODEL.keys()
+        for name, array in checkpoint.model.items():
             assert isinstance(array, np.ndarray) and array.dtype != object, f"{what}: {name}"
-            if kind in ("sound", "damaged"):  # what is not what was written is never taken
+            if kind in ("sound", "corrupt"):  # values other than the written ones are refused
                 np.testing.assert_array_equal(array, _MODEL[name])
-        assert isinstance(found.step, int) and all(
-            isinstance(label, str) for label in found.labels
-        ), what
+        assert isinstance(checkpoint.step, int), what
+        assert all(isinstance(label, str) for label in checkpoint.labels), what
         return what
 
     def _forge(self, rng: np.random.Generator) -> tuple[str, dict[str, bytes]]:
@@ -118,11 +118,10 @@ class Fuzzer:
             for name in ("model.npz", "training.npz")
         }
         try:
-            digests["state"] = hashlib.sha256(
-                json.dumps(state, sort_keys=True).encode()
-            ).hexdigest()
+            text = json.dumps(state, sort_keys=True)
+            digests["state"] = hashlib.sha256(text.encode()).hexdigest()
             contents["state.json"] = json.dumps({**state, "sha256": digests}).encode()
-        except ValueError:  # a number of too many digits
+        except ValueError:  # a number with too many digits
             contents["state.json"] = b'{"step": ' + b"9" * 5000 + b"}"
         if rng.random() < 0.1:
             contents["state.json"] = pick(
@@ -142,7 +141,7 @@ class Fuzzer:
                 "bytes",
                 "npy",
                 "huge",
-                "damaged",
+                "corrupt",
                 "no zip",
             ),
         )
@@ -159,7 +158,7 @@ class Fuzzer:
             np.savez_compressed(file, a=np.zeros(10**6))
         elif kind == "npy":
             np.save(file, pick(rng, (odd["pickle"], np.zeros(3))))
-        elif kind == "damaged":
+        elif kind == "corrupt":
             file.write(damage(rng, content, head=200)[0])
         elif kind == "no zip":
             file.write(
@@ -181,9 +180,10 @@ class Fuzzer:
             )
             npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
             with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr(
-                    "a.npy" if kind == "huge" else "a", npy if kind == "huge" else b"not an array"
-                )
+                if kind == "huge":
+                    archive.writestr("a.npy", npy)
+                else:
+                    archive.writestr("a", b"not an array")
         return kind, file.getvalue()
 
     def _put_no_file(self, rng: np.random.Generator) -> str:

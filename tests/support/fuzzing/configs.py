@@ -1,7 +1,7 @@
 """Config files with random edits, and random values on the command line.
 
-A config is Python code, and what it does is not the toolkit's: the edits put in values, names and
-syntax errors, nothing that calls for harm or never ends.
+A config is Python code, and the toolkit is not responsible for what it does. So the edits insert
+values, names and syntax errors, and no code that is harmful or endless.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.fuzzing.edits import damage, pick
 from tests.support.fuzzing.harness import refusal_of
 from tests.support.paths import CONFIGS, TINY
 
-_BEGIN = "base_model = "  # from here on a config is values; what stands before it are imports and classes
+_BEGIN = "base_model = "  # imports and classes are before it, values after it
 _VALUES = (
     *(
         "None",
@@ -209,14 +209,14 @@ class Fuzzer:
             content = f"{source}\n{what}\n".encode()
         elif kind == "bytes":
             begin = source.index(_BEGIN)
-            damaged, what = damage(rng, source[begin:].encode())
-            content = source[:begin].encode() + damaged
+            corrupted, what = damage(rng, source[begin:].encode())
+            content = source[:begin].encode() + corrupted
         else:
             overrides = {_draw_key(rng): str(pick(rng, _TEXTS)) for _ in range(rng.integers(1, 4))}
             what = repr(overrides)[:200]
         self._path.write_bytes(content)
         for name in [name for name in sys.modules if name.startswith("example_configs")]:
-            del sys.modules[name]  # an edited config may have changed those that it builds on
+            del sys.modules[name]  # an edited config may have changed the configs it imports
         mode = pick(rng, cli.MODES)
         with refusal_of(what, str(self._path), *(key.split("/")[-1] for key in overrides)):
             _, texts = cli.parse(
@@ -234,7 +234,7 @@ class Fuzzer:
 
 
 def _check(config: Config, what: str) -> None:
-    """What is loaded is typed, as the reference says, and no number in it is NaN or infinite."""
+    """Assert that all parameters have their types, and that no number is NaN or infinite."""
     assert isinstance(config, Config)
     parts = (
         config.params,
@@ -255,7 +255,7 @@ def _check(config: Config, what: str) -> None:
 
 
 def _edit_tokens(rng: np.random.Generator, source: str) -> tuple[str, str]:
-    """Delete, repeat or swap words and signs."""
+    """Delete, repeat or swap tokens."""
     begin, tokens = _tokens(source)
     words = []
     for _ in range(rng.integers(1, 4)):
@@ -272,16 +272,13 @@ def _edit_tokens(rng: np.random.Generator, source: str) -> tuple[str, str]:
 
 
 def _put_values(rng: np.random.Generator, source: str) -> tuple[str, str]:
-    """Put other values in the place of literals and names."""
+    """Replace literals and names by other values."""
     begin, tokens = _tokens(source)
-    places = [
-        i
-        for i, (kind, _) in enumerate(tokens)
-        if kind in (tokenize.NUMBER, tokenize.STRING, tokenize.NAME)
-    ]
+    replaceable = (tokenize.NUMBER, tokenize.STRING, tokenize.NAME)
+    indices = [i for i, (kind, _) in enumerate(tokens) if kind in replaceable]
     words = []
     for _ in range(rng.integers(1, 3)):
-        i, value = int(pick(rng, places)), str(pick(rng, _VALUES))
+        i, value = int(pick(rng, indices)), str(pick(rng, _VALUES))
         words.append(f"{tokens[i][1][:40]} -> {value}")
         tokens[i] = (tokenize.OP, value)
     return begin + tokenize.untokenize(tokens), ", ".join(words)
@@ -291,26 +288,22 @@ def _edit_lines(rng: np.random.Generator, source: str) -> tuple[str, str]:
     """Delete or repeat a line."""
     begin = source.index(_BEGIN)
     lines = source[begin:].splitlines(keepends=True)
-    place = int(rng.integers(len(lines)))
-    lines[place] *= int(pick(rng, (0, 2)))
-    return source[:begin] + "".join(lines), f"lines, {lines[place].strip()[:60] or 'one gone'}"
+    index = int(rng.integers(len(lines)))
+    lines[index] *= int(pick(rng, (0, 2)))
+    return source[:begin] + "".join(lines), f"lines, {lines[index].strip()[:60] or 'one deleted'}"
 
 
 def _edit_numbers(rng: np.random.Generator, source: str) -> tuple[str, str]:
-    """Give a number another value of its kind."""
+    """Replace an integer by another integer, or a float by another float."""
     begin, tokens = _tokens(source)
-    places = [i for i, (kind, _) in enumerate(tokens) if kind == tokenize.NUMBER]
-    place = int(pick(rng, places))
-    number = tokens[place][1]
-    other = str(
-        pick(
-            rng,
-            ("1", "2", "3", "17", "1000")
-            if number.isdigit()
-            else ("0.25", "0.5", "0.999", "1e-9", "3.0"),
-        )
-    )
-    tokens[place] = (tokenize.NUMBER, other)
+    indices = [i for i, (kind, _) in enumerate(tokens) if kind == tokenize.NUMBER]
+    index = int(pick(rng, indices))
+    number = tokens[index][1]
+    others = ("0.25", "0.5", "0.999", "1e-9", "3.0")
+    if number.isdigit():
+        others = ("1", "2", "3", "17", "1000")
+    other = str(pick(rng, others))
+    tokens[index] = (tokenize.NUMBER, other)
     return begin + tokenize.untokenize(tokens), f"{number} -> {other}"
 
 
@@ -323,16 +316,13 @@ _EDITS = {
 
 
 def _tokens(source: str) -> tuple[str, list[tuple[int, str]]]:
-    """Return what stands before the values, as it is, and the kinds and texts of the values'
-    tokens.
-    """
+    """Return the text before `_BEGIN`, and the tokens after it as (kind, text)."""
     begin = source.index(_BEGIN)
     tokens = tokenize.generate_tokens(io.StringIO(source[begin:]).readline)
-    # untokenize needs the tokens of a line's begin, but not those of its depth, where all depth is
-    # within brackets
-    kinds = (tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    # all indentation is inside brackets, so untokenize does not need its tokens
+    left_out = (tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     return source[:begin], [
-        (token.type, token.string) for token in tokens if token.type not in kinds
+        (token.type, token.string) for token in tokens if token.type not in left_out
     ]
 
 
@@ -350,4 +340,6 @@ def _draw_key(rng: np.random.Generator) -> str:
     )
     if rng.random() < 0.2:
         key += pick(rng, ("/x", "/learning_rate", "/"))
-    return f"{pick(rng, ('train', 'eval'))}_params/{key}" if rng.random() < 0.2 else key
+    if rng.random() < 0.2:
+        key = f"{pick(rng, ('train', 'eval'))}_params/{key}"
+    return key

@@ -1,4 +1,4 @@
-"""Random damage to bytes, and what is no file in the place of one."""
+"""Random corruption of bytes, and things other than a file at a file's path."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ _EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 
 
 
 def pick(rng: np.random.Generator, choices):
-    """Return one of a sequence, as it is (NumPy would make an array of it)."""
+    """Return a random item of a sequence, unchanged (NumPy would convert it to an array)."""
     return choices[rng.integers(len(choices))]
 
 
 def damage(rng: np.random.Generator, content: bytes, head: int | None = None) -> tuple[bytes, str]:
-    """Return ``content`` with one to three edits, most of them in its first ``head`` bytes, and
-    what they are.
+    """Return ``content`` with one to three random edits, and their names.
+
+    Most edits are in the first ``head`` bytes.
     """
     words = []
     for _ in range(rng.integers(1, 4)):
         edit = pick(rng, (flip, overwrite, cut, remove, repeat))
-        end = min(head or len(content), len(content)) if rng.random() < 0.8 else len(content)
+        end = len(content)
+        if rng.random() < 0.8 and head:
+            end = min(head, end)
         content = edit(rng, content, max(1, end))
         words.append(edit.__name__)
     return content, "+".join(words)
@@ -38,33 +41,32 @@ def flip(rng: np.random.Generator, content: bytes, end: int) -> bytes:
 
 
 def overwrite(rng: np.random.Generator, content: bytes, end: int) -> bytes:
-    """Put an extreme number in the place of one to four bytes."""
-    place, width = int(rng.integers(end)), int(pick(rng, (1, 2, 4)))
-    number = (int(pick(rng, _EXTREMES)) & ((1 << 8 * width) - 1)).to_bytes(
-        width, pick(rng, ("little", "big"))
-    )
-    return content[:place] + number + content[place + width :]
+    """Replace one to four bytes by an extreme number."""
+    start, width = int(rng.integers(end)), int(pick(rng, (1, 2, 4)))
+    number = int(pick(rng, _EXTREMES)) & ((1 << 8 * width) - 1)
+    written = number.to_bytes(width, pick(rng, ("little", "big")))
+    return content[:start] + written + content[start + width :]
 
 
 def cut(rng: np.random.Generator, content: bytes, end: int) -> bytes:
-    """Cut off the rest, anywhere."""
+    """Truncate at a random byte."""
     return content[: rng.integers(len(content) + 1)]
 
 
 def remove(rng: np.random.Generator, content: bytes, end: int) -> bytes:
-    """Take some bytes out."""
-    place = int(rng.integers(end))
-    return content[:place] + content[place + int(rng.integers(1, 9)) :]
+    """Remove one to eight bytes."""
+    start = int(rng.integers(end))
+    return content[:start] + content[start + int(rng.integers(1, 9)) :]
 
 
 def repeat(rng: np.random.Generator, content: bytes, end: int) -> bytes:
-    """Put some bytes in twice."""
-    place, length = int(rng.integers(end)), int(rng.integers(1, 65))
-    return content[:place] + content[place : place + length] + content[place:]
+    """Duplicate up to 64 bytes."""
+    start, length = int(rng.integers(end)), int(rng.integers(1, 65))
+    return content[:start] + content[start : start + length] + content[start:]
 
 
 def put_no_file(path: Path, what: str) -> None:
-    """Put a folder, pipe, device or loop where a file is expected; nothing for any other word."""
+    """Make a folder, pipe, device or loop at a file's path; do nothing for any other word."""
     if what == "folder":
         path.mkdir()
     elif what == "pipe":

@@ -1,4 +1,4 @@
-"""Run inputs of one kind, each from a seed and an index that make it again."""
+"""Run fuzz inputs of one kind, each reproducible from a seed and an index."""
 
 from __future__ import annotations
 
@@ -16,37 +16,34 @@ import numpy as np
 from open_seq2seq.errors import UserError
 
 LIMIT_S = 20.0  # for one input; on an idle machine none takes a second
-_MAX_MESSAGE = 4000  # characters: what a person reads
+_MAX_MESSAGE = 4000  # characters, as much as a person reads
 
 
 class Fuzzer(Protocol):
-    """One kind of input; what it has to prepare, it prepares in a folder of its own when it is
-    made.
-    """
+    """One kind of input; its constructor prepares what it needs in an empty folder."""
 
     def run(self, rng: np.random.Generator) -> str:
         """Make an input and try it.
 
         Returns:
-            what it was, in a few words.
+            a short description of the input.
 
         Raises:
-            Refused: the toolkit refused it, as it may.
-            Exception: anything else is a failure, an AssertionError where something wrong was
-                accepted.
+            Refused: the toolkit refused the input, as it may.
+            Exception: a failure; an AssertionError if something wrong was accepted.
         """
 
 
 class Refused(Exception):
-    """An input that was refused in words; the message says what it was."""
+    """An input was refused with a message; the exception has the description of the input."""
 
 
 class TooSlow(BaseException):
-    """The limit of time is over; no ``except Exception`` stops it."""
+    """The time limit was exceeded; no ``except Exception`` catches this."""
 
 
 class Report(NamedTuple):
-    """What became of some inputs."""
+    """Outcome of some inputs."""
 
     n_accepted: int = 0
     n_refused: int = 0
@@ -63,8 +60,13 @@ class Report(NamedTuple):
 
 
 def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = None) -> Report:
-    """Try some inputs; ``note`` is a file that always names the one in progress, for a process that
-    may not survive.
+    """Try some inputs.
+
+    Args:
+        fuzzer: the kind of input.
+        seed: seed of all inputs.
+        indices: numbers of the inputs.
+        note: file with the name of the current input, for a process that may crash.
     """
     report = Report()
     for index in indices:
@@ -72,42 +74,38 @@ def run(fuzzer: Fuzzer, seed: int, indices: Iterable[int], note: Path | None = N
         if note is not None:
             note.write_text(name)
         started = time.perf_counter()
-        accepted, failures = 0, ()
         try:
             with _limit(LIMIT_S), warnings.catch_warnings():
                 warnings.simplefilter("error")
-                warnings.simplefilter(
-                    "ignore", SyntaxWarning
-                )  # Python's own word on a config, with file and line
+                warnings.simplefilter("ignore", SyntaxWarning)  # Python's about a config's code
                 fuzzer.run(np.random.default_rng([seed, index]))
-            accepted = 1
+            outcome = Report(n_accepted=1)
         except Refused:
-            pass
+            outcome = Report(n_refused=1)
         except (Exception, TooSlow):
-            failures = (f"{name}\n{traceback.format_exc()}",)
-        seconds = time.perf_counter() - started
-        report += Report(accepted, not (accepted or failures), failures, seconds)
+            outcome = Report(failures=(f"{name}\n{traceback.format_exc()}",))
+        report += outcome._replace(slowest_s=time.perf_counter() - started)
     return report
 
 
 @contextlib.contextmanager
 def refusal_of(what: str, *names: str, is_sound: bool = False) -> Iterator[None]:
-    """Turn a `UserError` into `Refused`, provided that its message is fit to be read and has one of
-    ``names`` in it.
+    """Turn a `UserError` into `Refused` after a check of its message.
 
-    An input that ``is_sound`` may not be refused.
+    Args:
+        what: description of the input.
+        names: the message must contain one of them.
+        is_sound: whether the input is correct, so that a refusal is a failure.
     """
     try:
         yield
     except UserError as error:
         message = str(error)
-        assert not is_sound, f"{what}: refused, {message[:500]}"
-        assert any(name in message for name in names), (
-            f"{what}: none of {names} in {message[:500]!r}"
-        )
-        assert len(message) <= _MAX_MESSAGE, (
-            f"{what}: a message of {len(message):,} characters: {message[:500]!r}"
-        )
+        start = message[:500]
+        assert not is_sound, f"{what}: refused, {start}"
+        assert any(name in message for name in names), f"{what}: none of {names} in {start!r}"
+        n = len(message)
+        assert n <= _MAX_MESSAGE, f"{what}: a message of {n:,} characters: {start!r}"
         raise Refused(what) from None
 
 

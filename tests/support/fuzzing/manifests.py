@@ -1,6 +1,4 @@
-"""Manifests as many programs write them, and damaged ones; what they say is read again by Python's
-csv module.
-"""
+"""Manifests in several dialects, and corrupt ones, compared with Python's csv module."""
 
 from __future__ import annotations
 
@@ -21,8 +19,7 @@ from tests.support.fuzzing.harness import refusal_of
 LABELS = ("yes", "no", "stop", "unknown", "silence")
 _WORDS = ("yes", "no", "stop", "cat", "nan", "null", "größe", "two words", "", 'the "x"')
 _SPEAKERS = ("a1", "0b44", "c, d", "", "NA", "1e5")
-# the label and the name of each clip: names that look like each other, and that only quotes can
-# hold
+# label and name of each clip; some names resemble each other, and some need quotes in CSV
 _CLIPS = (
     *((label, f"{word}/{i}.wav") for label, word in enumerate(LABELS[:3]) for i in range(12)),
     *((3, f"cat/{i}.wav") for i in range(12)),
@@ -44,7 +41,7 @@ Row = tuple[int, str]  # label, path relative to the folder
 
 
 class Written(NamedTuple):
-    """A manifest before any damage."""
+    """A manifest before any corruption."""
 
     header: list[str]
     rows: list[list[str]]
@@ -57,7 +54,7 @@ class Written(NamedTuple):
 
 
 class Fuzzer:
-    """A folder of empty clips, among them links that lead nowhere, and a manifest for each input."""
+    """A folder of empty clips and dangling links, and a manifest for each input."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "data"
@@ -86,23 +83,20 @@ class Fuzzer:
         self._manifest.write_bytes(content)
         with refusal_of(what, str(self._manifest), is_sound=make is _as_other_programs):
             table = read_manifests([self._manifest], LABELS)
-        found = [
+        rows = [
             (label, os.path.relpath(path, self._folder))
             for label, path in zip(table["label"].tolist(), table["path"], strict=True)
         ]
-        assert found == self._read_by_csv(content), (
-            f"{what}: read in another way than Python's csv does"
-        )
+        assert rows == self._read_by_csv(content), f"{what}: Python's csv reads other rows"
         if not may_change:
-            assert set(found) <= set(written.pairs), (
-                f"{what}: {set(found) - set(written.pairs)} were never written"
-            )
+            invented = set(rows) - set(written.pairs)
+            assert not invented, f"{what}: {invented} were never written"
         if make is _as_other_programs:
-            assert found == written.pairs, f"{what}: not the rows that were written"
+            assert rows == written.pairs, f"{what}: not the rows that were written"
         return what
 
     def _read_by_csv(self, content: bytes) -> list[Row]:
-        """Read label and path of each row that is not empty."""
+        """Read label and path of each non-empty row."""
         header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         label, path = header.index("label"), header.index("path")
         return [
@@ -114,7 +108,7 @@ class Fuzzer:
 
 def _write(rng: np.random.Generator, folder: Path) -> Written:
     n_rows = int(pick(rng, (1, 2, 5, 30)))
-    clips = [_CLIPS[i] for i in rng.integers(len(_CLIPS), size=n_rows)]  # some of them twice
+    clips = [_CLIPS[i] for i in rng.integers(len(_CLIPS), size=n_rows)]  # perhaps duplicates
     columns = {
         "label": [str(label) for label, _ in clips],
         "path": [name if rng.random() < 0.9 else str(folder / name) for _, name in clips],
@@ -133,7 +127,7 @@ def _write(rng: np.random.Generator, folder: Path) -> Written:
 
 
 def _as_other_programs(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """CRLF, a byte order mark, quotes around everything, empty lines, no newline at the end."""
+    """Write CRLF, a byte order mark, quotes around everything, empty lines or no last newline."""
     end = pick(rng, ("\n", "\r\n"))
     quoting = pick(rng, (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
     text = written.text(lineterminator=end, quoting=quoting)
@@ -147,7 +141,7 @@ def _as_other_programs(rng: np.random.Generator, written: Written) -> tuple[byte
 
 
 def _with_a_bad_value(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """One value that says nothing, or something else."""
+    """Replace one value by an invalid or a contradicting one."""
     column = pick(rng, written.header)
     values = {
         "label": (
@@ -208,26 +202,24 @@ def _with_a_bad_value(rng: np.random.Generator, written: Written) -> tuple[bytes
 
 
 def _with_other_columns(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """Columns that are missing, there twice, more or fewer than the header names, or divided by
-    something else.
-    """
+    """Drop, duplicate, rename or add columns, or use another delimiter or encoding."""
 
     def rename(name: str) -> str:
         written.header[rng.integers(len(written.header))] = name
         return f"a column named {name!r}"
 
     def drop() -> str:
-        place = rng.integers(len(written.header))
-        del written.header[place]
+        column = rng.integers(len(written.header))
+        del written.header[column]
         if rng.random() < 0.5:
             for row in written.rows:
-                del row[place]
+                del row[column]
         return "a column dropped"
 
-    def add_to(rows: list[list[str]], place: int, value: str) -> str:
+    def add_to(rows: list[list[str]], column: int, value: str) -> str:
         for row in rows:
-            row.insert(place, value)
-        return f"{value!r} more at {place} in {len(rows)} rows"
+            row.insert(column, value)
+        return f"{value!r} inserted as column {column} of {len(rows)} rows"
 
     n_columns = len(written.header)
     edit: Callable[[], str] = pick(
@@ -259,25 +251,21 @@ def _with_other_columns(rng: np.random.Generator, written: Written) -> tuple[byt
     what = edit()
     delimiter = pick(rng, (",", ",", ",", ";", "\t"))
     text = written.text(lineterminator="\n", delimiter=delimiter)
-    return (
-        text.encode(pick(rng, ("utf-8", "utf-8", "utf-16", "utf-32"))),
-        f"{what}, divided by {delimiter!r}",
-        False,
-    )
+    content = text.encode(pick(rng, ("utf-8", "utf-8", "utf-16", "utf-32")))
+    return content, f"{what}, delimiter {delimiter!r}", False
 
 
 def _with_damage(rng: np.random.Generator, written: Written) -> tuple[bytes, str, bool]:
-    """Cut off, or with bytes changed; where a digit became another one or was repeated, nobody can
-    know it.
+    """Truncate the manifest, or change some bytes.
+
+    A changed digit is a valid manifest with another label or path.
     """
     content = written.text(lineterminator="\n").encode()
     if rng.random() < 0.5:
-        cut = content[: rng.integers(len(content))]
-        # cut before the path, "1" may be what is left of "12": but there are fewer labels than that
-        # here
-        return cut, "cut", False
-    damaged, how = damage(rng, content)
-    return damaged, how, _digits(damaged) != _digits(content) or "+" in how
+        # a truncated label is no other label, as all labels have one digit
+        return content[: rng.integers(len(content))], "truncated", False
+    corrupted, how = damage(rng, content)
+    return corrupted, how, _digits(corrupted) != _digits(content) or "+" in how
 
 
 def _digits(content: bytes) -> list[bytes]:

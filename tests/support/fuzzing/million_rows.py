@@ -1,4 +1,4 @@
-"""A manifest of a million rows, sound and with one thing wrong in its middle."""
+"""A manifest of a million rows, correct and with one error in its middle."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from tests.support.fuzzing.harness import Refused, Report, refusal_of
 _N_ROWS = 1_000_000
 _N_CLIPS = 1000
 _LABELS = ("yes", "no", "unknown")
-# what stands in the place of a row in the middle -> what the message says of it, None: all rows are
-# read
+# kind -> (the text that replaces the row in the middle, a part of the error message); None: the row
+# is unchanged, or all rows are read
 _EDITS = {
     "sound": (None, None),
     "CRLF": (None, None),
-    "a row twice": ("{row}\n{row}", None),
+    "a duplicated row": ("{row}\n{row}", None),
     "a blank line": ("\n{row}", None),
     "a label too high": ("3,cat,a,{path}", "line 500002: '3'"),
     "a label of another word": ("0,no,a,{path}", "line 500002: 'no'"),
-    "a clip that is not there": ("2,cat,a,nowhere.wav", "line 500002: 'nowhere.wav'"),
+    "a missing clip": ("2,cat,a,nowhere.wav", "line 500002: 'nowhere.wav'"),
     "a column too many": ("{row},x", "line 500002"),
     "a column too few": ("2,cat,a", "line 500002"),
-    "a quote that never ends": ('2,cat,a,"{path}', "row 500001"),
-    "a byte that is no UTF-8": ("2,c\udcff,a,{path}", "utf-8"),
-    "a way out": ("2,cat,a,../out.wav", "line 500002: '../out.wav'"),
-    "cut": ("2,cat,a,{cut}", "line 500002"),
+    "an unclosed quote": ('2,cat,a,"{path}', "row 500001"),
+    "a byte that is not UTF-8": ("2,c\udcff,a,{path}", "utf-8"),
+    "a path out of the folder": ("2,cat,a,../out.wav", "line 500002: '../out.wav'"),
+    "a truncated path": ("2,cat,a,{cut}", "line 500002"),
 }
 
 
 def run() -> Report:
-    """Read it in every version."""
+    """Read the manifest with each kind of edit."""
     report = Report()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,13 +62,15 @@ def _try(manifest: Path, rows: list[str], labels: np.ndarray, what: str) -> Repo
     end = "\r\n" if what == "CRLF" else "\n"
     text = end.join(["label,word,speaker,path", *edited]) + end
     manifest.write_bytes(text.encode(errors="surrogateescape"))
-    expected = np.insert(labels, middle, labels[middle]) if what == "a row twice" else labels
+    expected = labels
+    if what == "a duplicated row":
+        expected = np.insert(labels, middle, labels[middle])
     started = time.perf_counter()
     try:
         with refusal_of(what, message or "\0"):
-            found = read_manifests([manifest], _LABELS)["label"].to_numpy()
+            labels_read = read_manifests([manifest], _LABELS)["label"].to_numpy()
         assert message is None, f"{what}: accepted"
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(labels_read, expected)
         report = Report(n_accepted=1)
     except Refused:
         report = Report(n_refused=1)

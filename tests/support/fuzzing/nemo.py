@@ -1,6 +1,4 @@
-"""NeMo archives: damage to the tar, the configuration and the weights, and pickles and YAML that
-would run code.
-"""
+"""NeMo archives with a corrupt tar, configuration or weights, and with pickles that run code."""
 
 from __future__ import annotations
 
@@ -100,17 +98,18 @@ _YAMLS = (
 
 
 class _Harm:
-    """What would make a file, if anything of a pickle were called."""
+    """An object that would make a file if a pickle were allowed to call functions."""
 
     def __init__(self, call: Any, argument: str) -> None:
-        self._call, self._argument = call, argument
+        self._call = call
+        self._argument = argument
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return self._call, (self._argument,)
 
 
 class Fuzzer:
-    """A small MatchboxNet's archive, read as far as the network would be built from it."""
+    """The archive of a small MatchboxNet, read up to the point where the network is built."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -121,21 +120,13 @@ class Fuzzer:
             _LABELS, [torch_files.layer(4, 3, separable=False)], n_mfcc=_N_MFCC
         )
         self._config["decoder"]["feat_in"] = 4
-        self._weights = {
-            "encoder.encoder.0.mconv.0.conv.weight": rng.standard_normal((4, _N_MFCC, 3)).astype(
-                np.float32
-            ),
-            **{
-                f"encoder.encoder.0.mconv.1.{name}": np.ones(4, np.float32)
-                for name in ("weight", "bias")
-            },
-            **{
-                f"encoder.encoder.0.mconv.1.running_{name}": np.ones(4, np.float32)
-                for name in ("mean", "var")
-            },
-            "decoder.decoder_layers.0.weight": rng.standard_normal((3, 4)).astype(np.float32),
-            "decoder.decoder_layers.0.bias": np.ones(3, np.float32),
-        }
+        kernel = rng.standard_normal((4, _N_MFCC, 3)).astype(np.float32)
+        self._weights = {"encoder.encoder.0.mconv.0.conv.weight": kernel}
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self._weights[f"encoder.encoder.0.mconv.1.{name}"] = np.ones(4, np.float32)
+        decoder = "decoder.decoder_layers.0"
+        self._weights[f"{decoder}.weight"] = rng.standard_normal((3, 4)).astype(np.float32)
+        self._weights[f"{decoder}.bias"] = np.ones(3, np.float32)
         self._plain = self._archive(self._config, self._weights)
 
     def run(self, rng: np.random.Generator) -> str:
@@ -145,7 +136,7 @@ class Fuzzer:
                 self._sound,
                 self._edited,
                 self._yaml,
-                self._weights_damaged,
+                self._corrupt_weights,
                 self._harmful,
                 self._tar,
             ),
@@ -163,13 +154,12 @@ class Fuzzer:
                 )
         finally:
             left = sorted(os.listdir(self._folder))
-            assert left == ["a.nemo"], f"{what}: {left} are there"
+            assert left == ["a.nemo"], f"{what}: {left} are left"
         if make == self._sound:
-            kernel = arrays["tdnn_encoder.conv11/kernel"]
-            expected = self._weights["encoder.encoder.0.mconv.0.conv.weight"].transpose(2, 1, 0)[
-                :, None
-            ]
-            np.testing.assert_array_equal(kernel, expected)
+            kernel = self._weights["encoder.encoder.0.mconv.0.conv.weight"]  # [out, in, k]
+            np.testing.assert_array_equal(
+                arrays["tdnn_encoder.conv11/kernel"], kernel.transpose(2, 1, 0)[:, None]
+            )
             assert model.labels == _LABELS
         assert make != self._harmful, f"{what}: accepted"
         assert all(np.isfinite(array).all() for array in arrays.values()), what
@@ -183,41 +173,40 @@ class Fuzzer:
 
     def _sound(self, rng: np.random.Generator) -> tuple[bytes, str]:
         prefix, gz = pick(rng, ("", "./")), bool(rng.integers(2))
-        return self._archive(
-            self._config, self._weights, prefix=prefix, gz=gz
-        ), f"sound, {prefix!r}, gz {gz}"
+        content = self._archive(self._config, self._weights, prefix=prefix, gz=gz)
+        return content, f"sound, {prefix!r}, gz {gz}"
 
     def _edited(self, rng: np.random.Generator) -> tuple[bytes, str]:
-        """Values of the configuration that NeMo would not write."""
+        """Replace or delete values of the configuration."""
         config = copy.deepcopy(self._config)
         words = []
         for _ in range(rng.integers(1, 4)):
-            place: Any = config
+            part: Any = config
             while True:
-                key = pick(rng, list(place) if isinstance(place, dict) else range(len(place)))
-                if not isinstance(place[key], (dict, list)) or not place[key] or rng.random() < 0.2:
+                key = pick(rng, list(part) if isinstance(part, dict) else range(len(part)))
+                if not isinstance(part[key], (dict, list)) or not part[key] or rng.random() < 0.2:
                     break
-                place = place[key]
-            value = pick(rng, (*_VALUES, "gone"))
-            if value == "gone":
-                del place[key]
-                if not place:
+                part = part[key]
+            value = pick(rng, (*_VALUES, "deleted"))
+            if value == "deleted":
+                del part[key]
+                if not part:
                     break
             else:
-                place[key] = copy.deepcopy(value)
+                part[key] = copy.deepcopy(value)
             words.append(f"{key} {str(value)[:30]}")
         return self._archive(config, self._weights), ", ".join(words)
 
     def _yaml(self, rng: np.random.Generator) -> tuple[bytes, str]:
         if rng.random() < 0.4:
-            damaged, how = damage(rng, yaml.safe_dump(self._config).encode())
-            return self._archive(damaged.decode("latin-1"), self._weights), f"YAML {how}"
+            corrupted, how = damage(rng, yaml.safe_dump(self._config).encode())
+            return self._archive(corrupted.decode("latin-1"), self._weights), f"YAML {how}"
         text = pick(rng, _YAMLS).replace("{trace}", str(self._trace))
         if rng.random() < 0.5:
             text = yaml.safe_dump(self._config) + text
         return self._archive(text, self._weights), f"YAML {text[-60:]!r}"
 
-    def _weights_damaged(self, rng: np.random.Generator) -> tuple[bytes, str]:
+    def _corrupt_weights(self, rng: np.random.Generator) -> tuple[bytes, str]:
         content = torch_files.torch_file(self._weights, protocol=int(pick(rng, (2, 4))))
         if rng.random() < 0.5:
             content, how = damage(rng, content, head=1500)
@@ -232,12 +221,11 @@ class Fuzzer:
             "x",
         )
         state[key] = pick(rng, (*odd, None, [], {}, {"a": {}}, np.arange(4)))
-        return self._archive(
-            self._config, torch_files.torch_file(state)
-        ), f"weights {key} {str(state[key])[:30]}"
+        content = self._archive(self._config, torch_files.torch_file(state))
+        return content, f"weights {key} {str(state[key])[:30]}"
 
     def _harmful(self, rng: np.random.Generator) -> tuple[bytes, str]:
-        """Pickles that call, and pickles that grow, nest or point anywhere."""
+        """Write pickles that call functions, expand, nest deeply or have random opcodes."""
         kind = pick(rng, ("call", "call", "opcodes", "deep", "wide", "memo", "edited", "long"))
         if kind == "call":
             trace = str(self._trace)
@@ -257,7 +245,7 @@ class Fuzzer:
         pickled = {
             "opcodes": b"\x80\x02" + rng.bytes(rng.integers(1, 60)) + b".",
             "deep": b"\x80\x02})" + b"\x85" * int(pick(rng, (10**3, 10**6))) + b"K\x01s.",
-            # a tuple of two of a tuple of two ...: as long as 2 ** 60 when it is written out
+            # pairs of pairs of pairs ...: 2 ** 60 items when printed
             "wide": b"\x80\x02}(X\x01\0\0\0a)" + b"2\x86" * 60 + pick(rng, (b"Q", b"")) + b"u.",
             "memo": b"\x80\x02}r\xff\xff\xff\x7f.",
             "edited": damage(rng, pickle.dumps({"a": [1, (2, 3), "x"]}, 2))[0]
@@ -271,14 +259,16 @@ class Fuzzer:
         return self._archive(self._config, torch_files.zip_of(pickled)), f"a pickle, {kind}"
 
     def _tar(self, rng: np.random.Generator) -> tuple[bytes, str]:
-        """Damage to the headers, more members, and bombs."""
+        """Corrupt the headers, or write further members or bombs."""
         if rng.random() < 0.4:
             what, content = pick(rng, tars.MAKERS)(rng)
-            return content if rng.random() < 0.5 else _gunzipped(content), what
+            if rng.random() >= 0.5:
+                content = _gunzipped(content)
+            return content, what
         tar = bytearray(self._plain)
         header = 512 * int(rng.integers(len(tar) // 512))
-        damaged, how = damage(rng, bytes(tar[header : header + 512]))
-        tar[header : header + 512] = damaged
+        corrupted, how = damage(rng, bytes(tar[header : header + 512]))
+        tar[header : header + 512] = corrupted
         if rng.random() < 0.7:
             tars.seal(tar, header)
         return bytes(tar), f"header at {header}: {how}"

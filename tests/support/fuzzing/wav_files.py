@@ -1,6 +1,4 @@
-"""RIFF WAVE files byte by byte: PCM, floats and G.711, plain or as Microsoft's
-WAVEFORMATEXTENSIBLE.
-"""
+"""Writer of RIFF WAVE files: PCM, float and G.711, also as WAVEFORMATEXTENSIBLE."""
 
 from __future__ import annotations
 
@@ -10,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 PCM, IEEE_FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-_GUID_END = bytes.fromhex(
-    "000000001000800000aa00389b71"
-)  # KSDATAFORMAT_SUBTYPE_..., after the format's tag
+# KSDATAFORMAT_SUBTYPE_..., after the format's tag
+_GUID_END = bytes.fromhex("000000001000800000aa00389b71")
 
 
 class Encoding(NamedTuple):
@@ -31,14 +28,15 @@ ENCODINGS = (
 
 
 def encode(samples: np.ndarray, encoding: Encoding) -> tuple[bytes, np.ndarray]:
-    """Return samples in [-1, 1) as they are written, and the values that then stand there, float64."""
+    """Return the bytes of samples in [-1, 1), and the values that they encode, float64."""
     tag, bits = encoding
     if tag == IEEE_FLOAT:
         written = samples.astype(f"<f{bits // 8}")
         return written.tobytes(), written.astype(np.float64)
     if tag in (MU_LAW, A_LAW):
         codes = np.floor(256 * (samples + 1) / 2).astype(np.uint8)
-        return codes.tobytes(), (_mu_law if tag == MU_LAW else _a_law)(codes) / 32768
+        decode = {MU_LAW: _mu_law, A_LAW: _a_law}[tag]
+        return codes.tobytes(), decode(codes) / 32768
     whole = np.floor(samples * 2 ** (bits - 1)).astype(np.int64)
     if bits == 8:
         return (whole + 128).astype(np.uint8).tobytes(), whole / 128
@@ -66,24 +64,28 @@ def _a_law(codes: np.ndarray) -> np.ndarray:
 def fmt_chunk(encoding: Encoding, rate: int, n_channels: int, *, extensible: bool = False) -> bytes:
     """Return the content of a ``fmt `` chunk."""
     frame = n_channels * encoding.bits // 8
-    tag = EXTENSIBLE if extensible else encoding.tag
+    tag, extension = encoding.tag, struct.pack("<H", 0)
+    if extensible:
+        tag, mask = EXTENSIBLE, (1 << n_channels) - 1
+        extension = struct.pack("<HHIH", 22, encoding.bits, mask, encoding.tag) + _GUID_END
+    elif tag == PCM:
+        extension = b""
     basic = struct.pack(
         "<HHIIHH", tag, n_channels, rate, rate * frame & 0xFFFFFFFF, frame & 0xFFFF, encoding.bits
     )
-    if extensible:
-        mask = (1 << n_channels) - 1
-        return basic + struct.pack("<HHIH", 22, encoding.bits, mask, encoding.tag) + _GUID_END
-    return basic if encoding.tag == PCM else basic + struct.pack("<H", 0)
+    return basic + extension
 
 
 def chunk(name: bytes, content: bytes, size: int | None = None) -> bytes:
-    """Return a chunk, padded to an even length; with ``size``, a lie, it is not padded."""
+    """Return a chunk, padded to an even length, or unpadded with a wrong ``size``."""
     if size is not None:
         return name + struct.pack("<I", size) + content
     return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
 
 
 def riff(chunks: list[bytes], size: int | None = None) -> bytes:
-    """Return a file of chunks."""
+    """Return a file of chunks, perhaps with a wrong ``size``."""
     content = b"WAVE" + b"".join(chunks)
-    return b"RIFF" + struct.pack("<I", len(content) if size is None else size) + content
+    if size is None:
+        size = len(content)
+    return b"RIFF" + struct.pack("<I", size) + content

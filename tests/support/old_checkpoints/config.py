@@ -1,7 +1,7 @@
-"""A small network with everything on that a run must restore from a checkpoint; early stopping ends it after step 16.
+"""A small network with all on that a run must restore; early stopping ends it after step 16.
 
-The old code that made the checkpoints has to run this file, and so does the code of today. It imports only what
-configs may import, and names everything else by strings.
+The old code that made the checkpoints has to run this file, and so does the code of today. It
+imports only what configs may import, and names everything else by strings.
 """
 
 from open_seq2seq.data import SpeechCommandsDataLayer
