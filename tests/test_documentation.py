@@ -59,14 +59,19 @@ _INLINE_CODE = re.compile(r"`([^`]*)`")
 _ENTRY_POINT = re.compile(r'^(open-seq2seq[\w-]*) = "([\w.]+):\w+"$', re.MULTILINE)
 
 
+@functools.cache
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of a page that are marked with a language."""
-    return [text for mark, text in _FENCE.findall(page.read_text()) if mark == language]
+    return [text for mark, text in _FENCE.findall(text_of(page)) if mark == language]
 
 
 def named_blocks(page: Path) -> dict[str, str]:
     """The Python blocks that follow a line with a file's name, by that name."""
-    text = page.read_text()
+    text = text_of(page)
     return dict(re.findall(r"`([\w/.]+\.py)`[^\n]*:\n\n```python\n(.*?)```", text, re.DOTALL))
 
 
@@ -79,13 +84,13 @@ EXAMPLE = named_blocks(ROOT / "CONTRIBUTING.md")
 @functools.cache
 def anchors(page: Path) -> set[str]:
     """The anchors that GitHub gives to the headings of a page."""
-    headings = _HEADING.findall(_FENCE.sub("", page.read_text()))
+    headings = _HEADING.findall(_FENCE.sub("", text_of(page)))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @each_page
 def test_links_lead_somewhere(page):
-    for target, anchor in _LINK.findall(_FENCE.sub("", page.read_text())):
+    for target, anchor in _LINK.findall(_FENCE.sub("", text_of(page))):
         path = (page.parent / target).resolve() if target else page
         assert path.exists(), f"({target})"
         assert not anchor or anchor in anchors(path), f"({target}#{anchor})"
@@ -100,7 +105,7 @@ def file_names() -> set[str]:
 
 @each_page
 def test_files_and_folders_exist(page):
-    text = page.read_text()
+    text = text_of(page)
     for name, choice in PLACEHOLDERS.items():
         text = text.replace(name, choice)
     theirs = THEIR_FILES | EXAMPLE.keys() | {Path(name).name for name in EXAMPLE}
@@ -112,7 +117,7 @@ def test_files_and_folders_exist(page):
 @functools.cache
 def flags_of(script: Path) -> set[str]:
     """The flags that a script gives to its parser, read without running it."""
-    calls = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(ast.parse(text_of(script))) if isinstance(node, ast.Call)]
     calls = [call for call in calls if getattr(call.func, "attr", "") == "add_argument"]
     return {argument.value for call in calls for argument in call.args}
 
@@ -129,7 +134,7 @@ def known_flags() -> set[str]:
 
 @each_page
 def test_flags_exist(page):
-    assert set(_FLAG.findall(page.read_text())) <= known_flags()
+    assert set(_FLAG.findall(text_of(page))) <= known_flags()
 
 
 # commands
@@ -138,16 +143,16 @@ def test_flags_exist(page):
 @functools.cache
 def modules() -> dict[str, str]:
     """The modules whose ``main`` does what a command says, by the command."""
-    found = dict(_ENTRY_POINT.findall((ROOT / "pyproject.toml").read_text()))
+    found = dict(_ENTRY_POINT.findall(text_of(ROOT / "pyproject.toml")))
     for script in (ROOT / "run.py", *(ROOT / "scripts").glob("*.py")):
         name = script.relative_to(ROOT)
-        (found[f"python {name}"],) = re.findall(r"from (\S+) import run", script.read_text())
+        (found[f"python {name}"],) = re.findall(r"from (\S+) import run", text_of(script))
     return found | {"python -m open_seq2seq": found["open-seq2seq"]}
 
 
 def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
     """The commands of a page, each without the launcher before it, and their arguments."""
-    text = page.read_text().replace("\\\n", " ")
+    text = text_of(page).replace("\\\n", " ")
     lines = [
         line for mark, block in _FENCE.findall(text) for line in block.splitlines() if not mark
     ]
@@ -214,7 +219,7 @@ def test_commands_parse(page, their_config, monkeypatch):
                 patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
                 importlib.import_module(module).main(arguments)
         elif command == "make":
-            targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            targets = re.findall(r"^([a-z]+):", text_of(ROOT / "Makefile"), re.MULTILINE)
             assert {name for name in arguments if "=" not in name} <= set(targets)
         elif command != "python -m pytest":
             check_trial(ROOT / command.removeprefix("python "), arguments)
@@ -240,7 +245,7 @@ def test_config_of_the_readme_loads_in_every_mode(mode, their_config):
 
 
 def test_readme_is_short():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+    assert len(text_of(ROOT / "README.md").splitlines()) <= 130
 
 
 def test_config_with_a_hook_adds_it(after_step: list[Callable], tmp_path):
