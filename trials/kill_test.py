@@ -32,8 +32,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from tests.support.forked import fork, wait, warm_up  # noqa: E402  (keeps NumPy from threads)
+
+# isort: split
 from open_seq2seq.storage import checkpoints  # noqa: E402
-from tests.support.forked import fork, wait, warm_up  # noqa: E402
 from tests.support.paths import EVENTFUL  # noqa: E402
 from tests.support.run_records import LAST_STEP, differences, read_lines, strange_steps  # noqa: E402
 from tests.support.tones import save_tones  # noqa: E402

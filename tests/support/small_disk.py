@@ -13,8 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.forked import fork, wait, warm_up  # keeps NumPy, imported later, from threads
+
+# isort: split
 from open_seq2seq.storage import checkpoints
-from tests.support.forked import fork, wait, warm_up
 from tests.support.paths import TINY
 
 DISK, DATA = Path(sys.argv[1], "disk"), Path(sys.argv[2])
