@@ -15,8 +15,8 @@ INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-chec
 
 setup: $(VENV)/ready-$(BUILD)
 
-# Python, the package with TensorFlow, and Horovod where it can be built; done once, and again when setup.py changes
-$(VENV)/ready-$(BUILD): setup.py scripts/install_horovod.sh
+# Python, the package with TensorFlow, and Horovod where it can be built; done once, and again when pyproject.toml changes
+$(VENV)/ready-$(BUILD): pyproject.toml scripts/install_horovod.sh
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 to 3.13 is needed, $(PYTHON) is not; try make PYTHON=python3.12" >&2; exit 2; }
 	@echo "Setting up $(VENV) (once; three to six minutes on two cores) ..."
@@ -52,6 +52,7 @@ lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 format: $(VENV)/ready-test
 	$(RUN) -m ruff format .

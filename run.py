@@ -1,10 +1,7 @@
-#!/usr/bin/env python
-"""Train, evaluate and use the model that a config file describes; see --help."""
+#!/usr/bin/env python3
+"""The command ``open-seq2seq`` in a checkout: train, evaluate and use a model; see --help."""
 
-import sys
-
-from open_seq2seq.cli import main
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.cli import run
 
 if __name__ == "__main__":
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run()

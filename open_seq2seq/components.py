@@ -1,18 +1,19 @@
-"""What a config can name: frozen, typed, self-describing classes."""
+"""Base classes of what a config names: frozen, typed, self-describing parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pydantic
 
-from open_seq2seq.structs import Batch, EncoderOutputs
+from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
 
 
 class Params(pydantic.BaseModel):
-    """A frozen class of parameters: unknown keys are mistakes, an int is accepted for a float, and
-    nothing else is.
+    """Frozen, typed parameters.
+
+    Unknown keys are mistakes. An int is accepted for a float, and nothing else is converted.
     """
 
     model_config = pydantic.ConfigDict(
@@ -20,13 +21,20 @@ class Params(pydantic.BaseModel):
     )
 
 
+class Group(Params):
+    """Some parameters of a class that has many, beside the code that uses them.
+
+    Groups are bases of that class, so a config names all its keys at one level. Code that needs a
+    few of them takes the group for its argument, and the reference has a table for each group.
+    """
+
+
 class LayerOptions(NamedTuple):
     """What the run says about every layer.
 
     ``dtype`` is a Keras dtype policy and ``regularizer`` what Keras layers accept. ``initializer``
-    makes a new
-    initializer at each call: Keras gives the same numbers whenever one object is asked twice for
-    the same shape, so layers that shared one would start with equal weights.
+    makes a new initializer at each call: Keras gives the same numbers whenever one object is asked
+    twice for the same shape, so layers that shared one would start with equal weights.
     """
 
     dtype: str = "float32"
@@ -35,29 +43,41 @@ class LayerOptions(NamedTuple):
 
     def new_initializer(self, default: str) -> Any:
         """Return an initializer for one layer: the run's, or else ``default`` by its Keras name."""
-        return self.initializer() if self.initializer else default
+        if self.initializer is None:
+            return default
+        return self.initializer()
 
 
 class Encoder(Params):
     """Features to a hidden representation; see CONTRIBUTING.md for how to add one."""
 
-    def build(self, features: Any, lengths: Any, options: LayerOptions) -> EncoderOutputs:
-        """Map symbolic features [batch, frames, features] and lengths [batch] to what a decoder
-        takes.
+    def build(self, features: Tensor, lengths: Tensor, options: LayerOptions) -> EncoderOutputs:
+        """Map symbolic features [batch, frames, features] and lengths [batch] to a decoder's input.
+
+        Args:
+            features: of the images.
+            lengths: frames of each image that count.
+            options: what the run says about every layer.
         """
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
 class Decoder(Params):
-    """What an encoder gives, to logits."""
+    """An encoder's outputs to logits.
 
+    Attributes:
+        output_layer: name of the layer whose outputs are the labels. Weights of another run fit it
+            only where the labels are the same. None: the last layer that has weights.
+    """
+
+    output_layer: ClassVar[str | None] = None
     output_dim: int | None = pydantic.Field(
         default=None,
         gt=0,
         description="Number of labels; by default as many as the labels file has.",
     )
 
-    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Any:
+    def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map an encoder's symbolic outputs to float32 logits [batch, n_labels]."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -65,6 +85,6 @@ class Decoder(Params):
 class Loss(Params):
     """Logits and labels to a loss per clip."""
 
-    def __call__(self, logits: Any, batch: Batch, *, training: bool = False) -> Any:
+    def __call__(self, logits: Tensor, batch: Batch, *, training: bool = False) -> Tensor:
         """Return the loss of each clip, float32 [batch], not yet weighted."""
         raise NotImplementedError(f"{type(self).__name__}.__call__")

@@ -1,4 +1,4 @@
-"""The exceptions that mean "the user can mend this"."""
+"""The exceptions that mean "the user can fix this", and how messages show values."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import reprlib
 from collections.abc import Sequence
 from typing import Any
 
-_MOST_LINES = 30
 _LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: shown as its message alone, with this exit status and no
-    traceback.
+    """A mistake in what the user gave, shown without a traceback; the exit status is this one.
 
     The message names the thing, its value, what was expected and what to do.
     """
@@ -21,13 +19,14 @@ class UserError(Exception):
 
 
 class LostWorkerError(UserError):
-    """Another process of the run is lost; ``cause`` names it."""
+    """Another worker of the run has failed; ``cause`` names it."""
 
     exit_status = 3
 
     def __init__(self, cause: str) -> None:
         super().__init__(
-            f"{cause}; this process stops too. The last checkpoint is intact: train on with --continue_learning"
+            f"{cause}; this process stops too. The last checkpoint is intact: continue with "
+            "--continue_learning"
         )
         self.cause = cause
 
@@ -37,17 +36,26 @@ def shown(value: Any) -> str:
     return cut(_BRIEF.repr(value))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return ``1 file`` or ``2 files``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
 def cut(text: str) -> str:
     """Return ``text`` as long as a message can bear."""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}..."
 
 
-def listed(lines: Sequence[str]) -> str:
-    """Return the lines that follow a message, each on its own; of very many the first ones, and how
-    many there are.
-    """
-    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
-    return "".join(f"\n  {line}" for line in [*lines[:_MOST_LINES], *more])
+def listed(lines: Sequence[str], most: int = 30) -> str:
+    """Return the lines that follow a message, each on its own, at most ``most`` of them."""
+    shown_lines = list(lines[:most])
+    if len(lines) > most:
+        shown_lines.append(f"and {len(lines) - most:,} more")
+    return "".join(f"\n  {line}" for line in shown_lines)
 
 
 class _Brief(reprlib.Repr):

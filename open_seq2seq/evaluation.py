@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,11 +13,14 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch
+from open_seq2seq.structs import Batch, KerasModel, Tensor
+
+# section of a config -> split in metrics
+SPLIT_OF_SECTION = {"eval": "val", "test": "test"}
 
 
 class Evaluation(NamedTuple):
-    """What an evaluation found; shares are from 0 to 1."""
+    """Metrics of a model on a dataset; accuracies and recalls are from 0 to 1."""
 
     n_clips: int
     loss: float  # mean over the clips, nats
@@ -30,7 +33,7 @@ class Evaluation(NamedTuple):
 class Evaluator:
     """Evaluates one model on any dataset; traces its graph once."""
 
-    def __init__(self, model: Any, loss: Loss, workers: Workers) -> None:
+    def __init__(self, model: KerasModel, loss: Loss, workers: Workers) -> None:
         self._model = model
         self._loss = loss
         self._workers = workers
@@ -79,7 +82,7 @@ class Evaluator:
             seconds=time.monotonic() - started,
         )
 
-    def _run(self, batch: Batch) -> tuple[Any, Any, Any]:
+    def _run(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
         return (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +13,12 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
+from open_seq2seq.structs import KerasModel
+from open_seq2seq.system.files import flush_file, partial_path, written_aside
 
 
 class Prediction(NamedTuple):
-    """What the model says of one clip."""
+    """The prediction for one clip."""
 
     path: str
     label: str
@@ -25,7 +26,7 @@ class Prediction(NamedTuple):
     probabilities: np.ndarray  # float32 [labels]
 
 
-def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
+def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
     """Yield a prediction for every clip of ``dataset``, in its order."""
     run = tf.function(lambda inputs: tf.nn.softmax(model(inputs, training=False)), autograph=False)
     plan = Sampler(len(dataset), batch_size).in_order()
@@ -44,44 +45,44 @@ def predict(model: Any, dataset: Dataset, batch_size: int) -> Iterator[Predictio
                 )
 
 
-def check_output(path: str) -> None:
+def check_output(path: Path) -> None:
     """Refuse a file that cannot be written, before the work is done."""
-    partial = f"{path}.partial"
     try:
-        if os.path.isdir(path):
+        if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
-        with open(partial, "w", encoding="utf-8"):
-            os.unlink(partial)
+        partial = partial_path(path)
+        partial.touch()
+        partial.unlink()
     except OSError as error:
-        raise UserError(f"--infer_output_file: cannot write {path} ({error.strerror})") from None
+        raise _cannot_write(path, error) from None
 
 
 def write_predictions(
-    path: str, labels: tuple[str, ...], predictions: Iterator[Prediction]
+    path: Path, labels: tuple[str, ...], predictions: Iterator[Prediction]
 ) -> Iterator[Prediction]:
-    """Write predictions to a CSV file (path, label, probability, then one column per label) as they
-    pass by.
+    """Write predictions to a CSV file as they pass by: path, label, probability, and of each label.
 
     Raises:
         UserError: it cannot be written; there is then no file, or the one that was there before.
     """
-    partial = f"{path}.partial"
     try:
-        with open(partial, "w", newline="", encoding="utf-8") as file:
+        with (
+            written_aside(path) as partial,
+            open(partial, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", *labels])
             for prediction in predictions:
-                numbers = [
-                    f"{value:.6f}" for value in (prediction.probability, *prediction.probabilities)
-                ]
+                values = prediction.probability, *prediction.probabilities
+                numbers = [f"{value:.6f}" for value in values]
                 writer.writerow([prediction.path, prediction.label, *numbers])
                 yield prediction
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+            flush_file(file)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        raise UserError(
-            f"--infer_output_file: cannot write {path} ({error.strerror or error})"
-        ) from None
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"--infer_output_file: cannot write {path} ({error.strerror or error}); name another file"
+    )

@@ -11,10 +11,13 @@ import os
 import types
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault(
-    "TF_CPP_MIN_LOG_LEVEL", "2"
-)  # errors only: the notes on CPU features come at every start
+# errors only: the notes on CPU features come at every start
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# TensorFlow turns oneDNN's kernels on by itself only where the CPU has AVX-512 VNNI, bfloat16 or
+# AMX. On an AMD CPU with AVX2 alone they train BC-ResNet-1 at 289 to 297 clips/s instead of 164 to
+# 190, and MatchboxNet at 670 instead of 567 to 582.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 class LazyModule(types.ModuleType):

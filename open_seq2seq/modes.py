@@ -3,144 +3,159 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from open_seq2seq import __version__, distributed, inference, session
+from open_seq2seq import __version__, distributed, inference
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
-from open_seq2seq.distributed.heartbeat import watched
+from open_seq2seq.distributed.heartbeat import heartbeats
 from open_seq2seq.errors import UserError
-from open_seq2seq.evaluation import Evaluator
-from open_seq2seq.session import RunOptions
+from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluator
+from open_seq2seq.network import build_for_run, check_decoder
 from open_seq2seq.storage import run_lock, variables
+from open_seq2seq.storage.logdir import check_labels, check_logdir, load_checkpoint
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from open_seq2seq.training.elastic import Commits
 
+logger = logging.getLogger(__name__)
 
-def run_mode(config: Config, options: RunOptions) -> int:
-    """Run a mode and return the exit status."""
+
+class RunOptions(NamedTuple):
+    """The flags of run.py that are not parameters of the config."""
+
+    mode: str = "train"
+    continue_learning: bool = False
+    no_dir_check: bool = False
+    benchmark: bool = False
+    bench_steps: int = 20
+    bench_start: int = 10
+    enable_logs: bool = False
+    infer_output_file: str | None = None
+    clips: tuple[str, ...] = ()
+
+
+def run_mode(config: Config, options: RunOptions, reporter: Reporter) -> int:
+    """Run a mode and return the exit status; ``reporter`` is the handler of what it logs."""
     distributed.check(config.params.use_horovod, config.params.num_gpus)
     if options.benchmark:
-        return _benchmark(config, options)
-    return {"train": _train, "train_eval": _train, "eval": _evaluate, "infer": _infer}[
-        options.mode
-    ](config, options)
+        return _benchmark(config, options, reporter)
+    modes = {"train": _train, "train_eval": _train, "eval": _evaluate, "infer": _infer}
+    return modes[options.mode](config, options, reporter)
 
 
-def _train(config: Config, options: RunOptions) -> int:
+def _train(config: Config, options: RunOptions, reporter: Reporter) -> int:
     # everything that can be wrong is found before the logdir is made
-    sections = ("train",) if options.mode == "train" else ("train", "eval", *_test(config))
-    is_chief = distributed.launched_rank() == 0
-    logdir = session.check_logdir(config, options) if is_chief else Path(config.params.logdir)
-    reporter = Reporter(is_chief=is_chief)
-    datasets = session.open_datasets(config, sections, reporter.say)
-    session.check_decoder(config, datasets["train"].labels)
+    if distributed.launched_rank() == 0:
+        check_logdir(
+            Path(config.params.logdir),
+            continue_learning=options.continue_learning,
+            no_dir_check=options.no_dir_check,
+        )
+    sections = ["train"]
+    if options.mode == "train_eval":
+        sections += _evaluated_sections(config)
+    datasets = _open_datasets(config, sections)
+    check_decoder(config.decoder, len(datasets["train"].labels))
     timeout_s = config.params.worker_timeout_s
+    rendezvous_timeout_s = config.params.rendezvous_timeout_s
 
     def train(workers: Workers, commits: Commits | None = None) -> int:
         reporter.is_chief = workers.is_chief
         with (
             contextlib.closing(reporter),
-            watched(workers, timeout_s, reporter.log, kills_silent=commits is not None),
+            heartbeats(workers, timeout_s, kills_silent=commits is not None),
         ):
-            trainer = Trainer(config, options.mode, workers, datasets, logdir, reporter, commits)
+            trainer = Trainer(config, options.mode, workers, datasets, reporter, commits)
             return _run(trainer, config, options)
 
     if distributed.is_elastic():
         from open_seq2seq.training import elastic
 
-        return elastic.run(train, timeout_s)
-    return train(distributed.start(config.params.use_horovod, timeout_s))
+        return elastic.run(train, timeout_s, rendezvous_timeout_s)
+    return train(distributed.start(config.params.use_horovod, timeout_s, rendezvous_timeout_s))
 
 
 def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
-    """Train from the checkpoint that is to be taken up, if any, to the end, alone in the logdir."""
-    reporter, logdir = trainer.reporter, trainer.logdir
-    checkpoint = trainer.find_start()
+    """Train from the checkpoint to resume from, if any, to the end, alone in the logdir."""
+    reporter = trainer.reporter
+    checkpoint = trainer.find_checkpoint()
+    if checkpoint is None:
+        trainer.warm_start()
     try:
-        reporter.open(logdir)
-        with run_lock.held(logdir, reporter.say) if reporter.is_chief else contextlib.nullcontext():
+        reporter.open(trainer.logdir)
+        with run_lock.held(trainer.logdir) if reporter.is_chief else contextlib.nullcontext():
             if options.enable_logs:
-                _log_surroundings(config, reporter)
-            trainer.start_from(checkpoint)
+                _log_surroundings(config)
+            trainer.start(checkpoint)
             status = trainer.run()
             if status == 0:
                 trainer.finish()
             return status
     except UserError as error:
-        reporter.log(f"error: {error}")
+        logger.debug(f"error: {error}")
         raise
 
 
-def _evaluate(config: Config, options: RunOptions) -> int:
-    sections = ("eval", *_test(config))
-    reporter = Reporter(is_chief=distributed.launched_rank() == 0)
-    datasets = session.open_datasets(config, sections, reporter.say)
-    checkpoint = session.find_checkpoint(config, reporter.say)
+def _evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
+    p = config.params
+    logdir = Path(p.logdir)
+    sections = _evaluated_sections(config)
+    datasets = _open_datasets(config, sections)
+    checkpoint = load_checkpoint(logdir, best=p.restore_best_checkpoint)
     labels = datasets["eval"].labels
-    session.check_labels(checkpoint, labels, config.params.logdir)
-    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
-    with (
-        contextlib.closing(reporter),
-        watched(workers, config.params.worker_timeout_s, reporter.log),
-    ):
-        reporter.open(Path(config.params.logdir))
-        model = session.build_network(
-            config, workers, datasets["eval"].shape, len(labels), reporter
-        )
+    check_labels(checkpoint, labels, logdir)
+    workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
+    with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
+        reporter.open(logdir)
+        model = build_for_run(config, workers, "eval", len(labels))
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:
-            found = evaluator.evaluate(
-                datasets[section],
-                config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu,
-            )
-            assert found is not None
-            reporter.record_evaluation(
-                found,
+            evaluation = evaluator.evaluate(datasets[section], p.eval_batch_size)
+            assert evaluation is not None
+            reporter.metrics.record_evaluation(
+                evaluation,
                 mode=options.mode,
-                split=session.SPLIT_NAMES[section],
+                split=SPLIT_OF_SECTION[section],
                 step=checkpoint.step,
-                epoch=checkpoint.state["epoch"],
-                version=config.params.dataset_version,
+                epoch=checkpoint.progress.epochs_done,
+                version=p.dataset_version,
             )
     return 0
 
 
-def _infer(config: Config, options: RunOptions) -> int:
+def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     if distributed.launched_rank() != 0:
         return 0
-    reporter = Reporter(is_chief=True)
-    checkpoint = session.find_checkpoint(config, reporter.say)
-    labels = tuple(checkpoint.state["labels"])
+    p = config.params
+    checkpoint = load_checkpoint(Path(p.logdir), best=p.restore_best_checkpoint)
+    labels = checkpoint.labels
     dataset = _clips_to_infer(config, options, labels)
-    session.check_labels(checkpoint, dataset.labels, config.params.logdir)
-    output = options.infer_output_file
-    if output:
+    check_labels(checkpoint, dataset.labels, p.logdir)
+    output = None
+    if options.infer_output_file:
+        output = Path(options.infer_output_file)
         inference.check_output(output)
-    model = session.build_network(
-        config, distributed.Workers(), dataset.shape, len(labels), reporter
-    )
+    model = build_for_run(config, Workers(), "infer", len(labels))
     variables.assign(model.variables, checkpoint.model, "model")
-    predictions = inference.predict(
-        model, dataset, config.params.eval_batch_size_per_gpu or config.params.batch_size_per_gpu
-    )
-    if output:
+    predictions = inference.predict(model, dataset, p.eval_batch_size)
+    if output is not None:
         predictions = inference.write_predictions(output, labels, predictions)
     for prediction in predictions:
-        reporter.say(f"{prediction.path}: {prediction.label} ({prediction.probability:.3f})")
+        logger.info(f"{prediction.path}: {prediction.label} ({prediction.probability:.3f})")
     for path, what in dataset.converted.items():
-        reporter.say(f"{path}: was converted from {what}")
+        logger.info(f"{path}: was converted from {what}")
     for path, reason in dataset.skipped.items():
-        reporter.say(f"{path}: skipped, {reason}")
+        logger.warning(f"{path}: skipped, {reason}")
     return 0
 
 
@@ -155,53 +170,86 @@ def _clips_to_infer(config: Config, options: RunOptions, labels: tuple[str, ...]
     return config.data_layers["infer"].open(training=False, seed=0)
 
 
-def _benchmark(config: Config, options: RunOptions) -> int:
+def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
     """Time training steps, without writing anything."""
+    p = config.params
     if options.bench_start >= options.bench_steps:
         raise UserError(
-            f"--bench_start: {options.bench_start} leaves nothing of --bench_steps={options.bench_steps}"
+            f"--bench_start: {options.bench_start} leaves nothing of "
+            f"--bench_steps={options.bench_steps}"
         )
-    reporter = Reporter(is_chief=distributed.launched_rank() == 0)
-    datasets = session.open_datasets(config, ("train",), reporter.say)
-    session.check_decoder(config, datasets["train"].labels)
-    workers = distributed.start(config.params.use_horovod, config.params.worker_timeout_s)
-    params = config.params.model_copy(
-        update={"num_epochs": None, "max_steps": options.bench_steps, "early_stopping_params": None}
-    )
-    trainer = Trainer(
-        config._replace(params=params),
-        options.mode,
-        workers,
-        datasets,
-        Path(config.params.logdir),
-        reporter,
-    )
-    with watched(workers, config.params.worker_timeout_s, reporter.log):
+    datasets = _open_datasets(config, ["train"])
+    check_decoder(config.decoder, len(datasets["train"].labels))
+    workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
+    length = {
+        "num_epochs": None,
+        "max_steps": options.bench_steps,
+        "early_stopping_params": None,
+    }
+    config = config._replace(params=p.model_copy(update=length))
+    trainer = Trainer(config, options.mode, workers, datasets, reporter)
+    with heartbeats(workers, p.worker_timeout_s):
         seconds = trainer.time_steps(options.bench_start)
     rows = trainer.sampler.rows_per_step
-    reporter.say(
-        f"benchmark: {options.bench_steps - options.bench_start} steps after {options.bench_start}, "
-        f"{seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
+    logger.info(
+        f"benchmark: {options.bench_steps - options.bench_start} steps after "
+        f"{options.bench_start}, {seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
     )
     return 0
 
 
-def _test(config: Config) -> tuple[str, ...]:
-    return ("test",) if "test" in config.data_layers else ()
+def _evaluated_sections(config: Config) -> list[str]:
+    return [section for section in SPLIT_OF_SECTION if section in config.data_layers]
 
 
-def _log_surroundings(config: Config, reporter: Reporter) -> None:
+def _open_datasets(config: Config, sections: list[str]) -> dict[str, Dataset]:
+    """Open the datasets of some sections, before anything is written.
+
+    Raises:
+        UserError: one cannot be used, or they do not have the same labels.
+    """
+    datasets: dict[str, Dataset] = {}
+    for section in sections:
+        layer = config.data_layers[section]
+        dataset = layer.open(training=section == "train", seed=config.params.random_seed)
+        _log_clips(dataset, section)
+        datasets[section] = dataset
+        if dataset.labels != datasets[sections[0]].labels:
+            raise UserError(
+                f"{section}_params: its labels are not those of {sections[0]}_params; "
+                "use one labels file"
+            )
+    return datasets
+
+
+def _log_clips(dataset: Dataset, section: str) -> None:
+    logger.info(f"{section}: {len(dataset)} clips, {len(dataset.labels)} labels")
+    if dataset.converted:
+        path, what = next(iter(dataset.converted.items()))
+        logger.info(
+            f"{section}: {len(dataset.converted)} files are converted to 16-bit mono, the first "
+            f"from {what}: {path}"
+        )
+    if dataset.skipped:
+        logger.warning(f"{section}: {len(dataset.skipped)} unusable files are skipped:")
+        for path, reason in dataset.skipped.items():
+            logger.warning(f"  {path}: {reason}")
+
+
+def _log_surroundings(config: Config) -> None:
     """Add to the log what someone would need to know to repeat the run."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    )
-    reporter.log(f"command: {' '.join(sys.argv)}")
-    reporter.log(
-        f"open_seq2seq {__version__}, git {git.stdout.strip() or 'none'}, Python {platform.python_version()}"
-    )
+    logger.debug(f"command: {' '.join(sys.argv)}")
+    logger.debug(f"open_seq2seq {__version__}, git {_commit()}, Python {platform.python_version()}")
     for name, value in config.params:
-        reporter.log(f"{name} = {value!r}")
+        logger.debug(f"{name} = {value!r}")
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, "none" for a package installed elsewhere."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return "none"
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=root
+    )
+    return git.stdout.strip() or "none"

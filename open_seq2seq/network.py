@@ -1,19 +1,130 @@
-"""Which GPU a process uses, and what its arithmetic is."""
+"""The one place where a network is built, with its device and the dtype of its arithmetic."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import re
 from pathlib import Path
 
-from open_seq2seq.components import LayerOptions
+from open_seq2seq.components import Decoder, Encoder, LayerOptions
 from open_seq2seq.config import Config
+from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.distributed import Workers
+from open_seq2seq.errors import UserError
 from open_seq2seq.layers.regularizers import as_regularizer
 from open_seq2seq.lazy import keras, tf
+from open_seq2seq.models import Image2Label
+from open_seq2seq.structs import KerasModel, Variable
 from open_seq2seq.system.cores import n_cores
 
+logger = logging.getLogger(__name__)
 
-def set_up(workers: Workers, seed: int) -> bool:
+
+def build_network(
+    encoder: Encoder,
+    decoder: Decoder,
+    data_layer: SpeechCommandsDataLayer,
+    n_labels: int,
+    options: LayerOptions | None = None,
+) -> KerasModel:
+    """Return a Keras model from `structs.Batch.inputs` to logits, float32 [batch, n_labels].
+
+    Args:
+        encoder: features to hidden representation.
+        decoder: hidden representation to logits.
+        data_layer: says how many frames and features a clip has.
+        n_labels: how many labels the data has.
+        options: dtype, initializer and regularizer of all layers; by default float32 and none.
+
+    Raises:
+        UserError: the parts do not fit together.
+    """
+    check_decoder(decoder, n_labels)
+    shape = data_layer.image_shape
+    return Image2Label.build(encoder, decoder, shape, n_labels, options or LayerOptions())
+
+
+def build_for_run(config: Config, workers: Workers, section: str, n_labels: int) -> KerasModel:
+    """Take this process's device and return the network of a run.
+
+    Args:
+        config: names the parts, the dtype, and what all layers share.
+        workers: all processes.
+        section: whose data layer says what a clip looks like.
+        n_labels: how many labels the data has.
+    """
+    has_gpu = take_device(workers, config.params.random_seed)
+    policy, notice = dtype_policy(config.params.dtype, has_gpu)
+    if notice:
+        logger.info(notice)
+    regularizer = as_regularizer(config.regularizer()) if config.regularizer else None
+    options = LayerOptions(policy, config.initializer, regularizer)
+    network = build_network(
+        config.encoder, config.decoder, config.data_layers[section], n_labels, options
+    )
+    n_parameters = sum(
+        variable.value.shape.num_elements() for variable in network.trainable_variables
+    )
+    kind = "GPU" if has_gpu else "CPU"
+    devices = f"one {kind}" if workers.size == 1 else f"{workers.size} {kind} processes"
+    logger.info(f"model: {n_parameters:,} trainable parameters, {policy}, {devices}")
+    return network
+
+
+def check_decoder(decoder: Decoder, n_labels: int) -> None:
+    """Refuse a decoder whose output_dim contradicts the labels."""
+    if decoder.output_dim not in (None, n_labels):
+        raise UserError(
+            f"decoder_params/output_dim: {decoder.output_dim}, but the data has {n_labels} labels; "
+            "leave it out"
+        )
+
+
+def output_layer(decoder: Decoder, network: KerasModel) -> str:
+    """Return the name of the layer whose outputs are the labels.
+
+    The decoder says it; of one that does not, it is the last layer that has weights.
+
+    Raises:
+        UserError: the network has no layer of the name that the decoder says.
+    """
+    with_weights = [layer.name for layer in network.layers if layer.weights]
+    name = decoder.output_layer
+    if name is None:
+        return with_weights[-1]
+    if name not in with_weights:
+        raise UserError(
+            f"decoder: {type(decoder).__name__} says that its output layer is {name!r}, expected "
+            f"one of the layers with weights: {', '.join(with_weights)}; correct its output_layer"
+        )
+    return name
+
+
+def trained_variables(frozen_pattern: str | None, network: KerasModel) -> list[Variable]:
+    """Return the trainable variables, without those that `freeze_variables_regex` matches.
+
+    Raises:
+        UserError: it is not a regular expression, or it matches all variables or none.
+    """
+    variables = list(network.trainable_variables)
+    if frozen_pattern is None:
+        return variables
+    try:
+        pattern = re.compile(frozen_pattern)
+    except re.error as error:
+        raise UserError(
+            f"freeze_variables_regex: {frozen_pattern!r} is not a regular expression ({error})"
+        ) from None
+    trained = [variable for variable in variables if not pattern.search(variable.path)]
+    if not trained:
+        raise UserError(f"freeze_variables_regex: {frozen_pattern!r} matches all of the variables")
+    if len(trained) == len(variables):
+        raise UserError(f"freeze_variables_regex: {frozen_pattern!r} matches none of the variables")
+    return trained
+
+
+def take_device(workers: Workers, seed: int) -> bool:
     """Take this process's GPU, seed the weights, and return whether there is a GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
@@ -23,7 +134,7 @@ def set_up(workers: Workers, seed: int) -> bool:
     elif workers.size > 1:
         # ranks of one machine that each take all cores fight for them
         n_threads = max(1, n_cores() // workers.local_size)
-        with contextlib.suppress(RuntimeError):  # computes already: processes have come or gone
+        with contextlib.suppress(RuntimeError):  # already set: an elastic run has started anew
             tf.config.threading.set_intra_op_parallelism_threads(n_threads)
             tf.config.threading.set_inter_op_parallelism_threads(n_threads)
     keras.utils.set_random_seed(seed)
@@ -31,30 +142,23 @@ def set_up(workers: Workers, seed: int) -> bool:
 
 
 def dtype_policy(dtype: str, has_gpu: bool) -> tuple[str, str]:
-    """Return the Keras policy for a config's dtype, and what to tell the user about it, if
-    anything.
+    """Return the Keras policy for a config's dtype, and what to tell the user, if anything.
 
     float16 on a CPU does not finish a batch in minutes. bfloat16 is the fast type where the CPU has
     instructions for it; where it has not, ResNet-50 was ten times slower in it than in float32.
     """
-    if dtype == "mixed" and has_gpu:
-        return "mixed_float16", ""
     has_bfloat16 = has_gpu or cpu_has_bfloat16()
-    if dtype == "mixed" and has_bfloat16:
-        return "mixed_bfloat16", "dtype: there is no GPU here, 'mixed' computes in bfloat16"
     if dtype == "mixed":
-        return (
-            "float32",
-            "dtype: there is no GPU here and the CPU has no bfloat16, 'mixed' computes in float32",
-        )
-    if dtype == "mixed_bfloat16":
-        slow = (
-            ""
-            if has_bfloat16
-            else "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
-        )
-        return "mixed_bfloat16", slow
-    return "float32", ""
+        if has_gpu:
+            return "mixed_float16", ""
+        if has_bfloat16:
+            return "mixed_bfloat16", "dtype: there is no GPU here, 'mixed' computes in bfloat16"
+        notice = "dtype: there is no GPU here and the CPU has no bfloat16, "
+        return "float32", f"{notice}'mixed' computes in float32"
+    if dtype == "mixed_bfloat16" and not has_bfloat16:
+        notice = "dtype: this CPU has no bfloat16 instructions, 'mixed_bfloat16' will be slow"
+        return "mixed_bfloat16", notice
+    return dtype, ""
 
 
 def cpu_has_bfloat16() -> bool:
@@ -64,12 +168,3 @@ def cpu_has_bfloat16() -> bool:
     except OSError:
         return False
     return any(f" {flag}" in flags for flag in ("amx_bf16", "avx512_bf16", "bf16"))
-
-
-def layer_options(config: Config, policy: str) -> LayerOptions:
-    """Return what the run says about every layer."""
-    return LayerOptions(
-        dtype=policy,
-        initializer=config.initializer,
-        regularizer=as_regularizer(config.regularizer()) if config.regularizer else None,
-    )

@@ -1,29 +1,31 @@
-"""The named tuples that travel between the parts; tf.data and tf.function carry them as they are."""
+"""Named tuples that travel between the parts; tf.function carries them as they are."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-Tensor = Any  # TensorFlow's; naming its class would import it
-Variable = Any
-KerasModel = Any
+# names for what TensorFlow and Keras make: importing them for their types would take seconds at
+# every start
+Tensor: TypeAlias = Any
+Variable: TypeAlias = Any
+KerasModel: TypeAlias = Any
 
 
 class Clips(NamedTuple):
     """Waveforms and what was drawn for each, as the host hands them to the front end."""
 
-    waveforms: Any  # int16 [batch, samples], zeros after a clip's end
-    lengths: Any  # int32 [batch], samples
-    pitch: Any  # int32 [batch], index into `augment.pitch_grid`
-    stretch: Any  # float32 [batch], above 1 is faster
-    noise_gain: Any  # float32 [batch], standard deviation of the added noise
-    noise_start: Any  # float32 [batch] in [0, 1), place in the noise table to start at
-    background_gain: Any  # float32 [batch], factor of the recorded noise
-    background_start: Any  # float32 [batch] in [0, 1), place in the recorded noise to start at
-    crop: Any  # float32 [batch] in [0, 1), place of the slice taken from a clip that is too long
+    waveforms: Tensor  # int16 [batch, samples], zeros after a clip's end
+    lengths: Tensor  # int32 [batch], samples
+    pitch: Tensor  # int32 [batch], index into `augment.pitch_grid`
+    stretch: Tensor  # float32 [batch], above 1 is faster
+    noise_gain: Tensor  # float32 [batch], standard deviation of the added noise
+    noise_start: Tensor  # float32 [batch] in [0, 1), position in the noise table to start at
+    background_gain: Tensor  # float32 [batch], factor of the recorded noise
+    background_start: Tensor  # float32 [batch] in [0, 1), position in the recorded noise
+    crop: Tensor  # float32 [batch] in [0, 1), position of the slice taken from a long clip
 
     @classmethod
-    def of(cls, waveforms: Any, lengths: Any, draws: Any) -> Clips:
+    def of(cls, waveforms: Tensor, lengths: Tensor, draws: Any) -> Clips:
         """Put waveforms together with those of the `augment.Draws` that the front end needs."""
         return cls(waveforms, lengths, *(getattr(draws, name) for name in cls._fields[2:]))
 
@@ -31,14 +33,16 @@ class Clips(NamedTuple):
 class Batch(NamedTuple):
     """What a training step or an evaluation sees."""
 
-    features: Any  # float32 [batch, frames, features]
-    lengths: Any  # int32 [batch], frames that count; those after them only fill the image
-    labels: Any  # int32 [batch]
-    targets: Any  # float32 [batch, labels], what the probabilities should be: 1 for the label unless clips are mixed
-    weights: Any  # float32 [batch]; 0 for the rows that only fill the last batch
+    features: Tensor  # float32 [batch, frames, features]
+    lengths: Tensor  # int32 [batch], frames that count; those after them only fill the image
+    labels: Tensor  # int32 [batch]
+    # float32 [batch, labels], what the probabilities should be: 1 for the label unless clips are
+    # mixed
+    targets: Tensor
+    weights: Tensor  # float32 [batch]; 0 for the rows that only fill the last batch
 
     @property
-    def inputs(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, Tensor]:
         """What a model takes, by the names of its inputs."""
         return {"features": self.features, "lengths": self.lengths}
 
@@ -46,22 +50,22 @@ class Batch(NamedTuple):
 class EncoderOutputs(NamedTuple):
     """What an encoder hands to a decoder."""
 
-    hidden: Any  # [batch, hidden], or [batch, frames, hidden]
-    lengths: Any  # int32 [batch], frames of hidden that count
+    hidden: Tensor  # [batch, hidden], or [batch, frames, hidden]
+    lengths: Tensor  # int32 [batch], frames of hidden that count
 
 
 class StepMetrics(NamedTuple):
     """What one training step reports, already averaged over the workers; all scalars."""
 
-    loss: Any
-    gradient_norm: Any
-    loss_scale: Any
-    skipped: Any  # bool: the gradients were not finite, nothing was applied
-    details: Any = None  # StepDetails, where summaries ask for them
+    loss: Tensor
+    gradient_norm: Tensor
+    loss_scale: Tensor
+    skipped: Tensor  # bool: the gradients were not finite, nothing was applied
+    details: StepDetails | None = None  # where summaries ask for them
 
 
 class StepDetails(NamedTuple):
     """What one training step did to each trained variable; lists of tensors."""
 
-    gradients: list[Any]  # averaged over the workers, unscaled, clipped
-    larc_factors: list[Any]  # scalars; empty without LARC
+    gradients: list[Tensor]  # averaged over the workers, unscaled, clipped
+    larc_factors: list[Tensor]  # scalars; empty without LARC

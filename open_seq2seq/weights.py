@@ -1,6 +1,4 @@
-"""The import path by which OpenSeq2Seq's configs name regularizers and initializers; the code is in
-`layers`.
-"""
+"""Import path of regularizers and initializers in existing configs; the code is in `layers`."""
 
 from open_seq2seq.layers.initializers import (
     INITIALIZERS,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from open_seq2seq.cli import main
+from open_seq2seq.training import hooks
 from tests.support.archive_server import Server
 from tests.support.paths import ROOT, TINY
 from tests.support.tones import make_tone, save_manifest, save_tones, save_wav
@@ -100,6 +101,14 @@ def run(tone_dataset: Path) -> Callable[..., int]:
         return main([*flags, f"--logdir={logdir}", *args])
 
     return run
+
+
+@pytest.fixture
+def after_step() -> Iterator[list[Callable[[hooks.StepRecord], None]]]:
+    """The functions that are called after each training step; a test may add some."""
+    before = list(hooks.after_step)
+    yield hooks.after_step
+    hooks.after_step[:] = before
 
 
 @pytest.fixture(scope="session")

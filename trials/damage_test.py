@@ -21,9 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.storage.progress import Progress, RunInfo
+from tests.support.log_lines import collected
 
 STEPS = (10, 20, 30)
 FILES = ("model.npz", "training.npz", "state.json")
@@ -35,14 +40,10 @@ def make(step: int) -> Checkpoint:
     training = {f"momentum/{name}": -values for name, values in model.items()} | {
         "iterations": np.array(step)
     }
-    state = {
-        "step": step,
-        "epoch": step / 7,
-        "place": [1, step],
-        "labels": ["yes", "no"],
-        "best_top1": step / 100,
-    }
-    return Checkpoint(model, training, state | {"patience": {"best": None, "n_waited": step}})
+    progress = Progress(
+        step=step, epoch=1, row=step, best_top1=step / 100, patience=Patience(n_waited=step)
+    )
+    return Checkpoint(model, training, progress, RunInfo(labels=("yes", "no")))
 
 
 def flip_a_bit(data: bytearray, rng: np.random.Generator) -> None:
@@ -144,11 +145,11 @@ def corrupt(folder: Path, kind: Callable, step: int, rng: np.random.Generator) -
 
 def problem_of(folder: Path, corrupted: set[int]) -> str:
     """Load the newest checkpoint; return what is wrong with the result, or ""."""
-    warnings: list[str] = []
     present = checkpoints.list_checkpoints(folder)
     intact = [step for step in STEPS if step not in corrupted]
     try:
-        loaded = checkpoints.load_newest(folder, warnings.append)
+        with collected() as warnings:
+            loaded = checkpoints.load_newest(folder)
     except UserError as error:
         if not intact and f"all {len(present)} checkpoints are" in str(error):
             return ""
@@ -163,7 +164,7 @@ def problem_of(folder: Path, corrupted: set[int]) -> str:
     if len(warnings) != n_skipped:
         return f"{n_skipped} were skipped, with {len(warnings)} warnings"
     saved = make(intact[-1])
-    if loaded.state != saved.state:
+    if loaded[2:] != saved[2:]:
         return "another state was loaded than saved"
     if not have_same_bytes(loaded.model, saved.model):
         return "another model was loaded than saved"

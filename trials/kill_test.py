@@ -32,7 +32,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tests.support.forked import fork, wait, warm_up  # noqa: E402  (keeps NumPy from threads)
+# first: it keeps NumPy from starting threads
+from tests.support.forked import fork, wait, warm_up  # noqa: E402
 
 # isort: split
 from open_seq2seq.storage import checkpoints  # noqa: E402

@@ -84,7 +84,9 @@ def run_failing_job(
 
 def _check_end(folder: Path) -> None:
     newest = checkpoints.load_newest(folder / "run" / "checkpoints")
-    assert newest is not None and newest.state["epoch"] == _N_EPOCHS, "the run is not complete"
+    assert newest is not None and newest.progress.epochs_done == _N_EPOCHS, (
+        "the run is not at its end"
+    )
 
 
 def main() -> int:

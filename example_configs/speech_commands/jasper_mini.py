@@ -1,10 +1,10 @@
-"""A small Jasper on the demo's synthetic speech: the same code and training options, in minutes on
-two CPU cores.
+"""A small Jasper on the demo's synthetic speech, in minutes on two CPU cores.
 
     make demo        (makes the data)
-    python run.py --config_file=example_configs/speech_commands/jasper_mini.py --mode=train_eval
+    open-seq2seq --config_file=speech_commands/jasper_mini --mode=train_eval
 
-Hardware: two CPU cores. Time and accuracy: docs/results.md.
+The code and the training options are Jasper-10x3's. Hardware: two CPU cores. Time and accuracy:
+docs/results.md.
 """
 
 from example_configs.speech_commands import jasper10x3
@@ -18,10 +18,6 @@ base_params = nested_update(
     {
         "dataset_location": "data/demo",
         "logdir": "result/jasper_mini",
-        "num_epochs": 16,
-        "batch_size_per_gpu": 32,
-        "lr_policy_params": {"learning_rate": 0.05, "warmup_steps": 50},
-        "regularizer_params": {"scale": 0.0001},
         "encoder_params": {
             "convnet_layers": [
                 conv(11, 64, 0.9, stride=[2, 1]),
@@ -32,6 +28,10 @@ base_params = nested_update(
                 conv(1, 128, 0.8),
             ],
         },
+        "regularizer_params": {"scale": 0.0001},
+        "num_epochs": 16,
+        "batch_size_per_gpu": 32,
+        "lr_policy_params": {"learning_rate": 0.05, "warmup_steps": 50},
         # 64 mel bands in 64 frames
         "data_layer_params": {
             "hop_length": 250,

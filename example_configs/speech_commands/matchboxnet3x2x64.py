@@ -1,8 +1,6 @@
-"""MatchboxNet-3x2x64 on Speech Commands: two convolutions in each residual block, 93 thousand
-parameters.
+"""MatchboxNet-3x2x64 on Speech Commands: two convolutions per block, 93 thousand parameters.
 
-    python run.py --config_file=example_configs/speech_commands/matchboxnet3x2x64.py
-    --mode=train_eval
+    open-seq2seq --config_file=speech_commands/matchboxnet3x2x64 --mode=train_eval
 
 Hardware: one GPU, or two CPU cores. Hours and accuracy: not run here; published are 97.5 (v1-30)
 and 97.2 (v2) on the official split, after 200 epochs.
@@ -14,6 +12,7 @@ from open_seq2seq.config import nested_update
 dataset_version = "v1-30"  # v1-12, v1-30, v2 or v2-12: the only line to change for another dataset
 
 base_model = matchboxnet3x1x64.base_model
+
 base_params = nested_update(
     matchboxnet3x1x64.base_params,
     {
@@ -22,6 +21,7 @@ base_params = nested_update(
         "encoder_params": {"convnet_layers": matchboxnet3x1x64.blocks(repeat=2)},
     },
 )
+
 train_params = matchboxnet3x1x64.train_params
 eval_params = matchboxnet3x1x64.eval_params
 test_params = matchboxnet3x1x64.test_params

@@ -1,4 +1,4 @@
-"""Parameters of ending a run when its validation stops getting better."""
+"""Early stopping: when a run ends because its validation no longer improves."""
 
 from __future__ import annotations
 
@@ -10,18 +10,32 @@ from open_seq2seq.components import Params
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
-    from open_seq2seq.evaluation import Evaluation  # pandas, which it needs, takes half a second
+    from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
 
 _METRICS = ("loss", "top1", "top5")
 _RECALL = "recall/"
 
 
-class EarlyStopping(Params):
-    """Training ends after ``patience`` evaluations in a row without a new best value of ``metric``."""
+class Patience(Params):
+    """What early stopping remembers of a run's evaluations."""
 
-    metric: str = Field(default="top1", description="loss, top1, top5, or recall/<label>.")
+    best: float | None = Field(
+        default=None,
+        description="Best value so far, the negative for a loss; None before the first.",
+    )
+    n_waited: int = Field(default=0, ge=0, description="Evaluations since the best value.")
+
+
+class EarlyStopping(Params):
+    """Training ends after ``patience`` consecutive evaluations without a new best ``metric``."""
+
+    metric: str = Field(
+        default="top1", description="Validation metric: loss, top1, top5, or recall/<label>."
+    )
     patience: int = Field(gt=0, description="Evaluations without a new best value.")
-    min_delta: float = Field(default=0.0, ge=0, description="Smaller gains do not count.")
+    min_delta: float = Field(
+        default=0.0, ge=0, description="Smallest improvement that counts as a new best value."
+    )
 
     @field_validator("metric")
     @classmethod
@@ -30,17 +44,41 @@ class EarlyStopping(Params):
             raise ValueError(f"expected 'loss', 'top1', 'top5' or 'recall/<label>', got {metric!r}")
         return metric
 
-    def check(self, labels: tuple[str, ...]) -> None:
-        """Refuse the recall of a label that the data does not have."""
+    def check(self, labels: tuple[str, ...], *, is_evaluated: bool) -> None:
+        """Refuse a run that never evaluates, and the recall of a label that the data lacks."""
+        if not is_evaluated:
+            raise UserError(
+                "early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval"
+            )
         label = self.metric.removeprefix(_RECALL)
         if self.metric.startswith(_RECALL) and label not in labels:
             raise UserError(
-                f"early_stopping_params/metric: no label {label!r}; the labels are {' '.join(labels)}"
+                f"early_stopping_params/metric: no label {label!r}; the labels are "
+                f"{' '.join(labels)}"
             )
 
-    def value(self, found: Evaluation) -> float:
-        """Return what is to grow: the metric, or the negative loss."""
+    def after(self, patience: Patience, evaluation: Evaluation) -> Patience:
+        """Return the state after one more evaluation; NaN is no improvement."""
+        value = self._value(evaluation)
+        best = float("-inf") if patience.best is None else patience.best
+        if value > best + self.min_delta:
+            return Patience(best=value)
+        return patience.model_copy(update={"n_waited": patience.n_waited + 1})
+
+    def is_over(self, patience: Patience) -> bool:
+        """Tell whether training ends."""
+        return patience.n_waited >= self.patience
+
+    def describe(self, patience: Patience) -> str:
+        """Return the reason for an early end."""
+        best = "not a number"
+        if patience.best is not None:
+            best = f"{abs(patience.best):.4f} or worse"
+        return f"{self.metric} of validation has been {best} for {patience.n_waited} evaluations"
+
+    def _value(self, evaluation: Evaluation) -> float:
+        """Return what should grow: the metric, or the negative loss."""
         if self.metric.startswith(_RECALL):
-            return found.recall[self.metric.removeprefix(_RECALL)] or 0.0
-        value = getattr(found, self.metric)
+            return evaluation.recall[self.metric.removeprefix(_RECALL)] or 0.0
+        value = getattr(evaluation, self.metric)
         return -value if self.metric == "loss" else value

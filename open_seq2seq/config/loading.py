@@ -7,10 +7,7 @@ mode, before TensorFlow is imported.
 
 from __future__ import annotations
 
-import ast
 import copy
-import functools
-import os
 import runpy
 import sys
 import traceback
@@ -18,24 +15,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from open_seq2seq.components import Decoder, Encoder, Loss, Params
-from open_seq2seq.config.problems import find_call_problems, find_problems, suggestion
-from open_seq2seq.config.run_params import RETIRED, RETIRED_DATA, RunParams
+from open_seq2seq.components import Decoder, Encoder, Loss
+from open_seq2seq.config.problems import find_problems, suggestion
+from open_seq2seq.config.run_params import RETIRED, RunParams
+from open_seq2seq.config.shipped import find_config_file
+from open_seq2seq.config.slots import SLOTS, Slot
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
-from open_seq2seq.errors import UserError, cut, listed, shown
-from open_seq2seq.layers.initializers import INITIALIZERS
-from open_seq2seq.layers.regularizers import REGULARIZERS
+from open_seq2seq.errors import UserError, counted, cut, listed, shown
 from open_seq2seq.models.image2label import Image2Label
-from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale, LossScaling
-from open_seq2seq.optimizers.lr_policies import LR_POLICIES
-from open_seq2seq.optimizers.optimizers import OPTIMIZERS, Optimizer
+from open_seq2seq.optimizers.loss_scaling import LossScaling
+from open_seq2seq.optimizers.optimizers import Optimizer
 
 SECTIONS = ("train", "eval", "test", "infer")
 _OVERLAYS = tuple(f"{section}_params" for section in SECTIONS)
-_SUPPLIED_BY_RUN = ("global_step", "decay_steps", "steps_per_epoch", "total_steps")
 # what replaces the parts of TensorFlow 1 that OpenSeq2Seq's configs name
 _TF1_NAMES = {
-    "contrib": '"regularizer": "l2_regularizer" and "initializer": "xavier_initializer" (see open_seq2seq/weights.py)',
+    "contrib": '"regularizer": "l2_regularizer" and "initializer": "xavier_initializer" (see '
+    "open_seq2seq/weights.py)",
     "variance_scaling_initializer": '"initializer": "variance_scaling_initializer"',
     **dict.fromkeys(
         ("MomentumOptimizer", "AdamOptimizer", "GradientDescentOptimizer"),
@@ -47,7 +43,7 @@ Overrides = dict[str, Any]  # "encoder_params/resnet_size" -> value
 
 
 class Config(NamedTuple):
-    """Everything a run needs to know, checked."""
+    """Everything a run needs to know, checked: its parameters, and the part of each slot."""
 
     params: RunParams
     model: type[Image2Label]
@@ -56,11 +52,9 @@ class Config(NamedTuple):
     loss: Loss
     optimizer: Optimizer
     loss_scaling: LossScaling
-    lr_policy: Callable[
-        ..., float
-    ]  # takes global_step, and what `_SUPPLIED_BY_RUN` names if it has it
+    lr_policy: Callable[..., float]  # takes global_step, and lengths of the run if it has them
     regularizer: Any  # a function without arguments that makes one, or None
-    initializer: Any  # the same
+    initializer: Any  # a function without arguments that makes one, or None
     data_layers: dict[str, SpeechCommandsDataLayer]  # by section; only those that the config has
 
 
@@ -79,13 +73,11 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
             problems.
     """
     names = _run(path)
-    section = {"train_eval": "train"}.get(mode, mode)
-    wanted = [
-        "train",
-        "eval",
-        section,
-        *(name for name in SECTIONS if _has_overlay(names, overrides, name)),
-    ]
+    section = mode
+    if mode == "train_eval":
+        section = "train"
+    overlaid = [name for name in SECTIONS if _has_overlay(names, overrides, name)]
+    wanted = ["train", "eval", section, *overlaid]
     try:
         merged = {name: _merge(names, name, overrides) for name in dict.fromkeys(wanted)}
     except RecursionError:
@@ -96,8 +88,8 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
         dict.fromkeys(problem for values in merged.values() for problem in _find_problems(values))
     )
     if problems:
-        count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in the config"
-        raise UserError(f"{path}: {count}:{listed(problems)}")
+        count = counted(len(problems), "problem")
+        raise UserError(f"{path}: {count} in the config:{listed(problems)}")
     return _build(names["base_model"], merged, section)
 
 
@@ -111,19 +103,18 @@ def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, An
     """Return ``base`` with ``overlay`` laid over it, dictionary by dictionary."""
     merged = dict(base)
     for key, value in overlay.items():
-        both_are_dicts = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = nested_update(merged[key], value) if both_are_dicts else copy.copy(value)
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = nested_update(merged[key], value)
+        else:
+            merged[key] = copy.copy(value)
     return merged
 
 
 def _run(path: str) -> dict[str, Any]:
     """Run a config file and return its names. A config is Python code: run only those you trust."""
-    if not os.path.isfile(path):
-        raise UserError(f"--config_file: {path}: no such file")
-    root = str(
-        Path(__file__).parents[2]
-    )  # so that configs can import each other by example_configs....
-    sys.path.insert(0, root)
+    path = find_config_file(path)
+    root = str(Path(__file__).parents[2])
+    sys.path.insert(0, root)  # so that configs can import each other by example_configs....
     try:
         names = runpy.run_path(path)
     except (Exception, SystemExit) as error:
@@ -141,26 +132,23 @@ def _run(path: str) -> dict[str, Any]:
             f"{path}: base_model: expected Image2Label, got {shown(names['base_model'])}"
         )
     for name in names:
-        if (
-            name.endswith("_params")
-            and name not in (*_OVERLAYS, "base_params")
-            and suggestion(name, _OVERLAYS)
-        ):
+        is_other = name.endswith("_params") and name not in (*_OVERLAYS, "base_params")
+        if is_other and suggestion(name, _OVERLAYS):
             raise UserError(f"{path}: unknown overlay {name!r}{suggestion(name, _OVERLAYS)}")
     return names
 
 
 def _where(error: BaseException, path: str) -> str:
+    """Return the line of the config that an error comes from, or nothing where that is unknown."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f", line {error.lineno}" + (
-            f" of {error.filename}" if error.filename != path else ""
-        )
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == path
-    ]
-    return f", line {lines[-1]}" if lines else ""
+        if error.filename == path:
+            return f", line {error.lineno}"
+        return f", line {error.lineno} of {error.filename}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == path]
+    if not lines:
+        return ""
+    return f", line {lines[-1]}"
 
 
 def _what(error: BaseException) -> str:
@@ -172,7 +160,7 @@ def _what(error: BaseException) -> str:
 
 
 def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[str, Any]:
-    """Lay one section's overlay and the command line over the base, and fill in the {placeholders}."""
+    """Lay one section's overlay and the command line over the base; fill in {placeholders}."""
     merged = nested_update(names["base_params"], names.get(f"{section}_params", {}))
     version_before = merged.get("dataset_version")
     for key, value in overrides.items():
@@ -183,15 +171,15 @@ def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[st
             merged = nested_update(merged, _nest(rest, value))
     if merged.get("dataset_version") != version_before and "{dataset_version}" not in repr(merged):
         raise UserError(
-            "--dataset_version: this config names its files without {dataset_version}; edit the config, or write "
-            "{dataset_version} where the version stands in its paths"
+            "--dataset_version: this config names its files without {dataset_version}; edit the "
+            "config, or write {dataset_version} where the version is in its paths"
         )
-    places = {
+    texts = {
         key: merged[key]
         for key in ("dataset_location", "dataset_version")
         if isinstance(merged.get(key), str)
     }
-    return _fill(merged, places)
+    return _fill(merged, texts)
 
 
 def _nest(key: str, value: Any) -> dict[str, Any]:
@@ -200,92 +188,41 @@ def _nest(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _fill(value: Any, places: dict[str, str]) -> Any:
+def _fill(value: Any, texts: dict[str, str]) -> Any:
+    """Return ``value`` with each {key} of ``texts`` replaced in all strings within it."""
     if isinstance(value, str):
-        for name, text in places.items():
-            value = value.replace(f"{{{name}}}", text)
+        for key, text in texts.items():
+            value = value.replace(f"{{{key}}}", text)
         return value
     if isinstance(value, dict):
-        return {key: _fill(inner, places) for key, inner in value.items()}
-    return [_fill(inner, places) for inner in value] if isinstance(value, list) else value
+        return {key: _fill(inner, texts) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_fill(inner, texts) for inner in value]
+    return value
 
 
 def _find_problems(values: dict[str, Any]) -> list[str]:
     problems = find_problems(RunParams, values, "base_params", RETIRED)
-    problems = [problem.replace("base_params/", "") for problem in problems]
-    for part in ("encoder", "decoder", "loss", "data_layer"):
-        cls, params = values.get(part), values.get(f"{part}_params", {})
-        if isinstance(cls, type) and issubclass(cls, Params) and isinstance(params, dict):
-            problems += find_problems(
-                cls, params, f"{part}_params", RETIRED_DATA if part == "data_layer" else None
-            )
-    for part, classes in (("optimizer", OPTIMIZERS), ("loss_scaling", LOSS_SCALINGS)):
-        params = values.get(f"{part}_params", {})
-        name = values.get(part, RunParams.model_fields[part].default)
-        if isinstance(name, str) and name in classes and isinstance(params, dict):
-            problems += find_problems(classes[name], params, f"{part}_params")
-    for part, functions, supplied in (
-        ("lr_policy", LR_POLICIES, _SUPPLIED_BY_RUN),
-        ("regularizer", REGULARIZERS, ()),
-        ("initializer", INITIALIZERS, ()),
-    ):
-        function = values.get(part, RunParams.model_fields[part].default)
-        params = values.get(f"{part}_params", {})
-        if isinstance(function, str) and function not in functions:
-            problems.append(
-                f"{part}: expected one of {', '.join(map(repr, functions))}, got {shown(function)}"
-            )
-        elif function is not None and isinstance(params, dict):
-            function = functions[function] if isinstance(function, str) else function
-            if callable(function):
-                problems += find_call_problems(function, params, supplied, f"{part}_params")
+    problems = [problem.removeprefix("base_params/") for problem in problems]
+    for slot in SLOTS.values():
+        value = values.get(slot.key, RunParams.model_fields[slot.key].default)
+        problems += slot.find_problems(value, values.get(slot.params_key, {}))
     return problems
 
 
 def _build(model: type[Image2Label], merged: dict[str, dict[str, Any]], section: str) -> Config:
-    params = RunParams(**merged[section])
-    scaling: LossScaling = (
-        ConstantScale(scale=params.loss_scaling)
-        if not isinstance(params.loss_scaling, str)
-        else (LOSS_SCALINGS[params.loss_scaling](**params.loss_scaling_params))
-    )
-    return Config(
-        params=params,
-        model=model,
-        encoder=params.encoder(**params.encoder_params),
-        decoder=params.decoder(**params.decoder_params),
-        loss=params.loss(**params.loss_params),
-        optimizer=OPTIMIZERS[params.optimizer](**params.optimizer_params),
-        loss_scaling=scaling,
-        lr_policy=functools.partial(
-            _named(params.lr_policy, LR_POLICIES), **params.lr_policy_params
-        ),
-        regularizer=_maker(params.regularizer, REGULARIZERS, params.regularizer_params),
-        initializer=_maker(params.initializer, INITIALIZERS, params.initializer_params),
-        data_layers={
-            name: values["data_layer"](**values.get("data_layer_params", {}))
-            for name, values in merged.items()
-        },
-    )
+    by_section = {name: RunParams(**values) for name, values in merged.items()}
+    params = by_section[section]
+    parts: dict[str, Any] = {}
+    for slot in SLOTS.values():
+        if slot.per_section:
+            parts[f"{slot.key}s"] = {
+                name: _build_part(slot, others) for name, others in by_section.items()
+            }
+        else:
+            parts[slot.key] = _build_part(slot, params)
+    return Config(params=params, model=model, **parts)
 
 
-def _named(function: Any, functions: dict[str, Callable]) -> Callable:
-    return functions[function] if isinstance(function, str) else function
-
-
-def _maker(function: Any, functions: dict[str, Callable], params: dict[str, Any]) -> Any:
-    return None if function is None else functools.partial(_named(function, functions), **params)
-
-
-def parse_value(text: str) -> Any:
-    """Read a value of the command line: a Python literal, or else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (
-        ValueError,
-        TypeError,
-        SyntaxError,
-        MemoryError,
-        RecursionError,
-    ):  # what literal_eval is documented to raise
-        return text
+def _build_part(slot: Slot, params: RunParams) -> Any:
+    return slot.build(getattr(params, slot.key), getattr(params, slot.params_key))

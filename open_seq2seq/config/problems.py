@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
@@ -24,9 +24,19 @@ _TYPE_NAMES = {
 
 
 def find_problems(
-    cls: type[Params], values: dict[str, Any], prefix: str, retired: dict[str, str] | None = None
+    cls: type[Params],
+    values: dict[str, Any],
+    prefix: str,
+    retired: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return what is wrong with ``values`` as parameters of ``cls``, one line each, with its path."""
+    """Return what is wrong with ``values`` as parameters of ``cls``, one line each.
+
+    Args:
+        cls: what checks them.
+        values: by key.
+        prefix: path of the values in the config, with which each line begins.
+        retired: keys that are refused, and what to do instead.
+    """
     try:
         cls.model_validate(values)
     except pydantic.ValidationError as error:
@@ -38,15 +48,19 @@ def find_problems(
 def find_call_problems(
     function: Callable, values: dict[str, Any], supplied: Iterable[str], prefix: str
 ) -> list[str]:
-    """Return what is wrong with ``values`` as arguments of a function whose ``supplied`` arguments
-    come elsewhere.
+    """Return what is wrong with ``values`` as arguments of a function, one line each.
+
+    Args:
+        function: that takes them.
+        values: by name.
+        supplied: names of arguments that the run gives.
+        prefix: path of the values in the config, with which each line begins.
     """
     try:
         accepted = inspect.signature(function).parameters
     except ValueError:  # a built-in such as max
-        return [
-            f"{prefix.removesuffix('_params')}: expected a function that says what it takes, got {shown(function)}"
-        ]
+        key = prefix.removesuffix("_params")
+        return [f"{key}: expected a function that says what it takes, got {shown(function)}"]
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
         return []
     known = [name for name in accepted if name not in supplied]
@@ -69,10 +83,7 @@ def find_call_problems(
 def _type_hints(function: Callable) -> dict[str, Any]:
     try:
         return get_type_hints(function)
-    except (
-        NameError,
-        TypeError,
-    ):  # a function of the user's with annotations that mean nothing here
+    except (NameError, TypeError):  # a function of the user's, with annotations unknown here
         return {}
 
 
@@ -92,27 +103,34 @@ def _fits(value: Any, annotation: Any) -> bool:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    if not close:
+        return ""
+    return f", did you mean {close[0]!r}?"
 
 
 def path_of(location: Iterable[str | int]) -> str:
     """Spell a location as the command line does: ``convnet_layers[1]/padding``."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f"/{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif text:
+            text += f"/{part}"
+        else:
+            text = part
     return text
 
 
 def _unknown(name: Any, known: Iterable[str]) -> str:
-    return (
-        f"unknown parameter {shown(name)}{suggestion(name, known) if isinstance(name, str) else ''}"
-    )
+    if not isinstance(name, str):
+        return f"unknown parameter {shown(name)}"
+    return f"unknown parameter {shown(name)}{suggestion(name, known)}"
 
 
-def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str]) -> str:
+def _line(cls: type[Params], problem: Any, prefix: str, retired: Mapping[str, str]) -> str:
     kind, location, value = problem["type"], list(problem["loc"]), problem["input"]
     # a union adds its member's name behind the field's; the member is not part of the path
-    fields = [part for part in location[:1]] + [p for p in location[1:] if isinstance(p, int)]
+    fields = location[:1] + [part for part in location[1:] if isinstance(part, int)]
     if kind == "extra_forbidden":
         name = location[-1]
         if name in retired:
@@ -122,16 +140,14 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: dict[str, str])
         return f"{prefix}: expected names of parameters, got the key {location[-1]}"
     if kind == "missing":
         return f"{prefix}: missing required parameter {location[-1]!r}"
-    path = path_of([*(p for p in [prefix] if p), *fields])
-    return f"{path}: {_expectation(cls, kind, location, problem, value)}"
+    return f"{path_of([prefix, *fields])}: {_expectation(cls, kind, location, problem, value)}"
 
 
 def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
     if kind == "value_error":
         return cut(str(problem["ctx"]["error"]))
-    if len(location) > 1 and isinstance(
-        location[1], str
-    ):  # a union: say what the field takes as a whole
+    is_union = len(location) > 1 and isinstance(location[1], str)
+    if is_union:  # say what the field takes as a whole
         return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {shown(value)}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
@@ -158,6 +174,6 @@ def type_name(annotation: Any) -> str:
         return f"a subclass of {get_args(annotation)[0].__name__}"
     if get_args(annotation):
         return " or ".join(type_name(a) for a in get_args(annotation))
-    return (
-        "a function" if annotation is Callable else getattr(annotation, "__name__", str(annotation))
-    )
+    if annotation is Callable:
+        return "a function"
+    return getattr(annotation, "__name__", str(annotation))

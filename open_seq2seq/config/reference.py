@@ -14,77 +14,80 @@ from typing import Any
 import pydantic
 from annotated_types import Ge, Gt, Le, Lt
 
-from open_seq2seq import data, decoders, encoders, losses
-from open_seq2seq.components import Params
+from open_seq2seq.components import Group, Params
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
+from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
-from open_seq2seq.layers.initializers import INITIALIZERS
-from open_seq2seq.layers.regularizers import REGULARIZERS
-from open_seq2seq.optimizers import lr_policies
 from open_seq2seq.optimizers.larc import LARC
-from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS, ConstantScale
-from open_seq2seq.optimizers.optimizers import OPTIMIZERS
 
 _INTRODUCTION = """\
 # Config reference
 
 Made from the parameter classes by `make docs`; do not edit it.
 
-A config file is Python with `base_model`, `base_params` and the overlays `train_params`, `eval_params`, `test_params`
-and `infer_params`, each of which may be left out. A value comes from `base_params`, then from the overlay, then from
-the command line: `--batch_size_per_gpu=16`, `--encoder_params/resnet_size=18`, and, for one overlay only,
-`--eval_params/data_layer_params/cache_data=False`. Values on the command line are Python literals, or else text.
+A config file is Python with `base_model`, `base_params` and the overlays `train_params`,
+`eval_params`, `test_params` and `infer_params`, each of which may be left out. A value comes from
+`base_params`, then from the overlay, then from the command line: `--batch_size_per_gpu=16`,
+`--encoder_params/resnet_size=18`, and, for one overlay only,
+`--eval_params/data_layer_params/cache_data=False`. Values on the command line are Python literals,
+or else text.
 
-The run's own parameters come from the overlay of the mode: `train_params` for `train` and `train_eval`, `eval_params`
-for `eval`, `infer_params` for `infer`. From the other overlays only `data_layer` and `data_layer_params` are used.
+The run's own parameters come from the overlay of the mode: `train_params` for `train` and
+`train_eval`, `eval_params` for `eval`, `infer_params` for `infer`. From the other overlays only
+`data_layer` and `data_layer_params` are used.
 
-The tables say *required* where there is no default. An int is accepted for a float; nothing else is converted.
+All parameters of a class are at one level of its dictionary; the tables only group them. They say
+*required* where there is no default. An int is accepted for a float; nothing else is converted.
 """
 _VERSIONS = (
     f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
 )
-_FUNCTION = "A config names one of these functions as a string or by import; another function with the same use works too.\n"
-
-
-def parameter_classes() -> dict[str, list[type[Params]]]:
-    """Return the parameter classes that a config can name, by the key whose ``..._params`` they
-    check.
-    """
-    return {
-        "data_layer": _exported(data),
-        "encoder": _exported(encoders),
-        "decoder": _exported(decoders),
-        "loss": _exported(losses),
-        "optimizer": list(OPTIMIZERS.values()),
-        "loss_scaling": [ConstantScale, *LOSS_SCALINGS.values()],
-    }
+# classes that are parameters of the run themselves
+_NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params": EarlyStopping}
 
 
 def reference() -> str:
     """Return the reference as Markdown."""
-    parts = [_INTRODUCTION, "## Run parameters: base_params\n", _VERSIONS, _fields_table(RunParams)]
-    for key, classes in parameter_classes().items():
-        parts.append(f"## `{key}` and `{key}_params`\n")
-        if key == "loss_scaling":
-            parts.append(
-                "A number stands for `ConstantScale` with that scale; the others are named by their class.\n"
-            )
-        for cls in classes:
-            parts += [f"### {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
-    parts += ["## `lr_policy` and `lr_policy_params`\n", _FUNCTION, f"{_text(lr_policies)}\n"]
-    parts += map(_signature, lr_policies.LR_POLICIES.values())
-    for key, cls in (("larc_params", LARC), ("early_stopping_params", EarlyStopping)):
-        parts += [f"## `{key}`: {cls.__name__}\n", f"{_text(cls)}\n", _fields_table(cls)]
-    for key, functions in (("regularizer", REGULARIZERS), ("initializer", INITIALIZERS)):
-        parts += [f"## `{key}` and `{key}_params`\n", _FUNCTION]
-        parts += map(_signature, functions.values())
+    parts = [_INTRODUCTION, "## Run parameters: base_params\n", _VERSIONS]
+    parts += _tables(RunParams, level=3)
+    for slot in SLOTS.values():
+        parts += slot_section(slot)
+    for key, cls in _NESTED.items():
+        parts += [f"## `{key}`: {cls.__name__}\n", f"{_text(cls)}\n", *_tables(cls, level=3)]
     parts += [
         "## Keys of OpenSeq2Seq that are refused\n",
         _table(("key", "what to do"), _retired_rows()),
     ]
     return "\n".join(parts)
+
+
+def slot_section(slot: Slot) -> list[str]:
+    """Return the section of a slot: its note, and each class or function that it can name."""
+    parts = [f"## `{slot.key}` and `{slot.params_key}`\n"]
+    if slot.note:
+        parts.append(f"{_markdown(slot.note)}\n")
+    for name, option in slot.options.items():
+        parts.append(f"### {name}\n")
+        if isinstance(slot, FunctionSlot):
+            parts.append(f"`{name}{_signature(option, slot.call_arguments)}`\n")
+        parts.append(f"{_text(option)}\n")
+        if isinstance(slot, ClassSlot):
+            parts += _tables(option, level=4)
+    return parts
+
+
+def parameter_classes() -> list[type[Params]]:
+    """Return every class with parameters that a config can give."""
+    slots = [slot for slot in SLOTS.values() if isinstance(slot, ClassSlot)]
+    options = [option for slot in slots for option in slot.options.values()]
+    return [RunParams, *options, *_NESTED.values()]
+
+
+def groups(cls: type[Params]) -> list[type[Group]]:
+    """Return the groups of parameters that a class has for bases, in their order."""
+    return [base for base in cls.__mro__ if Group in base.__bases__]
 
 
 def main() -> None:
@@ -96,17 +99,29 @@ def main() -> None:
     path.write_text(reference(), encoding="utf-8")
 
 
-def _exported(package: Any) -> list[type[Params]]:
-    """Return the classes that a package offers to configs, sorted by name."""
-    return [getattr(package, name) for name in sorted(package.__all__)]
-
-
-def _fields_table(cls: type[Params]) -> str:
+def _tables(cls: type[Params], level: int) -> list[str]:
+    """Return a table of the class's own parameters, and one of each group under a heading."""
     if not cls.model_fields:
-        return "No parameters.\n"
+        return ["No parameters.\n"]
+    grouped = {name for group in groups(cls) for name in group.model_fields}
+    own = [name for name in cls.model_fields if name not in grouped]
+    parts = []
+    if own:
+        parts.append(_fields_table(cls, own))
+    for group in groups(cls):
+        parts += [
+            f"{'#' * level} {group.__name__}\n",
+            f"{_text(group)}\n",
+            _fields_table(cls, list(group.model_fields)),
+        ]
+    return parts
+
+
+def _fields_table(cls: type[Params], names: list[str]) -> str:
+    fields = {name: cls.model_fields[name] for name in names}
     rows = [
         (f"`{name}`", _type(field), _default(field), _escape(field.description or ""))
-        for name, field in cls.model_fields.items()
+        for name, field in fields.items()
     ]
     return _table(("name", "type", "default", "meaning"), rows)
 
@@ -136,22 +151,24 @@ def _type(field: pydantic.fields.FieldInfo) -> str:
 def _default(field: pydantic.fields.FieldInfo) -> str:
     if field.is_required():
         return "*required*"
-    value = field.default
-    return f"`{float(f'{value:.7g}')!r}`" if isinstance(value, float) else f"`{value!r}`"
+    if isinstance(field.default, float):
+        return f"`{float(f'{field.default:.7g}')!r}`"
+    return f"`{field.default!r}`"
 
 
-def _signature(function: Callable) -> str:
-    """Return a section with what a config says to a function, and what the function does."""
+def _signature(function: Callable, call_arguments: tuple[str, ...]) -> inspect.Signature:
+    """Return what a config says to a function."""
     signature = inspect.signature(function, eval_str=True)
-    arguments = [
-        p for name, p in signature.parameters.items() if name != "global_step"
-    ]  # the run gives that
-    shown = signature.replace(parameters=arguments, return_annotation=inspect.Signature.empty)
-    return f"### {function.__name__}\n\n`{function.__name__}{shown}`\n\n{_text(function)}\n"
+    given = [p for name, p in signature.parameters.items() if name not in call_arguments]
+    return signature.replace(parameters=given, return_annotation=inspect.Signature.empty)
 
 
 def _text(documented: Any) -> str:
-    return _escape(inspect.getdoc(documented) or "").replace("``", "`")
+    return _markdown(inspect.getdoc(documented) or "")
+
+
+def _markdown(docstring: str) -> str:
+    return _escape(docstring.strip()).replace("``", "`")
 
 
 def _escape(text: str) -> str:
@@ -159,7 +176,10 @@ def _escape(text: str) -> str:
 
 
 def _retired_rows() -> list[tuple[str, ...]]:
-    return [(f"`{key}`", advice) for key, advice in RETIRED.items()]
+    retired = dict(RETIRED)
+    for slot in SLOTS.values():
+        retired |= {f"{slot.params_key}/{key}": advice for key, advice in slot.retired.items()}
+    return [(f"`{key}`", advice) for key, advice in retired.items()]
 
 
 if __name__ == "__main__":

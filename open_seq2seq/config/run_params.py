@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from open_seq2seq.components import Decoder, Encoder, Loss, Params
+from open_seq2seq.components import Decoder, Encoder, Group, Loss
 from open_seq2seq.config.early_stopping import EarlyStopping
+from open_seq2seq.config.slots import SLOTS
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
-from open_seq2seq.layers.initializers import INITIALIZERS
-from open_seq2seq.layers.regularizers import REGULARIZERS
 from open_seq2seq.optimizers.larc import LARC
-from open_seq2seq.optimizers.loss_scaling import LOSS_SCALINGS
-from open_seq2seq.optimizers.lr_policies import LR_POLICIES
-from open_seq2seq.optimizers.optimizers import OPTIMIZERS
 
 Summary = Literal[
     "learning_rate",
@@ -30,160 +26,55 @@ Summary = Literal[
 ]
 
 
-class RunParams(Params):
-    """What a config's ``base_params`` may say, after the overlay of the mode and the command line."""
+def _names(key: str) -> str:
+    return ", ".join(SLOTS[key].options)
+
+
+class Parts(Group):
+    """What is trained on what: the classes of a run, each with its parameters."""
+
+    data_layer: type[SpeechCommandsDataLayer] = Field(description="Class of the data layer.")
+    data_layer_params: dict[str, Any] = Field(
+        default={}, description="Parameters of the data layer."
+    )
+    encoder: type[Encoder] = Field(description="Class of the encoder.")
+    encoder_params: dict[str, Any] = Field(default={}, description="Parameters of the encoder.")
+    decoder: type[Decoder] = Field(description="Class of the decoder.")
+    decoder_params: dict[str, Any] = Field(default={}, description="Parameters of the decoder.")
+    loss: type[Loss] = Field(description="Class of the loss.")
+    loss_params: dict[str, Any] = Field(default={}, description="Parameters of the loss.")
+
+
+class Data(Group):
+    """Which dataset, in batches of which size and in which order."""
 
     dataset_version: str = Field(
         default="v1-12",
-        description="Which dataset; {dataset_version} in any other string stands for it.",
+        description="Version of the dataset; it replaces {dataset_version} in any other string.",
     )
     dataset_location: str = Field(
         default="data/speech_commands",
-        description="Folder of the manifests; {dataset_location} stands for it.",
-    )
-    logdir: str = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
-
-    # how long and how much at a time
-    num_epochs: int | None = Field(default=None, gt=0, description="Length of training in epochs.")
-    max_steps: int | None = Field(
-        default=None, gt=0, description="Length of training in steps, instead of num_epochs."
+        description="Folder of the manifests; it replaces {dataset_location} in any other string.",
     )
     batch_size_per_gpu: int = Field(
-        default=32, gt=0, description="Clips in a batch of each process."
+        default=32, gt=0, description="Clips in a training batch of each process."
     )
     eval_batch_size_per_gpu: int | None = Field(
-        default=None, gt=0, description="The same for evaluation; by default batch_size_per_gpu."
+        default=None,
+        gt=0,
+        description="Clips in an evaluation batch of each process; by default batch_size_per_gpu.",
     )
     iter_size: int = Field(
         default=1, gt=0, description="Batches of each process whose gradients make one step."
     )
-    random_seed: int = Field(default=0, ge=0, description="Of weights, order and augmentation.")
-
-    # processes and arithmetic
-    use_horovod: bool | None = Field(
-        default=None,
-        description="Whether several processes train together; by default if horovodrun started them.",
-    )
-    num_gpus: int = Field(
-        default=1, ge=0, description="Kept for OpenSeq2Seq's configs; above 1 it needs Horovod."
-    )
-    dtype: Literal["float32", "mixed", "mixed_bfloat16"] = Field(
-        default="float32",
-        description="'mixed': float16 with float32 master weights; on a CPU bfloat16 if it has it.",
-    )
-    loss_scaling: float | Literal["Backoff", "LogMax"] = Field(
-        default=1.0, description="Factor of the loss in mixed precision, or how it adapts."
-    )
-    loss_scaling_params: dict[str, Any] = Field(
-        default={}, description="Parameters of an adaptive loss scale."
-    )
-    use_xla_jit: bool = Field(
-        default=False, description="Compile forward and backward pass with XLA."
+    random_seed: int = Field(
+        default=0, ge=0, description="Seed for initial weights, shuffling and augmentation."
     )
 
-    # optimization
-    optimizer: str = Field(default="Momentum", description=f"One of {', '.join(OPTIMIZERS)}.")
-    optimizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    lr_policy: str | Callable = Field(
-        default="fixed_lr",
-        description=f"A function of the step, or one of {', '.join(LR_POLICIES)}.",
-    )
-    lr_policy_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    max_grad_norm: float | None = Field(
-        default=None, gt=0, description="Longer gradients are scaled to this norm."
-    )
-    larc_params: LARC | None = Field(
-        default=None,
-        description="Scale each variable's gradient by the variable's length; see LARC below.",
-    )
-    regularizer: str | Callable | None = Field(
-        default=None, description=f"One of {', '.join(REGULARIZERS)}."
-    )
-    regularizer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    initializer: str | Callable | None = Field(
-        default=None, description=f"One of {', '.join(INITIALIZERS)}."
-    )
-    initializer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    load_model: str | None = Field(
-        default=None,
-        description="Logdir or checkpoint of another run; a new run begins with its weights where they fit.",
-    )
-    ema_decay: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="Evaluate and keep a moving average of the weights, with this decay.",
-    )
-    early_stopping_params: EarlyStopping | None = Field(
-        default=None,
-        description="End the run when validation stops getting better; see EarlyStopping below.",
-    )
-    freeze_variables_regex: str | None = Field(
-        default=None, description="Variables whose name matches anywhere are not trained."
-    )
-    max_skipped_steps: int = Field(
-        default=100,
-        gt=0,
-        description="So many steps in a row with gradients that are not finite end the run.",
-    )
-    check_ranks_steps: int | None = Field(
-        default=1000,
-        gt=0,
-        description="Every so many steps, several processes check that their weights are the same; None: never.",
-    )
-    worker_timeout_s: float = Field(
-        default=120.0,
-        ge=5,
-        description="Seconds without a sign of life after which another process counts as lost.",
-    )
-    elastic_commit_steps: int = Field(
-        default=50,
-        gt=0,
-        description="Where processes come and go: steps between the points that the run goes back to when one is lost.",
-    )
-    scale_learning_rate: bool = Field(
-        default=False,
-        description="Multiply the learning rate by the clips of a step over those of the run's first step.",
-    )
-
-    # what is written and printed, and when
-    save_checkpoint_steps: int | None = Field(
-        default=None, gt=0, description="Steps between checkpoints; None: one per epoch."
-    )
-    num_checkpoints: int = Field(default=5, gt=0, description="Checkpoints that are kept.")
-    save_summaries_steps: int | None = Field(
-        default=100, gt=0, description="Steps between TensorBoard summaries; None: none."
-    )
-    summaries: list[Summary] = Field(
-        default=["learning_rate", "loss_scale", "global_gradient_norm"],
-        description="What they hold besides the loss.",
-    )
-    print_loss_steps: int | None = Field(
-        default=10, gt=0, description="Steps between lines with the loss; None: none."
-    )
-    print_samples_steps: int | None = Field(
-        default=None, gt=0, description="Steps between lines with a prediction; None: none."
-    )
-    print_bench_info_steps: int | None = Field(
-        default=None, gt=0, description="Steps between lines with speed; None: none."
-    )
-    eval_steps: int | None = Field(
-        default=None, gt=0, description="Steps between evaluations; None: one per epoch."
-    )
-    restore_best_checkpoint: bool = Field(
-        default=False,
-        description="Whether eval and infer take the best checkpoint rather than the last.",
-    )
-
-    # the parts
-    encoder: type[Encoder] = Field(description="Class of the encoder.")
-    encoder_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    decoder: type[Decoder] = Field(description="Class of the decoder.")
-    decoder_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    loss: type[Loss] = Field(description="Class of the loss.")
-    loss_params: dict[str, Any] = Field(default={}, description="Its parameters.")
-    data_layer: type[SpeechCommandsDataLayer] = Field(description="Class of the data layer.")
-    data_layer_params: dict[str, Any] = Field(default={}, description="Its parameters.")
+    @property
+    def eval_batch_size(self) -> int:
+        """Clips in a batch of each process in evaluation and inference."""
+        return self.eval_batch_size_per_gpu or self.batch_size_per_gpu
 
     @field_validator("dataset_version")
     @classmethod
@@ -194,29 +85,224 @@ class RunParams(Params):
             )
         return version
 
-    @field_validator("optimizer")
-    @classmethod
-    def _is_optimizer(cls, name: str) -> str:
-        if name not in OPTIMIZERS:
-            raise ValueError(f"expected one of {', '.join(map(repr, OPTIMIZERS))}, got {name!r}")
-        return name
+
+class Length(Group):
+    """How long the run is."""
+
+    num_epochs: int | None = Field(default=None, gt=0, description="Length of training in epochs.")
+    max_steps: int | None = Field(
+        default=None, gt=0, description="Length of training in steps, instead of num_epochs."
+    )
+    early_stopping_params: EarlyStopping | None = Field(
+        default=None,
+        description="Early stopping: end the run when validation no longer improves; see "
+        "EarlyStopping below.",
+    )
 
     @model_validator(mode="after")
-    def _check_length(self) -> RunParams:
+    def _check_length(self) -> Length:
         if (self.num_epochs is None) == (self.max_steps is None):
             raise ValueError(
                 f"give either num_epochs or max_steps, got {self.num_epochs} and {self.max_steps}; "
-                "on the command line the other one is taken away by --num_epochs=None or --max_steps=None"
+                "on the command line the other one is taken away by --num_epochs=None or "
+                "--max_steps=None"
             )
+        return self
+
+
+class Optimization(Group):
+    """How gradients become updates of the weights."""
+
+    optimizer: str = Field(
+        default="Momentum", description=f"Optimizer: one of {_names('optimizer')}."
+    )
+    optimizer_params: dict[str, Any] = Field(default={}, description="Parameters of the optimizer.")
+    lr_policy: str | Callable = Field(
+        default="fixed_lr",
+        description="Learning rate policy: a function of the step, or one of "
+        f"{_names('lr_policy')}.",
+    )
+    lr_policy_params: dict[str, Any] = Field(
+        default={}, description="Parameters of the learning rate policy."
+    )
+    max_grad_norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="Largest global L2 norm of the gradients; larger ones are scaled down to it.",
+    )
+    larc_params: LARC | None = Field(
+        default=None,
+        description="Parameters of LARC, which scales each variable's gradient by the norm of the "
+        "variable; see LARC below. None: no LARC.",
+    )
+    regularizer: str | Callable | None = Field(
+        default=None,
+        description=f"Regularizer of the weights: a function, or one of {_names('regularizer')}.",
+    )
+    regularizer_params: dict[str, Any] = Field(
+        default={}, description="Parameters of the regularizer."
+    )
+    initializer: str | Callable | None = Field(
+        default=None,
+        description=f"Initializer of the weights: a function, or one of {_names('initializer')}. "
+        "None: each layer's own.",
+    )
+    initializer_params: dict[str, Any] = Field(
+        default={}, description="Parameters of the initializer."
+    )
+    ema_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Decay of the exponential moving average (EMA) of the weights, which is then "
+        "evaluated and kept; None: no EMA.",
+    )
+
+    @model_validator(mode="after")
+    def _check_norms(self) -> Optimization:
         if self.larc_params is not None and self.max_grad_norm is not None:
             raise ValueError("larc_params and max_grad_norm cannot be used together")
-        if self.loss_scaling_params and self.loss_scaling not in LOSS_SCALINGS:
+        return self
+
+
+class FineTuning(Group):
+    """Which weights the run starts with, and which it trains."""
+
+    load_model: str | None = Field(
+        default=None,
+        description="Logdir or checkpoint of another run to fine-tune: a new run starts with its "
+        "weights where they fit.",
+    )
+    freeze_variables_regex: str | None = Field(
+        default=None,
+        description="Regular expression: variables whose name matches anywhere are not trained.",
+    )
+
+
+class Arithmetic(Group):
+    """Number types, and what is done about numbers that are not finite."""
+
+    dtype: Literal["float32", "mixed", "mixed_bfloat16"] = Field(
+        default="float32",
+        description="Number type of the network; 'mixed': float16 with float32 master weights, on "
+        "a CPU bfloat16 if it has it.",
+    )
+    loss_scaling: float | Literal["Backoff", "LogMax"] = Field(
+        default=1.0,
+        description="Loss scale in mixed precision: a constant factor, or how it adapts.",
+    )
+    loss_scaling_params: dict[str, Any] = Field(
+        default={}, description="Parameters of an adaptive loss scale."
+    )
+    max_skipped_steps: int = Field(
+        default=100,
+        gt=0,
+        description="Number of consecutive non-finite steps (NaN or infinite gradients) that ends "
+        "the run.",
+    )
+    use_xla_jit: bool = Field(
+        default=False, description="Whether forward and backward pass are compiled with XLA."
+    )
+
+    @model_validator(mode="after")
+    def _check_loss_scaling(self) -> Arithmetic:
+        if isinstance(self.loss_scaling, str):
+            return self
+        if self.loss_scaling_params:
             raise ValueError(
-                f"loss_scaling_params has no meaning with the constant loss_scaling {self.loss_scaling}"
+                "loss_scaling_params has no meaning with the constant loss_scaling "
+                f"{self.loss_scaling}"
             )
-        if not isinstance(self.loss_scaling, str) and self.loss_scaling <= 0:
+        if self.loss_scaling <= 0:
             raise ValueError(f"loss_scaling must be above 0, got {self.loss_scaling}")
         return self
+
+
+class Processes(Group):
+    """Several processes: how they train together and check each other."""
+
+    use_horovod: bool | None = Field(
+        default=None,
+        description="Whether several processes train together; by default if horovodrun started "
+        "them.",
+    )
+    num_gpus: int = Field(
+        default=1,
+        ge=0,
+        description="Number of GPUs, accepted for OpenSeq2Seq's configs; above 1 it needs Horovod.",
+    )
+    scale_learning_rate: bool = Field(
+        default=False,
+        description="Elastic training: whether the learning rate is multiplied by the clips of a "
+        "step over those of the run's first step.",
+    )
+    check_ranks_steps: int | None = Field(
+        default=1000,
+        gt=0,
+        description="Steps between checks that all processes have the same weights; None: never.",
+    )
+    worker_timeout_s: float = Field(
+        default=120.0,
+        ge=5,
+        description="Seconds without a heartbeat after which another process counts as failed.",
+    )
+    rendezvous_timeout_s: float = Field(
+        default=300.0,
+        ge=5,
+        description="Seconds that processes wait in the rendezvous until all, or one that joins, "
+        "have started; at least worker_timeout_s. Gloo's operations wait as long for their data.",
+    )
+    elastic_commit_steps: int = Field(
+        default=50,
+        gt=0,
+        description="Elastic training: steps between commits, the states that the run returns to "
+        "after a worker failure.",
+    )
+
+
+class Output(Group):
+    """What is written, printed and evaluated, and when."""
+
+    logdir: str = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
+    save_checkpoint_steps: int | None = Field(
+        default=None, gt=0, description="Steps between checkpoints; None: one checkpoint per epoch."
+    )
+    num_checkpoints: int = Field(default=5, gt=0, description="Number of checkpoints kept.")
+    restore_best_checkpoint: bool = Field(
+        default=False,
+        description="Whether eval and infer use the best checkpoint rather than the last.",
+    )
+    eval_steps: int | None = Field(
+        default=None, gt=0, description="Steps between evaluations; None: one evaluation per epoch."
+    )
+    save_summaries_steps: int | None = Field(
+        default=100, gt=0, description="Steps between TensorBoard summaries; None: no summaries."
+    )
+    summaries: list[Summary] = Field(
+        default=["learning_rate", "loss_scale", "global_gradient_norm"],
+        description="What TensorBoard summaries hold besides the loss.",
+    )
+    print_loss_steps: int | None = Field(
+        default=10, gt=0, description="Steps between lines with the loss; None: no such lines."
+    )
+    print_samples_steps: int | None = Field(
+        default=None,
+        gt=0,
+        description="Steps between lines with a prediction; None: no such lines.",
+    )
+    print_bench_info_steps: int | None = Field(
+        default=None, gt=0, description="Steps between lines with the speed; None: no such lines."
+    )
+
+
+class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Processes, Output):
+    """A config's ``base_params``, after the overlay of the mode and the command line."""
+
+    @field_validator(*SLOTS)
+    @classmethod
+    def _names_an_option(cls, value: Any, info: ValidationInfo) -> Any:
+        SLOTS[str(info.field_name)].check_name(value)
+        return value
 
 
 # OpenSeq2Seq's keys that have no counterpart here, with what to do instead.
@@ -225,9 +311,4 @@ RETIRED = {
     "trt_params": "TensorRT is applied to an exported model, not in training; remove it",
     "gpu_ids": "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES; remove it",
     "hooks": "session hooks belong to TensorFlow 1; remove it",
-}
-
-# The same for the data layer's parameters.
-RETIRED_DATA = {
-    "repeat_samples": "each epoch takes every row once; scripts/speech_commands_preprocessing.py balances the labels",
 }

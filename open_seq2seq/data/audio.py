@@ -8,23 +8,18 @@ import numpy as np
 import soundfile
 import soxr
 
+from open_seq2seq.errors import counted
 from open_seq2seq.system.files import check_plain
 
 _FULL_SCALE = 32768.0
-# Hz; beyond them a header is wrong, and resampling would make gigabytes of it or take a filter as
-# long
+# Hz; beyond them a header is wrong, and resampling would take gigabytes, of samples or of filter
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 _MOST_FRAMES = 1 << 40
-_MOST_SAMPLES = (
-    1 << 28
-)  # of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
+# of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
+_MOST_SAMPLES = 1 << 28
 _BLOCK = 1 << 20  # frames
-_READ_ERRORS = (
-    soundfile.SoundFileError,
-    OSError,
-    ValueError,
-    TypeError,
-)  # TypeError: headerless formats
+# TypeError: of formats without a header
+_READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)
 
 
 class BadAudioError(Exception):
@@ -73,7 +68,9 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
         return Waveform(samples[:, 0], "")
     if not np.isfinite(samples).all():
         raise BadAudioError("it holds samples that are NaN or infinite")
-    mono = samples.mean(axis=1, dtype=np.float32) / np.float32(_FULL_SCALE if is_int16 else 1.0)
+    mono = samples.mean(axis=1, dtype=np.float32)
+    if is_int16:
+        mono /= np.float32(_FULL_SCALE)
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate)
         if not len(mono):
@@ -107,17 +104,19 @@ def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
     blocks = [audio.read(_BLOCK, dtype=dtype, always_2d=True)]
     while len(blocks[-1]) == _BLOCK:
         blocks.append(audio.read(_BLOCK, dtype=dtype, always_2d=True))
-    return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+    if len(blocks) == 1:
+        return blocks[0]
+    return np.concatenate(blocks)
 
 
 def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
-    if (
-        audio.frames > _MOST_FRAMES
-    ):  # also what libsndfile says of a FLAC stream, which it cannot read to its end
+    # also what libsndfile says of a FLAC stream, which it cannot read to its end
+    if audio.frames > _MOST_FRAMES:
         raise BadAudioError("its header does not say how long it is; write it again as a file")
     if not _LOWEST_RATE <= audio.samplerate <= _HIGHEST_RATE:
         raise BadAudioError(
-            f"its sample rate is {audio.samplerate} Hz, expected {_LOWEST_RATE} to {_HIGHEST_RATE:,} Hz"
+            f"its sample rate is {audio.samplerate} Hz, "
+            f"expected {_LOWEST_RATE} to {_HIGHEST_RATE:,} Hz"
         )
     n_samples = audio.frames * max(audio.channels, sample_rate / audio.samplerate)
     if n_samples > _MOST_SAMPLES:
@@ -128,12 +127,17 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
         )
     if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
         return ""
-    return f"{audio.samplerate} Hz, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.subtype}"
+    return f"{audio.samplerate} Hz, {counted(audio.channels, 'channel')}, {audio.subtype}"
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.strip(" :.")
     if isinstance(error, TypeError):
-        return "its name ends as that of a file without a header, which does not say its sample rate; expected WAV or FLAC"
-    return (isinstance(error, OSError) and error.strerror) or str(error).strip(" :.")
+        return (
+            "its name ends as that of a file without a header, which does not say its sample rate; "
+            "expected WAV or FLAC"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).strip(" :.")

@@ -1,4 +1,4 @@
-"""What both augmentation engines share: their parameters, and what is drawn for each clip.
+"""Augmentation of clips: its parameters, and what is drawn for each clip.
 
 Everything random about a clip follows from (seed, epoch, row of the manifest) alone: neither the
 number of workers, nor the order of reading, nor a restart changes it.
@@ -6,90 +6,86 @@ number of workers, nor the order of reading, nor a restart changes it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from open_seq2seq.components import Group
 from open_seq2seq.data.audio import BadAudioError, read_wav
-from open_seq2seq.data.features import LOG_FLOOR, n_frames
 from open_seq2seq.errors import UserError
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
 _NOISE_SAMPLES = 1 << 21  # of the noise table: two minutes
 
 
-class Augmentation(NamedTuple):
-    """How far a clip may be changed; all zero leaves it as it is."""
+class Augmentation(Group):
+    """How the sound of training clips is changed at random."""
 
-    pitch_semitones: float = 0.0
-    stretch_ratio: float = 0.0
-    noise_db: tuple[float, float] | None = None  # lowest and highest level, 0 dB is full scale
-    shift_samples: int = 0  # in time, either way
-    background_prob: float = 0.0  # how many clips are mixed with background noise
-    background_volume: float = 0.0  # loudest factor of the recorded noise
-    prob: float = 1.0  # how many clips are changed at all
-
-
-class FrontEndParams(NamedTuple):
-    """What both engines need to know."""
-
-    sample_rate: int = 16000  # Hz
-    n_fft: int = 1024  # samples
-    win_length: int = 1024  # samples
-    hop_length: int = 125  # samples
-    n_mels: int = 128
-    n_mfcc: int | None = None  # None: the features are the log-mel themselves
-    reflect: bool = (
-        False  # mirror a clip at its ends for the frames that reach over them; False: silence
+    augment_data: bool = Field(
+        default=False,
+        description="Whether training clips are changed at random: by augmentation, SpecAugment "
+        "and mixup.",
     )
-    fmin: float = 0.0  # Hz
-    fmax: float | None = None  # Hz
-    audio_length: int = 128  # frames
-    pad_value: float = float(np.log(LOG_FLOOR))
-    pad_at_end: bool = False  # a short clip stands at the beginning of its image, not in the middle
-    augmentation: Augmentation = Augmentation()
-    seed: int = 0
-    longest: int | None = (
-        None  # samples of the longest clip, if known: places that no clip reaches cost nothing then
+    augment_prob: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Probability that the sound of a clip is changed at all.",
+    )
+    augmentation: Literal["spectral", "librosa"] = Field(
+        default="spectral",
+        description="Engine of augmentation and features: batched TensorFlow on the model's "
+        "device, or librosa on the host.",
+    )
+    pitch_shift: float = Field(
+        default=2.0,
+        ge=0,
+        le=12,
+        description="Largest pitch shift, up or down, in semitones; drawn in steps of an eighth.",
+    )
+    time_stretch: float = Field(
+        default=0.2,
+        ge=0,
+        lt=0.9,
+        description="Largest relative change of speed; 0.2: from 0.8 to 1.2 times as fast.",
+    )
+    noise_level_min: float = Field(
+        default=-90.0, le=0, description="Lowest level of added white noise, in dB of full scale."
+    )
+    noise_level_max: float | None = Field(
+        default=-46.0,
+        le=0,
+        description="Highest level of added white noise, in dB of full scale; None: no noise.",
+    )
+    background_noise: str | None = Field(
+        default=None,
+        description="Folder of recorded noise that is mixed in; the preprocessing makes "
+        "<version>-noise.",
+    )
+    background_noise_prob: float = Field(
+        default=0.8, ge=0, le=1, description="Probability that a clip gets recorded noise."
+    )
+    background_noise_volume: float = Field(
+        default=0.1, ge=0, description="Largest factor of the recorded noise; the lowest is 0."
+    )
+    time_shift_ms: float = Field(
+        default=0.0, ge=0, description="Largest shift in time, to either side, in milliseconds."
     )
 
-    @property
-    def n_features(self) -> int:
-        return self.n_mfcc or self.n_mels
+    @model_validator(mode="after")
+    def _check_levels(self) -> Augmentation:
+        if self.noise_level_max is not None and self.noise_level_min > self.noise_level_max:
+            raise ValueError(
+                f"noise_level_min {self.noise_level_min} is above "
+                f"noise_level_max {self.noise_level_max}"
+            )
+        return self
 
-    @property
-    def block(self) -> int:
-        """Samples in the blocks that frames and noise are gathered by: the fewer blocks, the
-        faster.
 
-        The hop, or its largest divisor up to 32 where clips are stretched and the hop with them.
-        """
-        if not self.augmentation.stretch_ratio:
-            return self.hop_length
-        return max(n for n in range(1, 33) if self.hop_length % n == 0)
-
-    @property
-    def n_samples(self) -> int:
-        """Samples of a clip that can reach the image, whatever was drawn for it, in whole blocks."""
-        n_samples = (
-            int(self.audio_length * self.hop_length * (1.0 + self.augmentation.stretch_ratio))
-            + 2 * self.n_fft
-        )
-        if self.longest is not None:
-            # half an FFT is mirrored at either end, in front in whole blocks
-            n_samples = min(n_samples, self.longest + self.n_fft // 2 + self.block)
-        return -(-n_samples // self.block) * self.block
-
-    @property
-    def places(self) -> tuple[int, int]:
-        """First and number of the places of the image that clips can reach."""
-        if self.longest is None:
-            return 0, self.audio_length
-        slowest = math.ceil(self.longest / (1.0 - self.augmentation.stretch_ratio)) + 1
-        n_places = min(self.audio_length, n_frames(slowest, self.hop_length))
-        return 0 if self.pad_at_end else (self.audio_length - n_places) // 2, n_places
+NO_AUGMENTATION = Augmentation(pitch_shift=0.0, time_stretch=0.0, noise_level_max=None)
 
 
 class Draws(NamedTuple):
@@ -98,24 +94,106 @@ class Draws(NamedTuple):
     pitch: np.ndarray  # int32, index into `pitch_grid`
     stretch: np.ndarray  # float32, above 1 is faster
     noise_gain: np.ndarray  # float32, standard deviation; 0: none
-    noise_start: np.ndarray  # float32 in [0, 1), place in `noise_table`
-    crop: np.ndarray  # float32 in [0, 1)
+    noise_start: np.ndarray  # float32 in [0, 1), position in `noise_table`
+    crop: np.ndarray  # float32 in [0, 1), position of the slice among all possible ones
     shift: np.ndarray  # int32, samples to the right
     background_gain: np.ndarray  # float32, factor of the recorded noise; 0: none
-    background_start: np.ndarray  # float32 in [0, 1), place in the recorded noise
+    background_start: np.ndarray  # float32 in [0, 1), position in the recorded noise
 
     def take(self, rows: np.ndarray) -> Draws:
         return Draws(*(values[rows] for values in self))
 
 
-def pitch_grid(pitch_semitones: float) -> np.ndarray:
-    """The pitch shifts in use, in semitones: eighths from -pitch_semitones to pitch_semitones."""
-    n = round(pitch_semitones * _PITCH_STEPS_PER_SEMITONE)
+class _Uniform(NamedTuple):
+    """Random numbers in [0, 1), float32 [rows] each, by what they decide.
+
+    They are drawn in this order. In another one a resumed run would no longer see the same clips.
+    """
+
+    pitch: np.ndarray
+    stretch: np.ndarray
+    noise_level: np.ndarray
+    noise_start: np.ndarray
+    crop: np.ndarray
+    shift: np.ndarray
+    background_volume: np.ndarray
+    has_background: np.ndarray
+    background_start: np.ndarray
+    is_changed: np.ndarray
+
+
+def draw(
+    augmentation: Augmentation, n_rows: int, *, sample_rate: int, seed: int, epoch: int
+) -> Draws:
+    """Draw for every row of an epoch at once; row i gets the same values whoever asks.
+
+    Args:
+        augmentation: its parameters.
+        n_rows: of the manifest.
+        sample_rate: in Hz.
+        seed: of the run.
+        epoch: each one draws afresh.
+    """
+    numbers = np.random.default_rng([seed, epoch]).random(
+        (len(_Uniform._fields), n_rows), dtype=np.float32
+    )
+    uniform = _Uniform(*numbers)
+    n_pitches = len(pitch_grid(augmentation.pitch_shift))
+    most_shift = round(augmentation.time_shift_ms * sample_rate / 1000)  # samples
+    draws = Draws(
+        pitch=(uniform.pitch * n_pitches).astype(np.int32),
+        stretch=1.0 + augmentation.time_stretch * (2.0 * uniform.stretch - 1.0),
+        noise_gain=_noise_gain(augmentation, uniform),
+        noise_start=uniform.noise_start,
+        crop=uniform.crop,
+        shift=np.floor((2 * most_shift + 1) * uniform.shift).astype(np.int32) - most_shift,
+        background_gain=_background_gain(augmentation, uniform),
+        background_start=uniform.background_start,
+    )
+    unchanged = no_draws(augmentation, n_rows)._replace(crop=draws.crop)
+    is_changed = uniform.is_changed < augmentation.augment_prob
+    return Draws(
+        *(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True))
+    )
+
+
+def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
+    """Return the draws that leave clips as they are and cut long ones in the middle."""
+    return Draws(
+        pitch=np.full(n_rows, len(pitch_grid(augmentation.pitch_shift)) // 2, np.int32),
+        stretch=np.ones(n_rows, np.float32),
+        noise_gain=np.zeros(n_rows, np.float32),
+        noise_start=np.zeros(n_rows, np.float32),
+        crop=np.full(n_rows, 0.5, np.float32),
+        shift=np.zeros(n_rows, np.int32),
+        background_gain=np.zeros(n_rows, np.float32),
+        background_start=np.zeros(n_rows, np.float32),
+    )
+
+
+def _noise_gain(augmentation: Augmentation, uniform: _Uniform) -> np.ndarray:
+    low_db, high_db = augmentation.noise_level_min, augmentation.noise_level_max
+    if high_db is None:
+        return np.zeros_like(uniform.noise_level)
+    level_db = low_db + (high_db - low_db) * uniform.noise_level
+    return (10.0 ** (level_db / 20.0)).astype(np.float32)
+
+
+def _background_gain(augmentation: Augmentation, uniform: _Uniform) -> np.ndarray:
+    if augmentation.background_noise is None:
+        return np.zeros_like(uniform.background_volume)
+    has_background = uniform.has_background < augmentation.background_noise_prob
+    return augmentation.background_noise_volume * uniform.background_volume * has_background
+
+
+def pitch_grid(pitch_shift: float) -> np.ndarray:
+    """Return the pitch shifts in use, in semitones: eighths from -pitch_shift to pitch_shift."""
+    n = round(pitch_shift * _PITCH_STEPS_PER_SEMITONE)
     return np.arange(-n, n + 1) / _PITCH_STEPS_PER_SEMITONE
 
 
 def noise_table(block: int, seed: int) -> np.ndarray:
-    """White Gaussian noise of standard deviation 1, float32 [blocks, block].
+    """Return white Gaussian noise of standard deviation 1, float32 [blocks, block].
 
     A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for
     each clip would cost as much as the rest of the front end.
@@ -126,8 +204,27 @@ def noise_table(block: int, seed: int) -> np.ndarray:
     return noise[: _NOISE_SAMPLES // block * block].reshape(-1, block)
 
 
+def find_recordings(background_noise: str) -> tuple[str, ...]:
+    """Return the paths of the recorded noise in a folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(background_noise)
+    recordings = sorted(
+        str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac")
+    )
+    if not recordings:
+        raise UserError(
+            f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
+            "open-seq2seq-prepare makes it of a dataset with "
+            "_background_noise_, or say None"
+        )
+    return tuple(recordings)
+
+
 def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.ndarray:
-    """Recorded noise, one file after the other; float32 [blocks, block] in [-1, 1).
+    """Read recorded noise, one file after the other; float32 [blocks, block] in [-1, 1).
 
     Raises:
         UserError: a file cannot be read.
@@ -138,50 +235,7 @@ def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.n
             samples = read_wav(path, sample_rate).samples
         except BadAudioError as error:
             raise UserError(
-                f"data_layer_params/background_noise: {path}: {error}; mend or delete it"
+                f"data_layer_params/background_noise: {path}: {error}; fix or delete it"
             ) from None
         recordings.append(samples[: len(samples) // block * block].reshape(-1, block))
     return np.concatenate(recordings).astype(np.float32) / 32768.0
-
-
-def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
-    """Draw for every row of an epoch at once; row i gets the same values whoever asks."""
-    uniform = np.random.default_rng([seed, epoch]).random((10, n_rows), dtype=np.float32)
-    grid = pitch_grid(augmentation.pitch_semitones)
-    if augmentation.noise_db is None:
-        noise_gain = np.zeros(n_rows, np.float32)
-    else:
-        low, high = augmentation.noise_db
-        noise_gain = (10.0 ** ((low + (high - low) * uniform[2]) / 20.0)).astype(np.float32)
-    draws = Draws(
-        pitch=(uniform[0] * len(grid)).astype(np.int32),
-        stretch=1.0 + augmentation.stretch_ratio * (2.0 * uniform[1] - 1.0),
-        noise_gain=noise_gain,
-        noise_start=uniform[3],
-        crop=uniform[4],
-        shift=np.floor((2 * augmentation.shift_samples + 1) * uniform[5]).astype(np.int32)
-        - augmentation.shift_samples,
-        background_gain=augmentation.background_volume
-        * uniform[6]
-        * (uniform[7] < augmentation.background_prob),
-        background_start=uniform[8],
-    )
-    unchanged = no_draws(augmentation, n_rows)._replace(crop=draws.crop)
-    is_changed = uniform[9] < augmentation.prob
-    return Draws(
-        *(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True))
-    )
-
-
-def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
-    """The draws that leave clips as they are and cut long ones in the middle."""
-    return Draws(
-        pitch=np.full(n_rows, len(pitch_grid(augmentation.pitch_semitones)) // 2, np.int32),
-        stretch=np.ones(n_rows, np.float32),
-        noise_gain=np.zeros(n_rows, np.float32),
-        noise_start=np.zeros(n_rows, np.float32),
-        crop=np.full(n_rows, 0.5, np.float32),
-        shift=np.zeros(n_rows, np.int32),
-        background_gain=np.zeros(n_rows, np.float32),
-        background_start=np.zeros(n_rows, np.float32),
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,87 +14,96 @@ import pandas as pd
 from open_seq2seq.data.augment import (
     Augmentation,
     Draws,
-    FrontEndParams,
     background_table,
     draw,
+    find_recordings,
     no_draws,
 )
 from open_seq2seq.data.cache import ArrayCache
-from open_seq2seq.data.features import n_frames as count_frames
+from open_seq2seq.data.features import count_frames
+from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
-from open_seq2seq.data.mixup import draw_shares, mix
+from open_seq2seq.data.mixup import draw_fractions, mix
 from open_seq2seq.data.prefetch import prefetch
 from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
-from open_seq2seq.data.spec_augment import SpecAugment, cover, draw_rectangles
+from open_seq2seq.data.spec_augment import cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine
-from open_seq2seq.data.waveforms import StoreOptions, WaveformStore, file_stamp
+from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, Clips
+from open_seq2seq.structs import Batch, Clips, Tensor
+
+if TYPE_CHECKING:
+    from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer  # it opens datasets
 
 _STEPS_READ_AHEAD = 4
 _STEPS_MADE_AHEAD = 1
-
-
-class DatasetOptions(NamedTuple):
-    """How the rows of a dataset become images."""
-
-    front_end: FrontEndParams
-    store: StoreOptions
-    engine: str = "spectral"  # or "librosa"
-    spec_augment: SpecAugment = SpecAugment()
-    mixup_alpha: float = 0.0  # 0: clips are not mixed
-    background_files: tuple[str, ...] = ()  # recordings of noise
-    random_crop: bool = False  # slice long clips at random, rather than in the middle
-    keep_images: bool = False  # the images of the first epoch serve all epochs
-    image_dir: str | None = None  # keep them in files there
 
 
 class Dataset:
     """Rows of a manifest, ready to be read in any order.
 
     Attributes:
+        params: of the data layer, as they are in effect.
         labels: names of the labels, in index order.
+        training: whether long clips are sliced at random, rather than in the middle.
+        seed: of everything random.
         paths: path of each row's clip.
         skipped: paths left out, and why.
         converted: paths of the clips that are converted, and what they are.
     """
 
     def __init__(
-        self, table: pd.DataFrame, labels: tuple[str, ...], options: DatasetOptions
+        self,
+        table: pd.DataFrame,
+        labels: tuple[str, ...],
+        params: SpeechCommandsDataLayer,
+        *,
+        training: bool,
+        seed: int,
     ) -> None:
         """Open a dataset.
 
         Args:
             table: one row per clip with columns ``label`` (int) and ``path``.
             labels: names of the labels.
-            options: how rows become images.
+            params: how rows become images, with the augmentation that is in effect.
+            training: whether long clips are sliced at random, rather than in the middle.
+            seed: of everything random.
 
         Raises:
-            UserError: an audio file cannot be used, and the options do not say to skip it.
+            UserError: an audio file cannot be used, and the parameters do not say to skip it.
         """
-        self.labels = labels
-        self.options = options
+        self.params, self.labels, self.training, self.seed = params, labels, training, seed
+        self._recordings: tuple[str, ...] = ()
+        if params.background_noise is not None:
+            self._recordings = find_recordings(params.background_noise)
+        extent = Extent.of(params, params.time_stretch)
         # balanced manifests name a file more than once; it is read and kept once
         files, paths = pd.factorize(table["path"])
-        self._store = WaveformStore(list(paths), options.store)
-        self.skipped = {paths[file]: reason for file, reason in self._store.bad.items()}
-        self.converted = {paths[file]: what for file, what in self._store.converted.items()}
-
-        kept = ~np.isin(files, list(self._store.bad))
-        self._files = files[kept]
-        self._labels = table["label"].to_numpy(np.int32)[kept]
-        self.paths = paths[self._files]
-        self._front_end = options.front_end._replace(longest=self._store.longest)
-        front_end, background = options.front_end, options.background_files
-        self._background = (
-            background_table(background, front_end.sample_rate, front_end.block)
-            if background
-            else None
+        self._store = WaveformStore(
+            list(paths),
+            params,
+            sample_rate=params.sample_rate,
+            n_samples=extent.n_samples,
+            alignment=params.hop_length,
         )
-        self._kept = self._open_images() if options.keep_images else None
-        self._pool = ThreadPoolExecutor(options.store.n_readers, thread_name_prefix="librosa")
+        self.skipped = {paths[index]: reason for index, reason in self._store.bad.items()}
+        self.converted = {paths[index]: what for index, what in self._store.converted.items()}
+
+        is_usable = ~np.isin(files, list(self._store.bad))
+        self._files = files[is_usable]  # index of each row's file
+        self._labels = table["label"].to_numpy(np.int32)[is_usable]
+        self.paths = paths[self._files]
+        self._n_samples = Extent.of(params, params.time_stretch, self._store.longest).n_samples
+        self._background: np.ndarray | None = None
+        if self._recordings:
+            self._background = background_table(self._recordings, params.sample_rate, extent.block)
+        self._kept: _KeptImages | None = None
+        if params.keeps_images:
+            self._kept = self._open_images()
+        self._pool = ThreadPoolExecutor(params.n_readers, thread_name_prefix="librosa")
         if not len(self._files):
             raise UserError("the dataset is empty: none of its audio files can be used")
 
@@ -104,20 +113,28 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, int]:
         """(frames, features) of one image."""
-        return self.options.front_end.audio_length, self.options.front_end.n_features
+        return self.params.image_shape
 
     @functools.cached_property
     def _engine(self) -> SpectralEngine | LibrosaEngine:
         """Made on first use: opening a dataset must not open a device."""
-        engine = LibrosaEngine if self.options.engine == "librosa" else SpectralEngine
-        return engine(self._front_end, self._background)
+        params = self.params  # front end and augmentation at once
+        if params.augmentation == "librosa":
+            return LibrosaEngine(params, params, seed=self.seed, background=self._background)
+        return SpectralEngine(
+            params,
+            params,
+            seed=self.seed,
+            longest=self._store.longest,
+            background=self._background,
+        )
 
     @functools.cached_property
-    def _cover(self) -> Any:
+    def _cover(self) -> Callable[..., Tensor]:
         return tf.function(cover, autograph=False, jit_compile=True)
 
     @functools.cached_property
-    def _mix(self) -> Any:
+    def _mix(self) -> Callable[..., Batch]:
         return tf.function(mix, autograph=False)
 
     def batches(self, plan: Plan, epoch: int = 0) -> Iterator[tuple[Batch, ...]]:
@@ -126,62 +143,55 @@ class Dataset:
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
         the work that the model leaves time for.
         """
-        draws, rectangles, shares = (
-            self._draw(epoch),
-            self._draw_rectangles(epoch),
-            self._draw_shares(epoch),
-        )
+        draws = self.draws(epoch)
+        rectangles, fractions = self._draw_rectangles(epoch), self._draw_fractions(epoch)
         steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch(
             (self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD
         )
-        made = (tuple(self._to_batch(part, rectangles, shares) for part in step) for step in read)
+        made = (
+            tuple(self._to_batch(part, rectangles, fractions) for part in step) for step in read
+        )
         with (
             contextlib.closing(read),
             contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready,
         ):
             yield from ready
 
-    def _draw(self, epoch: int) -> Draws:
-        front_end = self.options.front_end
+    def draws(self, epoch: int) -> Draws:
+        """Return what is drawn for each row in an epoch."""
         if self._kept is not None:
-            epoch = (
-                0  # what is kept is the first epoch's, also where a restart has to make it again
-            )
-        augments = front_end.augmentation != Augmentation()
-        if augments or self.options.random_crop:
-            draws = draw(front_end.augmentation, len(self), front_end.seed, epoch)
-            return (
-                draws
-                if self.options.random_crop
-                else draws._replace(crop=np.full(len(self), 0.5, np.float32))
-            )
-        return no_draws(front_end.augmentation, len(self))
+            epoch = 0  # what is kept is the first epoch's, also where a restart makes it again
+        if not self.training:
+            return no_draws(self.params, len(self))
+        return draw(
+            self.params,
+            len(self),
+            sample_rate=self.params.sample_rate,
+            seed=self.seed,
+            epoch=epoch,
+        )
 
     def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
-        params = self.options.spec_augment
-        if not params.n_rectangles:
+        if not self.params.n_rectangles:
             return None
-        return draw_rectangles(params, len(self), self.shape, self.options.front_end.seed, epoch)
+        return draw_rectangles(self.params, len(self), self.shape, seed=self.seed, epoch=epoch)
 
-    def _draw_shares(self, epoch: int) -> np.ndarray | None:
-        alpha = self.options.mixup_alpha
-        return draw_shares(alpha, len(self), self.options.front_end.seed, epoch) if alpha else None
+    def _draw_fractions(self, epoch: int) -> np.ndarray | None:
+        if not self.params.mixup_alpha:
+            return None
+        return draw_fractions(self.params.mixup_alpha, len(self), seed=self.seed, epoch=epoch)
 
     def _read_step(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> list[_Part]:
         return [self._read(*part, draws) for part in zip(rows, weights, strict=True)]
 
     def _read(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> _Part:
-        """The host's share of the work for one batch."""
+        """Do the host's part of the work for one batch."""
         if self._kept is not None and self._kept.has(rows):
-            return _Part(
-                rows,
-                weights,
-                self._kept.lengths.values[rows],
-                images=self._kept.images.values[rows],
-            )
-        front_end, drawn = self._front_end, draws.take(rows)
-        waveforms, lengths = self._store.take(self._files[rows], drawn.crop, front_end.n_samples)
+            lengths, images = self._kept.lengths.values[rows], self._kept.images.values[rows]
+            return _Part(rows, weights, lengths, images=images)
+        params, drawn = self.params, draws.take(rows)
+        waveforms, lengths = self._store.take(self._files[rows], drawn.crop, self._n_samples)
         shift_in_time(waveforms, lengths, drawn.shift)
         n_frames = self._count_frames(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):
@@ -191,24 +201,24 @@ class Dataset:
             each = [Draws(*values) for values in zip(*drawn, strict=True)]
             images = np.stack(list(self._pool.map(self._engine.features, samples, each)))
             return _Part(rows, weights, n_frames, images=images)
-        if front_end.reflect:
-            reflect_after_end(waveforms, lengths, front_end.n_fft // 2)
+        if params.frame_padding == "reflect":
+            reflect_after_end(waveforms, lengths, params.n_fft // 2)
         return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
 
     def _count_frames(self, lengths: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-        """Frames of each image that count, int32; with a clip in the middle of its image that is
-        all of them.
+        """Return how many frames of each image count, int32.
+
+        With a clip in the middle of its image that is all of them.
         """
-        front_end = self.options.front_end
-        if not front_end.pad_at_end:
-            return np.full(len(lengths), front_end.audio_length, np.int32)
-        n_frames = count_frames(
-            np.round(lengths.astype(np.float32) / stretch), front_end.hop_length
-        )
-        return np.minimum(n_frames, front_end.audio_length).astype(np.int32)
+        params = self.params
+        if params.pad_side == "both":
+            return np.full(len(lengths), params.audio_length, np.int32)
+        stretched = np.round(lengths.astype(np.float32) / stretch)
+        n_frames = count_frames(stretched, params.hop_length)
+        return np.minimum(n_frames, params.audio_length).astype(np.int32)
 
     def _to_batch(
-        self, part: _Part, rectangles: np.ndarray | None, shares: np.ndarray | None
+        self, part: _Part, rectangles: np.ndarray | None, fractions: np.ndarray | None
     ) -> Batch:
         images = part.images
         if images is None:
@@ -219,25 +229,32 @@ class Dataset:
             self._kept.images.put(part.rows, np.asarray(images))
         images = tf.convert_to_tensor(images)
         if rectangles is not None:
-            images = self._cover(
-                images, tf.constant(rectangles[part.rows]), self.options.spec_augment.mask_value
-            )
+            images = self._cover(images, tf.constant(rectangles[part.rows]), self._mask_value)
         labels = tf.constant(self._labels[part.rows])
         targets = tf.one_hot(labels, len(self.labels))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
-        return batch if shares is None else self._mix(batch, tf.constant(shares[part.rows]))
+        if fractions is None:
+            return batch
+        return self._mix(batch, tf.constant(fractions[part.rows]))
+
+    @property
+    def _mask_value(self) -> float:
+        if self.params.mask_value is None:
+            return self.params.fill_value
+        return self.params.mask_value
 
     def _open_images(self) -> _KeptImages:
-        options = self.options
+        folder = self.params.cache_dir
         key: Any = None
-        if options.image_dir is not None:
-            store = options.store._replace(n_readers=0, cache_dir=None)
-            shaping = options._replace(
-                store=store, image_dir=None, spec_augment=SpecAugment(), mixup_alpha=0.0
-            )
-            files = [*self.paths, *options.background_files]
-            key = [repr(shaping), [(path, file_stamp(path)) for path in files]]
-        n_rows, folder = len(self._files), options.image_dir
+        if folder is not None:
+            shaping = {*FrontEnd.model_fields, *Augmentation.model_fields}
+            files = [*self.paths, *self._recordings]
+            key = [
+                self.params.model_dump(mode="json", include=shaping),
+                {"training": self.training, "seed": self.seed},
+                [(path, file_stamp(path)) for path in files],
+            ]
+        n_rows = len(self._files)
         return _KeptImages(
             ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),
             ArrayCache(n_rows, (), np.int32, folder, ["image_lengths", key]),

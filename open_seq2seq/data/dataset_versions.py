@@ -46,7 +46,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "v2-12": (*KEYWORDS, UNKNOWN, SILENCE),
 }
 
-# The words of a user's own, `--keywords a,b,c`, make manifests of this name.
+# Custom keywords, `--keywords a,b,c`, make manifests of this name.
 CUSTOM_VERSION = "keywords"
 
 DATASET_VERSIONS = (*LABELS, CUSTOM_VERSION)
@@ -54,11 +54,11 @@ DATASET_VERSIONS = (*LABELS, CUSTOM_VERSION)
 
 def words_of(version: str) -> tuple[str, ...]:
     """Return every word recorded in the release (v0.01 or v0.02) that ``version`` is made from."""
-    return V1_WORDS if version.startswith("v1") else V2_WORDS
+    if version.startswith("v1"):
+        return V1_WORDS
+    return V2_WORDS
 
 
 def labels_for_keywords(keywords: list[str]) -> tuple[str, ...]:
-    """Return the labels of a keyword task: the user's words in their order, then unknown and
-    silence.
-    """
+    """Return the labels of custom keywords: these in their order, then unknown and silence."""
     return (*keywords, UNKNOWN, SILENCE)

@@ -1,11 +1,9 @@
-"""Mel filter banks, the cosine transform and the slice-or-pad rule, as NumPy arrays that every
-engine shares.
-"""
+"""Mel filters, cosine transform, window and slice-or-pad rule: NumPy arrays for every engine."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +12,7 @@ MFCC_LOG_OFFSET = 1e-6  # torchaudio's definition: ln(mel + 1e-6)
 
 
 def hz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """Mel scale of HTK: 2595 log10(1 + f / 700)."""
+    """Return the mel scale of HTK: 2595 log10(1 + f / 700)."""
     return 2595.0 * np.log10(1.0 + np.asarray(frequency_hz, dtype=np.float64) / 700.0)
 
 
@@ -55,8 +53,8 @@ def mel_filter_bank(
 
 def dct_matrix(n_mels: int, n_mfcc: int) -> np.ndarray:
     """Orthonormal DCT-II, float32 [n_mels, n_mfcc]: log-mel times this is the MFCC."""
-    places = np.arange(n_mels) + 0.5
-    matrix = np.sqrt(2.0 / n_mels) * np.cos(np.pi / n_mels * places[:, None] * np.arange(n_mfcc))
+    bands = np.arange(n_mels) + 0.5
+    matrix = np.sqrt(2.0 / n_mels) * np.cos(np.pi / n_mels * bands[:, None] * np.arange(n_mfcc))
     matrix[:, 0] /= np.sqrt(2.0)
     return matrix.astype(np.float32)
 
@@ -68,26 +66,33 @@ def hann_window(win_length: int, n_fft: int) -> np.ndarray:
     return np.pad(window, (before, n_fft - win_length - before)).astype(np.float32)
 
 
-def n_frames(n_samples: Any, hop_length: int) -> Any:
-    """Number of centred frames of a waveform; for an int, an array or a tensor of lengths."""
+def count_frames(n_samples: Any, hop_length: int) -> Any:
+    """Return the number of centred frames; for an int, an array or a tensor of samples."""
     return 1 + n_samples // hop_length
 
 
 def slice_or_pad(
-    features: np.ndarray, audio_length: int, crop: float, pad_value: float, pad_at_end: bool = False
+    features: np.ndarray,
+    audio_length: int,
+    crop: float,
+    fill_value: float,
+    pad_side: Literal["both", "end"] = "both",
 ) -> np.ndarray:
     """Cut ``features`` [frames, n] to ``audio_length`` frames, or pad them.
 
     Args:
         features: of one clip.
         audio_length: wanted number of frames.
-        crop: where the slice lies among all possible ones, in [0, 1); 0.5 is the middle.
-        pad_value: what is put around a clip that is too short.
-        pad_at_end: put it all after the clip, rather than half of it before.
+        crop: position of the slice among all possible ones, in [0, 1); 0.5 is the middle.
+        fill_value: what is put around a clip that is too short.
+        pad_side: 'both': half of that before the clip; 'end': all of it after.
     """
     excess = len(features) - audio_length
     if excess >= 0:
         start = math.floor(crop * (excess + 1))
         return features[start : start + audio_length]
-    before = 0 if pad_at_end else -excess // 2
-    return np.pad(features, ((before, -excess - before), (0, 0)), constant_values=pad_value)
+    missing = -excess
+    before = 0
+    if pad_side == "both":
+        before = missing // 2
+    return np.pad(features, ((before, missing - before), (0, 0)), constant_values=fill_value)

@@ -15,19 +15,16 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.system.files import check_plain
+from open_seq2seq.system.files import check_plain, written_aside
 
 COLUMNS = ["label", "word", "speaker", "path"]
 _SHOWN = 5  # how many bad rows a message lists before it counts the rest
 
 
 def write_manifest(path: Path, table: pd.DataFrame) -> None:
-    """Write ``table`` (columns `COLUMNS`) to ``path`` through a temporary file, so that it is whole
-    or absent.
-    """
-    temporary = path.with_name(path.name + ".partial")
-    table.to_csv(temporary, columns=COLUMNS, index=False, lineterminator="\n")
-    os.replace(temporary, path)
+    """Write ``table`` (columns `COLUMNS`) to ``path``, whole or not at all."""
+    with written_aside(path) as partial:
+        table.to_csv(partial, columns=COLUMNS, index=False, lineterminator="\n")
 
 
 def write_labels(path: Path, labels: tuple[str, ...]) -> None:
@@ -39,20 +36,19 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """Read a labels file: one label per line, in index order."""
     try:
         check_plain(path)
-        lines = path.read_text(encoding="utf-8-sig").split(
-            "\n"
-        )  # not at what else splitlines() takes for an end
+        # not splitlines(), which takes more characters for the end of a line
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
         labels = tuple(line.strip() for line in lines if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: cannot read the labels file ({_reason(error)}); scripts/speech_commands_preprocessing.py "
-            "writes it beside the manifests"
+            f"{path}: cannot read the labels file ({_reason(error)}); "
+            "open-seq2seq-prepare writes it beside the manifests"
         ) from None
     if not labels:
         raise UserError(f"{path}: the labels file is empty, expected one label per line")
     if len(set(labels)) < len(labels):
         repeated = sorted({label for label in labels if labels.count(label) > 1})
-        raise UserError(f"{path}: label {shown(repeated[0])} stands there more than once")
+        raise UserError(f"{path}: label {shown(repeated[0])} appears more than once")
     return labels
 
 
@@ -75,13 +71,7 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
 
 def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
     table = _read_table(path)
-    for name in ("label", "path"):
-        n_found = list(table.columns).count(name)
-        if n_found != 1:
-            what = "is missing" if n_found == 0 else "stands there more than once"
-            raise UserError(
-                f"{path}: column {name!r} {what}, found {shown(', '.join(table.columns))[1:-1]}"
-            )
+    _check_columns(path, list(table.columns))
     if table.empty:
         raise UserError(f"{path}: the manifest has a header but no rows")
 
@@ -110,13 +100,14 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV file as text, without its blank lines; the index is the number of the line, from
-    0 on.
+    """Return a CSV file as text, without its blank lines.
+
+    The index is the number of the line, from 0 on.
     """
     try:
         check_plain(path)
         # with a header pandas would take a column too many for the rows' names, and rename one that
-        # is there twice
+        # appears twice
         table = pd.read_csv(
             path,
             header=None,
@@ -127,12 +118,13 @@ def _read_table(path: Path) -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such manifest; make it with scripts/speech_commands_preprocessing.py, or point "
+            f"{path}: no such manifest; make it with open-seq2seq-prepare, or point "
             "--dataset_location at the folder that holds it"
         ) from None
     except pd.errors.EmptyDataError:
         raise UserError(
-            f"{path}: the manifest is empty, or its first line is; expected a header and a row per clip"
+            f"{path}: the manifest is empty, or its first line is; "
+            "expected a header and a row per clip"
         ) from None
     except (OSError, ValueError) as error:  # of pandas and of a wrong encoding
         raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
@@ -142,9 +134,23 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table[(table != "").any(axis=1)]
 
 
+def _check_columns(path: Path, columns: list[str]) -> None:
+    for name in ("label", "path"):
+        problem = ""
+        if name not in columns:
+            problem = "is missing"
+        elif columns.count(name) > 1:
+            problem = "appears more than once"
+        if problem:
+            raise UserError(
+                f"{path}: column {name!r} {problem}, found {shown(', '.join(columns))[1:-1]}"
+            )
+
+
 def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[str, ...]) -> None:
-    """A word that is itself a label must carry that label's index: else the labels file is another
-    version's.
+    """Refuse a word that is itself a label and has another label's index.
+
+    Then the labels file is another version's.
     """
     expected = words.map({label: i for i, label in enumerate(labels)})
     wrong = expected.notna() & (expected != index)
@@ -164,11 +170,9 @@ def _find_clips(root: str, clips: pd.Series) -> tuple[list[str], np.ndarray]:
     folders: dict[str, tuple[str, set[str]]] = {}  # as the manifest names it -> absolute, its files
     paths, is_there = [], np.empty(len(clips), bool)
     for row, clip in enumerate(clips):
-        head, _, name = clip.rpartition("/")
+        head, slash, name = clip.rpartition("/")
         if head not in folders:
-            folder = os.path.normpath(
-                os.path.join(root, head or ("/" if clip.startswith("/") else ""))
-            )
+            folder = os.path.normpath(os.path.join(root, head or slash))  # "/name" is in "/"
             folders[head] = os.path.join(folder, ""), _files_in(folder)
         prefix, names = folders[head]
         paths.append(prefix + name)
@@ -196,13 +200,12 @@ def _refuse(path: Path, bad: pd.Series, expected: str, values: pd.Series) -> Non
         return
     rows = bad.index[bad]
     lines = "".join(f"\n  line {row + 1}: {shown(values.loc[row])}" for row in rows[:_SHOWN])
-    more = f"\n  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-    raise UserError(f"{path}: {expected}:{lines}{more}")
+    if len(rows) > _SHOWN:
+        lines += f"\n  and {len(rows) - _SHOWN} more"
+    raise UserError(f"{path}: {expected}:{lines}")
 
 
 def _reason(error: Exception) -> str:
-    return (
-        error.strerror
-        if isinstance(error, OSError) and error.strerror
-        else str(error).strip().split("\n")[0]
-    )
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).strip().split("\n")[0]

@@ -1,6 +1,6 @@
-"""The official split rule of Speech Commands: the speaker alone decides where a clip goes.
+"""The splits and the official split rule of Speech Commands: the speaker alone decides.
 
-The rule is that of the data set's README and of `which_set` in TensorFlow's speech_commands
+The rule is that of the dataset's README and of `which_set` in TensorFlow's speech_commands
 example: every clip of a speaker lands in the same split, and adding clips moves none of the old
 ones.
 """
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+PUBLISHED_LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
 
 MAX_NUM_WAVS_PER_CLASS = 2**27 - 1  # about 134 million, the example's constant
 VALIDATION_PERCENTAGE = 10.0
@@ -28,8 +30,9 @@ def speaker_of(file_name: str) -> str:
 
 
 def official_split(speaker: str) -> Split:
-    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`), four fifths
-    of them to train.
+    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`).
+
+    Four fifths of the speakers are for training.
     """
     digest = int(hashlib.sha1(speaker.encode("utf-8")).hexdigest(), 16)
     percentage = (digest % (MAX_NUM_WAVS_PER_CLASS + 1)) * (100.0 / MAX_NUM_WAVS_PER_CLASS)

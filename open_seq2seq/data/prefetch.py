@@ -13,10 +13,9 @@ _END = object()
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Yield ``items``, made up to ``depth`` ahead in a thread; its exception is raised here, in its
-    place.
+    """Yield ``items``, made up to ``depth`` ahead in a thread.
 
-    Closing the generator ends the thread.
+    An exception there is raised here, when its item is due. Closing the generator ends the thread.
     """
     ready: queue.Queue = queue.Queue(depth)
     stopped = threading.Event()

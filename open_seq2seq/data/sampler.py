@@ -14,8 +14,8 @@ class Plan(NamedTuple):
     weights: np.ndarray  # float32, same shape; 0 where a row only fills the last step
 
 
-class Place(NamedTuple):
-    """Where a run stands in its data: before a row of an epoch's order."""
+class DataPosition(NamedTuple):
+    """Data position of a run: an epoch, and how many rows of its order are done."""
 
     epoch: int = 0
     row: int = 0
@@ -48,15 +48,19 @@ class Sampler(NamedTuple):
         order, is_real = self._fill(np.arange(self.n_rows))
         return self._share(order, is_real.astype(np.float32))
 
-    def after_step(self, place: Place) -> Place:
-        """Return where a run stands after a step from ``place``."""
-        row = place.row + self.rows_per_step
-        return Place(place.epoch, row) if row < self.n_rows else Place(place.epoch + 1)
+    def after_step(self, position: DataPosition) -> DataPosition:
+        """Return where a run stands after a step from ``position``."""
+        row = position.row + self.rows_per_step
+        return (
+            DataPosition(position.epoch, row)
+            if row < self.n_rows
+            else DataPosition(position.epoch + 1)
+        )
 
-    def steps_left(self, place: Place, n_epochs: int) -> int:
-        """Return the number of steps from ``place`` to the end of ``n_epochs`` epochs."""
-        in_epoch = -(-(self.n_rows - place.row) // self.rows_per_step)
-        return in_epoch + (n_epochs - place.epoch - 1) * self.steps_per_epoch
+    def steps_left(self, position: DataPosition, n_epochs: int) -> int:
+        """Return the number of steps from ``position`` to the end of ``n_epochs`` epochs."""
+        in_epoch = -(-(self.n_rows - position.row) // self.rows_per_step)
+        return in_epoch + (n_epochs - position.epoch - 1) * self.steps_per_epoch
 
     def for_training(self, seed: int, epoch: int, *, shuffle: bool, first_row: int = 0) -> Plan:
         """One epoch for training, or what is left of it from ``first_row`` of its order on.
@@ -73,14 +77,14 @@ class Sampler(NamedTuple):
         return self._share(order, (per_step * scale).astype(np.float32).reshape(-1))
 
     def _fill(self, rows: np.ndarray, first_row: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Whole steps from ``first_row`` on; what fills the last one is the same wherever the first
-        began.
+        """Return whole steps from ``first_row`` on, and which of their rows are real.
+
+        What fills the last step is the same wherever the first begins.
         """
         n_steps = -(-(self.n_rows - first_row) // self.rows_per_step)
-        n_places = first_row + n_steps * self.rows_per_step
-        return np.resize(rows, n_places)[first_row:], (np.arange(n_places) < self.n_rows)[
-            first_row:
-        ]
+        end = first_row + n_steps * self.rows_per_step
+        is_real = np.arange(end) < self.n_rows
+        return np.resize(rows, end)[first_row:], is_real[first_row:]
 
     def _share(self, order: np.ndarray, weights: np.ndarray) -> Plan:
         shape = (-1, self.iter_size, self.size, self.batch_size)

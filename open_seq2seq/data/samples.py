@@ -1,6 +1,4 @@
-"""What is done to the samples of a batch before the front end: whole-sample edits, in place, on the
-host.
-"""
+"""Edits of a batch's samples before the front end, in place, on the host."""
 
 from __future__ import annotations
 
@@ -8,8 +6,9 @@ import numpy as np
 
 
 def shift_in_time(waveforms: np.ndarray, lengths: np.ndarray, shifts: np.ndarray) -> None:
-    """Move each clip by ``shifts`` samples, to the right if positive, within its length; zeros come
-    in.
+    """Move each clip by ``shifts`` samples, to the right if positive, within its length.
+
+    Zeros come in.
 
     Args:
         waveforms: int16 [batch, samples], changed in place.

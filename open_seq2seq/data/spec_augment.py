@@ -7,29 +7,44 @@ Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speec
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
+from pydantic import Field
 
+from open_seq2seq.components import Group
 from open_seq2seq.lazy import tf
+from open_seq2seq.structs import Tensor
 
-_WORD = 31  # bits of an int32 without its sign
+_BITS = 31  # of an int32 without its sign
 _STREAM = 0x6D61736B  # sets these draws apart from those of the waveforms
 
 
-class SpecAugment(NamedTuple):
-    """How many rectangles cover an image, and how large they are at the most; counts of 0 leave it
-    as it is.
-    """
+class SpecAugment(Group):
+    """Rectangles of training images that are covered: SpecAugment's masks and SpecCutout's."""
 
-    time_masks: int = 0
-    time_width: int = 25  # frames
-    freq_masks: int = 0
-    freq_width: int = 15  # features
-    cutouts: int = 0
-    cutout_time: int = 25  # frames
-    cutout_freq: int = 15  # features
-    mask_value: float = 0.0
+    time_masks: int = Field(
+        default=0,
+        ge=0,
+        description="Number of time masks, which cover all features (SpecAugment).",
+    )
+    time_mask_width: int = Field(default=25, ge=0, description="Longest time mask, in frames.")
+    freq_masks: int = Field(
+        default=0,
+        ge=0,
+        description="Number of frequency masks, which cover all frames (SpecAugment).",
+    )
+    freq_mask_width: int = Field(
+        default=15, ge=0, description="Widest frequency mask, in features."
+    )
+    cutouts: int = Field(
+        default=0, ge=0, description="Number of rectangles that are cut out (SpecCutout)."
+    )
+    cutout_time: int = Field(default=25, ge=0, description="Longest cutout, in frames.")
+    cutout_freq: int = Field(default=15, ge=0, description="Widest cutout, in features.")
+    mask_value: float | None = Field(
+        default=None,
+        description="Value of what is masked or cut out; by default that of the padding around "
+        "short clips.",
+    )
 
     @property
     def n_rectangles(self) -> int:
@@ -37,7 +52,7 @@ class SpecAugment(NamedTuple):
 
 
 def draw_rectangles(
-    params: SpecAugment, n_rows: int, shape: tuple[int, int], seed: int, epoch: int
+    params: SpecAugment, n_rows: int, shape: tuple[int, int], *, seed: int, epoch: int
 ) -> np.ndarray:
     """Draw the rectangles of every row of an epoch at once.
 
@@ -56,44 +71,41 @@ def draw_rectangles(
             after the last.
     """
     n_frames, n_features = shape
-    n_time, n_freq, n_cut = params.time_masks, params.freq_masks, params.cutouts
-    time_limit = np.array(
-        [params.time_width] * n_time + [n_frames] * n_freq + [params.cutout_time] * n_cut
-    )
-    freq_limit = np.array(
-        [n_features] * n_time + [params.freq_width] * n_freq + [params.cutout_freq] * n_cut
-    )
+    counts = [params.time_masks, params.freq_masks, params.cutouts]
+    is_time_mask = np.repeat([True, False, False], counts)
+    is_freq_mask = np.repeat([False, True, False], counts)
+    most_frames = np.repeat([params.time_mask_width, n_frames, params.cutout_time], counts)
+    most_features = np.repeat([n_features, params.freq_mask_width, params.cutout_freq], counts)
     uniform = np.random.default_rng([seed, epoch, _STREAM]).random(
         (n_rows, 4, params.n_rectangles), dtype=np.float32
     )
 
     def side(
-        draws: np.ndarray, limit: np.ndarray, size: int, covers_all: np.ndarray
+        first: np.ndarray, width: np.ndarray, most: np.ndarray, size: int, covers_all: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        limit = np.minimum(limit, size)
-        start = np.where(covers_all, 0, np.floor(draws[:, 0] * (size - limit + 1)))
-        width = np.where(covers_all, size, np.floor(draws[:, 1] * (limit + 1)))
-        return start, start + width
+        """Return where sides begin and end, of random numbers in [0, 1)."""
+        most = np.minimum(most, size)
+        begin = np.where(covers_all, 0, np.floor(first * (size - most + 1)))
+        length = np.where(covers_all, size, np.floor(width * (most + 1)))
+        return begin, begin + length
 
-    kind = np.repeat([0, 1, 2], [n_time, n_freq, n_cut])
-    first_frame, last_frame = side(uniform[:, :2], time_limit, n_frames, kind == 1)
-    first_feature, last_feature = side(uniform[:, 2:], freq_limit, n_features, kind == 0)
-    return np.stack([first_frame, last_frame, first_feature, last_feature], axis=-1).astype(
-        np.int16
-    )
+    first_frame, n_frames_covered, first_feature, n_features_covered = np.moveaxis(uniform, 1, 0)
+    frames = side(first_frame, n_frames_covered, most_frames, n_frames, is_freq_mask)
+    features = side(first_feature, n_features_covered, most_features, n_features, is_time_mask)
+    return np.stack([*frames, *features], axis=-1).astype(np.int16)
 
 
-def cover(images: Any, rectangles: Any, mask_value: float) -> Any:
+def cover(images: Tensor, rectangles: Tensor, mask_value: float) -> Tensor:
     """Set rectangles of images to ``mask_value``.
 
     Args:
         images: float32 [batch, frames, features].
         rectangles: int [batch, rectangles, 4], as `draw_rectangles` gives them.
-        mask_value: what covers them.
+        mask_value: what is put in.
     """
     frames, features = tf.range(images.shape[1]), tf.range(images.shape[2])
     is_covered = False
-    for some in tf.split(rectangles, _in_words(rectangles.shape[1]), axis=1):
+    for some in tf.split(rectangles, _words(rectangles.shape[1]), axis=1):
         first_frame, last_frame, first_feature, last_feature = tf.unstack(
             tf.cast(some, tf.int32)[..., None], axis=2
         )
@@ -110,6 +122,6 @@ def cover(images: Any, rectangles: Any, mask_value: float) -> Any:
     return tf.where(is_covered, mask_value, images)
 
 
-def _in_words(n_bits: int) -> list[int]:
-    """Divide bits into words of an int32."""
-    return [min(_WORD, n_bits - first) for first in range(0, n_bits, _WORD)]
+def _words(n_bits: int) -> list[int]:
+    """Return how many bits go into each int32."""
+    return [min(_BITS, n_bits - first) for first in range(0, n_bits, _BITS)]

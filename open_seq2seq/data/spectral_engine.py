@@ -1,5 +1,4 @@
-"""The fast engine: augmentation and log-mel or MFCC as one batched graph that runs wherever the
-model runs.
+"""The fast engine: augmentation and log-mel or MFCC as one batched graph on the model's device.
 
 Only |STFT|^2 reaches the network, so phase is never needed. A clip stretched by ``r`` is the clip
 framed with a hop of ``r`` times the hop; a clip shifted by ``n`` semitones is the clip seen through
@@ -10,38 +9,57 @@ together. With nothing drawn, these are the plain features of evaluation and of 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from open_seq2seq.data.augment import FrontEndParams, noise_table, pitch_grid
+from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, noise_table, pitch_grid
 from open_seq2seq.data.features import (
     LOG_FLOOR,
     MFCC_LOG_OFFSET,
+    count_frames,
     dct_matrix,
     hann_window,
     mel_filter_bank,
 )
-from open_seq2seq.data.features import n_frames as count_frames
+from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Clips
+from open_seq2seq.structs import Clips, Tensor
 
-_CHUNK = 16  # clips whose frames (8 MB) stay in a core's cache: four times as fast as a batch of 128 at once
+# clips whose frames (8 MB) stay in a core's cache: four times as fast as a batch of 128 at once
+_CHUNK = 16
 _N_BANDS = 4
 
 
 class SpectralEngine:
-    """Waveforms and draws to images, float32 [batch, audio_length, n_features]."""
+    """Waveforms and draws to images, float32 [batch, audio_length, n_features].
 
-    def __init__(self, params: FrontEndParams, background: np.ndarray | None = None) -> None:
+    Attributes:
+        extent: how much of clips and images is computed.
+    """
+
+    def __init__(
+        self,
+        front_end: FrontEnd,
+        augmentation: Augmentation = NO_AUGMENTATION,
+        *,
+        seed: int = 0,
+        longest: int | None = None,
+        background: np.ndarray | None = None,
+    ) -> None:
         """Make the engine.
 
         Args:
-            params: what it computes.
+            front_end: what it computes.
+            augmentation: the bounds of what is drawn.
+            seed: of the noise table.
+            longest: samples of the longest clip; None if not known.
             background: recorded noise, as `augment.background_table` gives it; None for none.
         """
-        p = self.params = params
-        warps = 2.0 ** (pitch_grid(p.augmentation.pitch_semitones) / 12.0)
+        p = self.front_end = front_end
+        self.extent = Extent.of(front_end, augmentation.time_stretch, longest)
+        block = self.extent.block
+        warps = 2.0 ** (pitch_grid(augmentation.pitch_shift) / 12.0)
         banks = np.stack(
             [
                 mel_filter_bank(p.sample_rate, p.n_fft, p.n_mels, p.fmin, p.fmax, warp)
@@ -51,15 +69,20 @@ class SpectralEngine:
         self._bands = [
             _Band.of(part) for part in np.array_split(banks, min(_N_BANDS, p.n_mels), axis=2)
         ]
-        self._dct = tf.constant(dct_matrix(p.n_mels, p.n_mfcc)) if p.n_mfcc else None
-        self._window = tf.constant(hann_window(p.win_length, p.n_fft))
-        self._noise = tf.constant(noise_table(p.block, p.seed)) if p.augmentation.noise_db else None
-        self._background = None if background is None else tf.constant(background)
+        self._dct = self._noise = self._background = None
+        if p.features == "mfcc":
+            self._dct = tf.constant(dct_matrix(p.n_mels, p.num_audio_features))
+        if augmentation.noise_level_max is not None:
+            self._noise = tf.constant(noise_table(block, seed))
+        if background is not None:
+            self._background = tf.constant(background)
+        self._window = tf.constant(hann_window(p.window_length, p.n_fft))
         self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
-        self._before = (
-            -(-(p.n_fft // 2) // p.block) * p.block
-        )  # whole blocks of silence before a clip
-        self._chunk = None if tf.config.list_logical_devices("GPU") else _CHUNK
+        # whole blocks before a clip: of silence, or of the clip mirrored
+        self._before = -(-(p.n_fft // 2) // block) * block
+        self._chunk: int | None = _CHUNK
+        if tf.config.list_logical_devices("GPU"):
+            self._chunk = None  # a batch at once
         # XLA fuses what works element by element; gathering frames inside it would be slower than
         # outside
         self._waveforms_by_xla = tf.function(self._with_noise, jit_compile=True, autograph=False)
@@ -68,38 +91,36 @@ class SpectralEngine:
         )
         self.features = tf.function(self._features, autograph=False)
 
-    def _features(self, clips: Clips) -> Any:
+    def _features(self, clips: Clips) -> Tensor:
         n_clips = clips.waveforms.shape[0]
         chunk = self._chunk or n_clips
-        sizes = [chunk] * (n_clips // chunk) + [n_clips % chunk] * (n_clips % chunk > 0)
+        sizes = [min(chunk, n_clips - first) for first in range(0, n_clips, chunk)]
         chunks = zip(*(tf.split(values, sizes) for values in clips), strict=True)
         return tf.concat([self._images(Clips(*parts)) for parts in chunks], axis=0)
 
-    def _images(self, clips: Clips) -> Any:
-        places, is_inside = self._frame_indices(clips)
-        frames = self._frames(self._waveforms_by_xla(clips), places, clips.stretch)
+    def _images(self, clips: Clips) -> Tensor:
+        indices, is_inside = self._frame_indices(clips)
+        frames = self._frames(self._waveforms_by_xla(clips), indices, clips.stretch)
         return self._transform_by_xla(frames, clips.pitch, is_inside)
 
-    def _spectral_features(self, frames: Any, pitch: Any, is_inside: Any) -> Any:
+    def _spectral_features(self, frames: Tensor, pitch: Tensor, is_inside: Tensor) -> Tensor:
         """Gathered frames to log-mel or MFCC, with the filter bank of each clip's pitch."""
-        offset = (
-            self._before - self.params.n_fft // 2
-        )  # the gathered blocks begin this many samples before the frame
-        spectrum = tf.signal.rfft(frames[:, :, offset : offset + self.params.n_fft] * self._window)
+        p, extent = self.front_end, self.extent
+        # the gathered blocks begin this many samples before the frame
+        offset = self._before - p.n_fft // 2
+        spectrum = tf.signal.rfft(frames[:, :, offset : offset + p.n_fft] * self._window)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mel = tf.concat([band.apply(power, pitch) for band in self._bands], axis=-1)
         if self._dct is None:
             features = tf.math.log(tf.maximum(mel, LOG_FLOOR))
         else:
             features = tf.tensordot(tf.math.log(mel + MFCC_LOG_OFFSET), self._dct, 1)
-        features = tf.where(is_inside[:, :, None], features, self.params.pad_value)
-        first, n_places = self.params.places
-        after = self.params.audio_length - first - n_places
-        return tf.pad(
-            features, [[0, 0], [first, after], [0, 0]], constant_values=self.params.pad_value
-        )
+        features = tf.where(is_inside[:, :, None], features, p.fill_value)
+        before = extent.first_frame
+        after = p.audio_length - before - extent.n_frames
+        return tf.pad(features, [[0, 0], [before, after], [0, 0]], constant_values=p.fill_value)
 
-    def _with_noise(self, clips: Clips) -> Any:
+    def _with_noise(self, clips: Clips) -> Tensor:
         """Scale to [-1, 1) and add noise up to each clip's end; float32 [batch, samples]."""
         waveforms = tf.cast(clips.waveforms, tf.float32) / 32768.0
         noises = []
@@ -114,78 +135,83 @@ class SpectralEngine:
             )
         if not noises:
             return waveforms
-        after = (
-            self.params.n_fft // 2 if self.params.reflect else 0
-        )  # what the host has mirrored there
-        is_clip = tf.range(self.params.n_samples) < clips.lengths[:, None] + after
+        end = clips.lengths
+        if self.front_end.frame_padding == "reflect":
+            end = end + self.front_end.n_fft // 2  # what the host has mirrored there
+        is_clip = tf.range(self.extent.n_samples) < end[:, None]
         return waveforms + tf.where(is_clip, tf.add_n(noises), 0.0)
 
-    def _from_table(self, table: Any, start: Any, gain: Any) -> Any:
-        """Samples from place ``start`` of a table on, which goes round, times ``gain``; [batch,
-        n_samples].
+    def _from_table(self, table: Tensor, start: Tensor, gain: Tensor) -> Tensor:
+        """Return ``gain`` times the samples of a table from a position in [0, 1) on.
+
+        The table goes round. Returns [batch, n_samples].
         """
-        n_samples, block = self.params.n_samples, self.params.block
+        n_samples, block = self.extent.n_samples, self.extent.block
         first = tf.cast(start * table.shape[0], tf.int32)
         blocks = (first[:, None] + tf.range(n_samples // block)) % table.shape[0]
         return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
 
-    def _frame_indices(self, clips: Clips) -> tuple[Any, Any]:
-        """Which frame of the stretched clip stands at each place of the image, and whether the clip
-        has it.
+    def _frame_indices(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        """Return which frame of the stretched clip each frame of the image is, and if there is one.
 
-        Both [batch, places], for the places that clips can reach. A long clip is sliced at
-        ``crop``, a short one lies in the middle or at the beginning.
+        Both [batch, frames], for the frames of the image that clips can reach. A long clip is
+        sliced at ``crop``, a short one lies in the middle or at the beginning.
         """
-        p = self.params
+        p = self.front_end
         stretched = tf.round(tf.cast(clips.lengths, tf.float32) / clips.stretch)
         n_frames = count_frames(tf.cast(stretched, tf.int32), p.hop_length)
         excess = n_frames - p.audio_length
         sliced = tf.cast(tf.floor(clips.crop * tf.cast(excess + 1, tf.float32)), tf.int32)
-        start = tf.where(excess >= 0, sliced, 0 if p.pad_at_end else -(-excess // 2))
-        first, n_places = p.places
-        frames = start[:, None] + tf.range(first, first + n_places)
-        return frames, (frames >= 0) & (frames < n_frames[:, None])
+        padded = 0
+        if p.pad_side == "both":
+            padded = -(-excess // 2)
+        start = tf.where(excess >= 0, sliced, padded)
+        first = self.extent.first_frame
+        indices = start[:, None] + tf.range(first, first + self.extent.n_frames)
+        return indices, (indices >= 0) & (indices < n_frames[:, None])
 
-    def _frames(self, waveforms: Any, places: Any, stretch: Any) -> Any:
-        """Frames centred at multiples of stretch * hop_length, in whole blocks; [batch, places, >=
-        n_fft].
+    def _frames(self, waveforms: Tensor, indices: Tensor, stretch: Tensor) -> Tensor:
+        """Gather frames centred at multiples of stretch * hop_length, in whole blocks.
 
-        They are gathered in blocks of `FrontEndParams.block` samples, which rounds a centre by 0.8
-        ms at most for a stretched clip and not at all otherwise.
+        Rounding to blocks moves the centre of a stretched clip's frame by 0.8 ms at most, and that
+        of another not at all. Returns [batch, frames, >= n_fft].
         """
-        p = self.params
-        before = self._before
-        blocks_per_frame = -(-(before - p.n_fft // 2 + p.n_fft) // p.block)
-        n_blocks = (before + p.n_samples) // p.block
-        if p.reflect:
-            waveforms = tf.concat([waveforms[:, before:0:-1], waveforms], axis=1)
-        padded = tf.pad(
-            waveforms, [[0, 0], [0 if p.reflect else before, blocks_per_frame * p.block]]
-        )
-        blocks = tf.reshape(padded, [-1, n_blocks + blocks_per_frame, p.block])
+        p, before, block = self.front_end, self._before, self.extent.block
+        blocks_per_frame = -(-(before - p.n_fft // 2 + p.n_fft) // block)
+        n_blocks = (before + self.extent.n_samples) // block
+        after = blocks_per_frame * block
+        if p.frame_padding == "reflect":
+            mirrored = waveforms[:, before:0:-1]
+            padded = tf.pad(tf.concat([mirrored, waveforms], axis=1), [[0, 0], [0, after]])
+        else:
+            padded = tf.pad(waveforms, [[0, 0], [before, after]])
+        blocks = tf.reshape(padded, [-1, n_blocks + blocks_per_frame, block])
 
-        hop = tf.cast(p.hop_length / p.block, tf.float32) * stretch[:, None]
-        first = tf.cast(tf.round(tf.cast(places, tf.float32) * hop), tf.int32)
-        first = tf.clip_by_value(first, 0, n_blocks)  # places outside the clip are masked later
+        hop = tf.cast(p.hop_length / block, tf.float32) * stretch[:, None]
+        first = tf.cast(tf.round(tf.cast(indices, tf.float32) * hop), tf.int32)
+        first = tf.clip_by_value(first, 0, n_blocks)  # frames outside the clip are masked later
         gathered = tf.gather(blocks, first[:, :, None] + tf.range(blocks_per_frame), batch_dims=1)
-        return tf.reshape(gathered, [-1, places.shape[1], blocks_per_frame * p.block])
+        return tf.reshape(gathered, [-1, indices.shape[1], after])
 
 
 class _Band(NamedTuple):
-    """Neighbouring mel filters, and the only bins that they see: a third of the products of the
-    whole matrix.
+    """Neighbouring mel filters, and the only bins that they see.
+
+    Together they take a third of the products of the whole matrix.
     """
 
     first_bin: int
-    filters: Any  # float32 [n_warps, bins, n_mels]
+    filters: Tensor  # float32 [n_warps, bins, n_mels]
 
     @classmethod
     def of(cls, banks: np.ndarray) -> _Band:
+        first = last = 0
         seen = np.flatnonzero(banks.any(axis=(0, 2)))
-        first, last = (seen[0], seen[-1]) if len(seen) else (0, 0)
-        return cls(int(first), tf.constant(banks[:, first : last + 1]))
+        if len(seen):
+            first, last = int(seen[0]), int(seen[-1])
+        return cls(first, tf.constant(banks[:, first : last + 1]))
 
-    def apply(self, power: Any, pitch: Any) -> Any:
+    def apply(self, power: Tensor, pitch: Tensor) -> Tensor:
         bins = power[:, :, self.first_bin : self.first_bin + self.filters.shape[1]]
         if self.filters.shape[0] == 1:
             return tf.tensordot(bins, self.filters[0], 1)

@@ -1,139 +1,183 @@
-"""The waveforms of a dataset: checked when it is opened, kept in memory or a file, or read each
-time.
-"""
+"""The waveforms of a dataset: checked when it is opened, then kept, or read each time."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
+from open_seq2seq.components import Group
 from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_wav
 from open_seq2seq.data.cache import ArrayCache
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
+from open_seq2seq.system.cores import n_cores
 
 _SHOWN = 5
 
 
-class StoreOptions(NamedTuple):
-    """How the files of a dataset are read and kept."""
+class Reading(Group):
+    """How audio files are read, and what is cached."""
 
-    sample_rate: int  # Hz
-    n_samples: int  # kept of each clip; of longer ones a window of this length is cut
-    alignment: int = 1  # windows begin at multiples of it, so that frames fall where they would in the whole clip
-    keep: bool = False  # decode every file once, when the dataset is opened
-    cache_dir: str | None = None  # keep them in files there
-    on_bad_audio: Literal["stop", "skip"] = "stop"
-    n_readers: int = 1  # threads
+    cache_data: bool | Literal["waveforms", "images"] = Field(
+        default=False,
+        description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep "
+        "the first epoch's images; False: read and compute each time.",
+    )
+    cache_dir: str | None = Field(
+        default=None, description="Folder for the cache; by default it is kept in memory."
+    )
+    on_bad_audio: Literal["stop", "skip"] = Field(
+        default="stop", description="What to do about unreadable clips: stop, or skip them."
+    )
+    num_readers: int = Field(
+        default=0, ge=0, description="Number of threads that read audio; 0: one per core."
+    )
+
+    @property
+    def keeps_waveforms(self) -> bool:
+        return self.cache_data == "waveforms"
+
+    @property
+    def keeps_images(self) -> bool:
+        return self.cache_data in (True, "images")
+
+    @property
+    def n_readers(self) -> int:
+        return self.num_readers or n_cores()
 
 
 class WaveformStore:
-    """Files by number.
+    """Audio files by their index in a list of paths.
 
-    Opening it looks at every file once. ``bad`` then maps the unreadable ones to the reason, and
-    ``converted`` those that are not 16-bit mono at the sample rate to what they are. ``longest`` is
-    the number of samples of the longest file that is not bad.
+    Opening it looks at every file once.
+
+    Attributes:
+        paths: of the files.
+        bad: index of each unreadable file, and the reason.
+        converted: index of each file that is not 16-bit mono at the sample rate, and what it is.
+        longest: samples of the longest file that is not bad.
     """
 
-    def __init__(self, paths: list[str], options: StoreOptions) -> None:
+    def __init__(
+        self,
+        paths: list[str],
+        reading: Reading,
+        *,
+        sample_rate: int,
+        n_samples: int,
+        alignment: int = 1,
+    ) -> None:
+        """Open a store.
+
+        Args:
+            paths: of the files.
+            reading: how they are read and kept.
+            sample_rate: in Hz.
+            n_samples: kept of each clip; of longer ones a window of this length is cut.
+            alignment: windows begin at multiples of it, in samples, so that frames fall where they
+                would in the whole clip.
+
+        Raises:
+            UserError: a file cannot be used, and bad ones are not to be skipped.
+        """
         self.paths = paths
-        self.options = options
+        self.reading = reading
         self.bad: dict[int, str] = {}
         self.converted: dict[int, str] = {}
         self.longest = 0
-        self._pool = ThreadPoolExecutor(options.n_readers, thread_name_prefix="reader")
+        self._sample_rate, self._n_samples, self._alignment = sample_rate, n_samples, alignment
+        self._pool = ThreadPoolExecutor(reading.n_readers, thread_name_prefix="reader")
         self._kept: ArrayCache | None = None
-        if options.keep:
+        if reading.keeps_waveforms:
             self._keep()
+        elif reading.on_bad_audio == "skip":
+            # whether a file must be left out has to be known before the epochs are planned
+            self._for_each(np.arange(len(paths)), self._decode)
         else:
-            # whether a file must be left out has to be known before the epochs are planned; where
-            # one bad file stops the run anyway, headers are enough to begin with
-            check = self._decode if options.on_bad_audio == "skip" else self._check_header
-            self._for_each(np.arange(len(paths)), check)
-        if self.bad and options.on_bad_audio == "stop":
+            # one bad file stops the run anyway: headers are enough to begin with
+            self._for_each(np.arange(len(paths)), self._check_header)
+        if self.bad and reading.on_bad_audio == "stop":
             raise UserError(
-                bad_audio_message({paths[file]: reason for file, reason in self.bad.items()})
+                bad_audio_message({paths[index]: reason for index, reason in self.bad.items()})
             )
 
     def take(
-        self, files: np.ndarray, crop: np.ndarray, width: int
+        self, indices: np.ndarray, crop: np.ndarray, width: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return waveforms int16 [n, width], zeros after their end, and their lengths int32 [n].
 
         Args:
-            files: numbers of the files.
-            crop: place of the window that is cut of a file longer than ``width``, in [0, 1).
-            width: samples, no more than the options keep of each clip.
+            indices: of the files.
+            crop: position of the window that is cut of a file longer than ``width``, in [0, 1).
+            width: samples, no more than are kept of each clip.
         """
         if self._kept is None:
-            waveforms = np.zeros((len(files), width), np.int16)
-            lengths = np.zeros(len(files), np.int32)
-            missing: np.ndarray = np.arange(len(files))
+            waveforms = np.zeros((len(indices), width), np.int16)
+            lengths = np.zeros(len(indices), np.int32)
+            missing: np.ndarray = np.arange(len(indices))
         else:
-            waveforms, lengths = self._kept.values[files, :width], self._lengths.values[files]
+            waveforms, lengths = self._kept.values[indices, :width], self._lengths.values[indices]
             missing = np.flatnonzero(lengths > width)
 
-        def fill(place: int) -> None:
-            samples = self._read(int(files[place]), float(crop[place]), width)
-            waveforms[place, : len(samples)] = samples
-            lengths[place] = len(samples)
+        def fill(row: int) -> None:
+            samples = self._read(int(indices[row]), float(crop[row]), width)
+            waveforms[row, : len(samples)] = samples
+            lengths[row] = len(samples)
 
         list(self._pool.map(fill, missing))
         return waveforms, lengths
 
-    def _read(self, file: int, crop: float, width: int) -> np.ndarray:
-        path = self.paths[file]
+    def _read(self, index: int, crop: float, width: int) -> np.ndarray:
+        path = self.paths[index]
         try:
-            samples = read_wav(path, self.options.sample_rate).samples
+            samples = read_wav(path, self._sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
-        step, last = self.options.alignment, max(0, len(samples) - width)
+        step, last = self._alignment, max(0, len(samples) - width)
         start = min(round(crop * last / step), last // step) * step
         return samples[start : start + width]
 
     def _keep(self) -> None:
-        n_files, options = len(self.paths), self.options
+        n_files, n_samples, folder = len(self.paths), self._n_samples, self.reading.cache_dir
         key = None
-        if options.cache_dir is not None:
-            key = [options.sample_rate, *((path, file_stamp(path)) for path in self.paths)]
-        self._kept = ArrayCache(
-            n_files, (options.n_samples,), np.int16, options.cache_dir, ["waveforms", key]
-        )
-        self._lengths = ArrayCache(
-            n_files, (), np.int32, options.cache_dir, ["lengths", key, options.n_samples]
-        )
-        files = np.arange(n_files)
-        self._for_each(files[~(self._kept.has(files) & self._lengths.has(files))], self._decode)
-        self.longest = int(self._lengths.values[self._lengths.has(files)].max(initial=0))
+        if folder is not None:
+            key = [self._sample_rate, *((path, file_stamp(path)) for path in self.paths)]
+        self._kept = ArrayCache(n_files, (n_samples,), np.int16, folder, ["waveforms", key])
+        self._lengths = ArrayCache(n_files, (), np.int32, folder, ["lengths", key, n_samples])
+        indices = np.arange(n_files)
+        is_kept = self._kept.has(indices) & self._lengths.has(indices)
+        self._for_each(indices[~is_kept], self._decode)
+        self.longest = int(self._lengths.values[self._lengths.has(indices)].max(initial=0))
 
-    def _decode(self, file: int) -> Header:
-        waveform = read_wav(self.paths[file], self.options.sample_rate)
+    def _decode(self, index: int) -> Header:
+        waveform = read_wav(self.paths[index], self._sample_rate)
         if self._kept is not None:
-            samples = waveform.samples[: self.options.n_samples]
-            self._lengths.put(np.array([file]), np.array([len(waveform.samples)], np.int32))
-            row = np.zeros((1, self.options.n_samples), np.int16)
+            samples = waveform.samples[: self._n_samples]
+            self._lengths.put(np.array([index]), np.array([len(waveform.samples)], np.int32))
+            row = np.zeros((1, self._n_samples), np.int16)
             row[0, : len(samples)] = samples
-            self._kept.put(np.array([file]), row)
+            self._kept.put(np.array([index]), row)
         return Header(len(waveform.samples), waveform.converted_from)
 
-    def _check_header(self, file: int) -> Header:
-        return check_header(self.paths[file], self.options.sample_rate)
+    def _check_header(self, index: int) -> Header:
+        return check_header(self.paths[index], self._sample_rate)
 
-    def _for_each(self, files: np.ndarray, check: Callable[[int], Header]) -> None:
-        def look(file: int) -> int:
+    def _for_each(self, indices: np.ndarray, check: Callable[[int], Header]) -> None:
+        def look(index: int) -> int:
             try:
-                header = check(file)
+                header = check(index)
             except BadAudioError as error:
-                self.bad[file] = str(error)
+                self.bad[index] = str(error)
                 return 0
             if header.converted_from:
-                self.converted[file] = header.converted_from
+                self.converted[index] = header.converted_from
             return header.n_samples
 
-        self.longest = max(self._pool.map(look, files.tolist()), default=0)
+        self.longest = max(self._pool.map(look, indices.tolist()), default=0)
 
 
 def file_stamp(path: str) -> tuple[int, int]:
@@ -143,10 +187,12 @@ def file_stamp(path: str) -> tuple[int, int]:
 
 
 def bad_audio_message(reasons: dict[str, str]) -> str:
-    """One message for all bad files, with what to do."""
+    """Return one message for all bad files, with what to do."""
     shown = "".join(f"\n  {path}: {reason}" for path, reason in list(reasons.items())[:_SHOWN])
-    more = f"\n  and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
+    more = ""
+    if len(reasons) > _SHOWN:
+        more = f"\n  and {len(reasons) - _SHOWN} more"
     return (
-        f"{len(reasons)} audio file{'s' * (len(reasons) > 1)} cannot be used:{shown}{more}\n"
-        "Repair or remove them, or go on without them: --data_layer_params/on_bad_audio=skip"
+        f"{counted(len(reasons), 'audio file')} cannot be used:{shown}{more}\n"
+        "Repair or remove them, or continue without them: --data_layer_params/on_bad_audio=skip"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,24 @@ from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs, Tensor
 
 
-class FullyConnectedDecoder(Decoder):
+class _LinearDecoder(Decoder):
+    """One linear layer to the logits."""
+
+    output_layer: ClassVar[str] = "fully_connected_decoder.fully_connected"
+
+    def _logits(self, hidden: Tensor, n_labels: int, options: LayerOptions) -> Tensor:
+        logits = keras.layers.Dense(
+            n_labels,
+            kernel_initializer=options.new_initializer("glorot_uniform"),
+            kernel_regularizer=options.regularizer,
+            dtype=options.dtype,
+            name=self.output_layer,
+        )(hidden)
+        # float32: half precision would round the softmax
+        return keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+
+
+class FullyConnectedDecoder(_LinearDecoder):
     """Linear classifier of one vector per clip, the output of ResNetEncoder and BCResNetEncoder."""
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
@@ -27,18 +44,20 @@ class FullyConnectedDecoder(Decoder):
                 "decoder: FullyConnectedDecoder expects one vector per clip, but this encoder "
                 "outputs one per frame; use FullyConnectedSCDecoder or PooledDecoder"
             )
-        return _logits(encoded.hidden, n_labels, options)
+        return self._logits(encoded.hidden, n_labels, options)
 
 
-class FullyConnectedSCDecoder(Decoder):
+class FullyConnectedSCDecoder(_LinearDecoder):
     """Linear classifier of all frames, concatenated; for the output of TDNNEncoder."""
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map [batch, frames, hidden] to logits [batch, n_labels]."""
-        return _logits(keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options)
+        return self._logits(
+            keras.layers.Flatten(dtype=options.dtype)(encoded.hidden), n_labels, options
+        )
 
 
-class PooledDecoder(Decoder):
+class PooledDecoder(_LinearDecoder):
     """Linear classifier of the mean or the maximum over the frames."""
 
     pooling: Literal["mean", "max"] = Field(
@@ -65,7 +84,7 @@ class PooledDecoder(Decoder):
             pooled = self._pool_clip(hidden, lengths)
         else:
             pooled = self._pool_all(hidden, options)
-        return _logits(pooled, n_labels, options)
+        return self._logits(pooled, n_labels, options)
 
     def _pool_all(self, hidden: Tensor, options: LayerOptions) -> Tensor:
         if self.pooling == "mean":
@@ -79,15 +98,3 @@ class PooledDecoder(Decoder):
             return keras.ops.sum(hidden * weights, axis=1) / keras.ops.sum(weights, axis=1)
         lowest = keras.ops.full_like(hidden, float("-inf"))
         return keras.ops.max(keras.ops.where(is_clip, hidden, lowest), axis=1)
-
-
-def _logits(hidden: Tensor, n_labels: int, options: LayerOptions) -> Tensor:
-    logits = keras.layers.Dense(
-        n_labels,
-        kernel_initializer=options.new_initializer("glorot_uniform"),
-        kernel_regularizer=options.regularizer,
-        dtype=options.dtype,
-        name="fully_connected_decoder.fully_connected",
-    )(hidden)
-    # half precision would round the softmax
-    return keras.layers.Activation("linear", dtype="float32", name="logits")(logits)

@@ -1,6 +1,4 @@
-"""How the processes of a run get to know each other: who they are, and a connection of each with
-rank 0.
-"""
+"""Rendezvous: who the processes of a run are, and a connection of each with rank 0."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 10.0
 _TURN_S = 0.1
-_WELCOME = b"welcome\n"
+_ACCEPTED = b"accepted\n"
 
 
 class Member(NamedTuple):
@@ -43,17 +41,17 @@ class Member(NamedTuple):
         return f"rank {self.rank} (process {self.pid} on {self.host})"
 
 
-def meet(workers: Workers) -> tuple[list[Member], dict[int, socket.socket]]:
+def rendezvous(workers: Workers) -> tuple[list[Member], dict[int, socket.socket]]:
     """Connect every process with rank 0; each of them calls this.
 
     Returns:
         all processes in the order of their ranks, and this one's connections by the rank at the
-        other end: to rank 0, or rank 0's to all others. Of one that cannot reach rank 0, a
-        firewall's matter, both ends have none.
+        other end: to rank 0, or rank 0's to all others. A process that cannot reach rank 0,
+        because of a firewall perhaps, has none, and rank 0 has none to it.
     """
     if workers.is_chief:
         with socket.create_server(("", 0), backlog=workers.size) as server:
-            peers = _welcome(server, workers)
+            peers = _accept_all(server, workers)
     else:
         addresses, token = workers.broadcast_object(None)
         peer = _connect(addresses, f"{token} {workers.rank}\n")
@@ -62,50 +60,51 @@ def meet(workers: Workers) -> tuple[list[Member], dict[int, socket.socket]]:
     return [Member(*values) for values in workers.gather(tuple(Member.here(workers.rank)))], peers
 
 
-def _welcome(server: socket.socket, workers: Workers) -> dict[int, socket.socket]:
-    """Let in whoever knows the token, until all have tried."""
+def _accept_all(server: socket.socket, workers: Workers) -> dict[int, socket.socket]:
+    """Accept whoever knows the token, until all have tried."""
     token = secrets.token_hex()
     names = (os.environ.get("HOROVOD_HOSTNAME", ""), socket.gethostname(), "127.0.0.1")
     port = server.getsockname()[1]
     peers: dict[int, socket.socket] = {}
-    have_tried = threading.Event()
-    door = threading.Thread(target=_open_door, args=(server, token, peers, have_tried), daemon=True)
-    door.start()
+    all_tried = threading.Event()
+    acceptor = threading.Thread(
+        target=_accept_until, args=(server, token, peers, all_tried), daemon=True
+    )
+    acceptor.start()
     try:
         workers.broadcast_object(([(name, port) for name in names if name], token))
-        workers.gather(None)  # everybody else is through with trying
+        workers.gather(None)  # until all others have tried
     finally:
-        have_tried.set()
-        door.join()
+        all_tried.set()
+        acceptor.join()
     return peers
 
 
-def _open_door(
-    server: socket.socket, token: str, peers: dict[int, socket.socket], have_tried: threading.Event
+def _accept_until(
+    server: socket.socket, token: str, peers: dict[int, socket.socket], all_tried: threading.Event
 ) -> None:
     server.settimeout(_TURN_S)
-    while not have_tried.is_set():
-        with contextlib.suppress(OSError):  # nobody there, or somebody who leaves again
+    while not all_tried.is_set():
+        with contextlib.suppress(OSError):  # nobody there, or a peer that leaves at once
             peer, _ = server.accept()
             peer.settimeout(_CONNECT_S)
             word, _, rank = peer.recv(1024).decode(errors="replace").strip().partition(" ")
             if secrets.compare_digest(word.encode(), token.encode()) and rank.isdecimal():
-                peer.sendall(_WELCOME)
+                peer.sendall(_ACCEPTED)
                 peers[int(rank)] = peer
             else:
                 peer.close()
 
 
 def _connect(addresses: list[tuple[str, int]], greeting: str) -> socket.socket | None:
-    """Return a connection to the first address that bids welcome, None if none does."""
+    """Return a connection to the first address that accepts the greeting, None if none does."""
     for address in addresses:
         with contextlib.suppress(OSError):
             peer = socket.create_connection(address, timeout=_CONNECT_S)
             with contextlib.suppress(OSError):
                 peer.sendall(greeting.encode())
-                if (
-                    peer.recv(len(_WELCOME)) == _WELCOME
-                ):  # on another machine's 127.0.0.1 may be somebody else
+                # on another machine's 127.0.0.1 some other program may listen
+                if peer.recv(len(_ACCEPTED)) == _ACCEPTED:
                     return peer
             peer.close()
     return None

@@ -1,4 +1,4 @@
-"""Several processes as one: the only file that imports Horovod."""
+"""Workers: the processes of a run. This file and training/elastic.py alone import Horovod."""
 
 from __future__ import annotations
 
@@ -87,40 +87,45 @@ def check(use_horovod: bool | None, num_gpus: int) -> None:
     size = launched_size()
     if use_horovod is False and size > 1:
         raise UserError(
-            f"use_horovod: False, but {size} processes were started and each would train a model of its own; "
+            f"use_horovod: False, but {size} processes were started and each would train a model "
+            "of its own; "
             "leave use_horovod out or say --use_horovod=True"
         )
     if num_gpus > 1 and not use_horovod and size == 1:
         raise UserError(
             f"num_gpus: {num_gpus} needs Horovod, one process for each GPU: "
-            f"horovodrun -np {num_gpus} python run.py ... --use_horovod=True"
+            f"horovodrun -np {num_gpus} open-seq2seq ... --use_horovod=True"
         )
     if (use_horovod or size > 1) and not _is_installed():
         raise UserError(
-            f"use_horovod: Horovod is not installed; build it with {_INSTALL}, or say --use_horovod=False"
+            f"use_horovod: Horovod is not installed; build it with {_INSTALL}, "
+            "or say --use_horovod=False"
         )
 
 
 def is_elastic() -> bool:
-    """Tell whether the launcher lets processes come and go."""
+    """Tell whether training is elastic: the launcher lets processes fail and join."""
     return os.environ.get("HOROVOD_ELASTIC") == "1"
 
 
-def start(use_horovod: bool | None, timeout_s: float) -> Workers:
+def start(use_horovod: bool | None, timeout_s: float, rendezvous_timeout_s: float) -> Workers:
     """Join the other processes; ``use_horovod=None`` does so where a launcher started this one.
 
     Args:
         use_horovod: whether there are others.
-        timeout_s: for which one that does not take part is waited for.
+        timeout_s: seconds to wait for one that does not take part in a collective operation.
+        rendezvous_timeout_s: seconds that all wait until the last one has joined, also when
+            workers change.
     """
     if not (use_horovod or (use_horovod is None and launched_size() > 1)):
         return Workers()
-    # Horovod's own: 30 s for a process that does not answer, and for ever for one that answers but
-    # takes no part
-    timeout = str(max(1, round(timeout_s)))
-    os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", timeout)
+    # Horovod's own: 30 s for a process that does not answer, for ever for one that takes no part.
+    # Gloo has one limit for the rendezvous and for its operations. In elastic training the others
+    # wait in the rendezvous while a new process starts; where they give up, the job ends.
+    gloo_timeout_s = round(max(timeout_s, rendezvous_timeout_s))
+    os.environ.setdefault("HOROVOD_GLOO_TIMEOUT_SECONDS", str(gloo_timeout_s))
     os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", str(max(1, round(timeout_s / 2))))
-    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", timeout)
+    os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", str(max(1, round(timeout_s))))
     import horovod.tensorflow as hvd
 
     hvd.init()

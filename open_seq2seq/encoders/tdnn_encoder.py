@@ -168,7 +168,9 @@ class _Layers:
         x = self.masked(x, lengths)
         kernel = (layer.frames("kernel_size"), 1)
         how = {
-            "strides": (layer.frames("stride"), 1),
+            # over both axes, of which the second has one place: TensorFlow's own depthwise kernels
+            # take no other strides
+            "strides": (layer.frames("stride"), layer.frames("stride")),
             "dilation_rate": (layer.frames("dilation"), 1),
             "padding": layer.padding.lower(),
         }

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import ResNetEncoder, TDNNEncoder
 
 # prefix of an encoder's variables here; in OpenSeq2Seq the user chooses the scope's name
 ENCODER_PREFIXES = {ResNetEncoder: "resnet_encoder", TDNNEncoder: "tdnn_encoder"}
-DECODER_PREFIX = "fully_connected_decoder"
+DECODER_PREFIX = FullyConnectedDecoder.output_layer.partition(".")[0]
 
 _MODEL_SCOPE = "ForwardPass/"
 # mixed precision trains float32 copies of the float16 variables

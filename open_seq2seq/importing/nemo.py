@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from open_seq2seq.config import load_config
 from open_seq2seq.data.manifests import read_labels, write_labels
+from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.errors import UserError
-from open_seq2seq.importing import checkpoint
+from open_seq2seq.importing.checkpoint import assign, network_of, save
 from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
 from open_seq2seq.importing.nemo_weights import convert_weights
 from open_seq2seq.system import archives
+from open_seq2seq.system.files import written_aside
 
-_DECODER = "fully_connected_decoder.fully_connected"
+logger = logging.getLogger(__name__)
+
+_OUTPUT = FullyConnectedDecoder.output_layer
 
 
 def import_archive(
@@ -28,7 +30,6 @@ def import_archive(
     *,
     label_order: LabelOrder = "sorted",
     labels_file: Path | None = None,
-    report: Callable[[str], None] = print,
 ) -> None:
     """Write ``config.py``, ``labels.txt`` and ``checkpoints/`` for a ``.nemo`` archive.
 
@@ -39,7 +40,6 @@ def import_archive(
             whatever the archive lists, or in the order of the archive's "config".
         labels_file: the same labels in the order of the user's manifests; the outputs are
             reordered to match it.
-        report: takes a line of text.
 
     Raises:
         UserError: the archive cannot be imported, or the folder is not empty or cannot be written.
@@ -62,8 +62,8 @@ def import_archive(
     except OSError as error:
         raise UserError(f"{output_dir}: cannot write there ({error.strerror})") from None
     for note in model.notes:
-        report(note)
-    report(
+        logger.info(note)
+    logger.info(
         f"{path}: {len(arrays)} variables and {len(model.labels)} labels imported into {output_dir}"
     )
 
@@ -84,42 +84,25 @@ def _reorder(
         )
     order = [model.labels.index(label) for label in labels]
     reordered = {
-        f"{_DECODER}/{ending}": arrays[f"{_DECODER}/{ending}"][..., order]
+        f"{_OUTPUT}/{ending}": arrays[f"{_OUTPUT}/{ending}"][..., order]
         for ending in ("kernel", "bias")
     }
     return model._replace(labels=labels), arrays | reordered
 
 
 def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.ndarray]) -> None:
-    """Write to a temporary folder, then rename it, so that the folder is complete or absent."""
+    """Write config, labels and checkpoint; the folder is there whole or not at all."""
     target = output_dir.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        config_file = partial / "config.py"
+    with written_aside(target) as folder:
+        folder.mkdir()
+        config_file = folder / "config.py"
         config_file.write_text(write_config(model, path.name), encoding="utf-8")
-        write_labels(partial / "labels.txt", model.labels)
+        write_labels(folder / "labels.txt", model.labels)
         try:
             config = load_config(str(config_file), "infer", {})
         except UserError as error:
             raise UserError(f"{path}: the config written for it is not valid; {error}") from None
-        network = checkpoint.build_network(config, len(model.labels))
-        if problems := checkpoint.find_misfits(network, arrays):
-            raise UserError(
-                f"{path}: its weights do not fit the network of its config:\n  "
-                + "\n  ".join(problems)
-            )
-        checkpoint.assign(network, arrays)
-        checkpoint.save(
-            partial,
-            network,
-            model.labels,
-            config,
-            step=0,
-            imported_from=f"NeMo, {path.name}",
-        )
-        os.rename(partial, target)  # an empty folder is replaced
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        network = network_of(config, len(model.labels))
+        assign(network, arrays, str(path))
+        save(folder, network, model.labels, config, step=0, imported_from=f"NeMo, {path.name}")

@@ -11,8 +11,8 @@ from open_seq2seq.importing.nemo_model import NemoModel
 _LINE_LENGTH = 120
 _TEMPLATE = '''"""{title}, imported from NeMo.
 
-    python run.py --config_file=THIS_FILE --mode=infer CLIP.wav
-    python run.py --config_file=THIS_FILE --mode=train_eval --load_model=THIS_FOLDER --logdir=DIR
+    open-seq2seq --config_file=THIS_FILE --mode=infer CLIP.wav
+    open-seq2seq --config_file=THIS_FILE --mode=train_eval --load_model=THIS_FOLDER --logdir=DIR
 
 Optimizer and learning rate are those of MatchboxNet's published recipe, from its first step on.
 """

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.errors import UserError, cut, listed
 
 # PyTorch's names of a BatchNorm's variables -> Keras's
@@ -109,9 +110,14 @@ def _expected(layers: list[dict[str, Any]], n_features: int, n_labels: int) -> I
             yield _Weight(f"{theirs}.res.0.0.weight", f"{ours}.res/kernel", (width, channels, 1))
             yield from _norm(f"{theirs}.res.0.1", f"{ours}.res_bn", width)
         channels = width
-    decoder = "fully_connected_decoder.fully_connected"
-    yield _Weight("decoder.decoder_layers.0.weight", f"{decoder}/kernel", (n_labels, channels))
-    yield _Weight("decoder.decoder_layers.0.bias", f"{decoder}/bias", (n_labels,))
+    yield _Weight(
+        "decoder.decoder_layers.0.weight",
+        f"{FullyConnectedDecoder.output_layer}/kernel",
+        (n_labels, channels),
+    )
+    yield _Weight(
+        "decoder.decoder_layers.0.bias", f"{FullyConnectedDecoder.output_layer}/bias", (n_labels,)
+    )
 
 
 def _norm(theirs: str, ours: str, channels: int) -> Iterator[_Weight]:

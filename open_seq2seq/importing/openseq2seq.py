@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,23 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from open_seq2seq import session
 from open_seq2seq.config import Config
-from open_seq2seq.errors import UserError
-from open_seq2seq.importing import checkpoint, names
+from open_seq2seq.errors import UserError, listed
+from open_seq2seq.importing import names
+from open_seq2seq.importing.checkpoint import assign, check_output, network_of, save
 from open_seq2seq.lazy import tf
+from open_seq2seq.network import check_decoder
+from open_seq2seq.structs import KerasModel
+
+logger = logging.getLogger(__name__)
 
 _FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")  # of the files of a checkpoint
 
 
-def import_checkpoint(
-    path: Path,
-    config: Config,
-    labels: tuple[str, ...],
-    logdir: Path,
-    report: Callable[[str], None] = print,
-) -> Path:
-    """Write a TensorFlow 1 checkpoint as a checkpoint of this toolkit.
+def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdir: Path) -> Path:
+    """Write a TensorFlow 1 checkpoint as one of ``config``.
 
     Args:
         path: the checkpoint, such as ``model.ckpt-1234``, or a folder, of which the newest is
@@ -33,7 +32,6 @@ def import_checkpoint(
         config: describes the network as it was trained.
         labels: the labels in the order of the network's outputs.
         logdir: folder for ``checkpoints/``.
-        report: takes a line of text.
 
     Returns:
         the folder of the new checkpoint.
@@ -44,48 +42,50 @@ def import_checkpoint(
             Nothing is written then.
     """
     prefix = _encoder_prefix(config)
-    session.check_decoder(config, labels)
-    checkpoint.check_output(logdir)
+    check_decoder(config.decoder, len(labels))
+    check_output(logdir)
     path = find_checkpoint(path)
     reader = _Reader(path)
-    sorted_names = names.sort_names(reader.names)
-    network = checkpoint.build_network(config, len(labels))
+    network = network_of(config, len(labels))
+    arrays, unused = _read_weights(reader, network, prefix)
+    hint = "\nUse the config and the labels file that the network was trained with"
+    if unused:
+        hint = f"\nVariables that the network lacks ({len(unused)}):{listed(unused)}{hint}"
+    assign(network, arrays, str(path), hint)
+    target = save(
+        logdir,
+        network,
+        labels,
+        config,
+        step=reader.step,
+        imported_from=f"OpenSeq2Seq, {path.name}",
+    )
+    logger.info(f"{path}: {len(arrays)} variables imported into {target}")
+    if unused:
+        logger.warning(
+            f"warning: the network of this config lacks {len(unused)} variables; if they are its "
+            f"layers, its outputs will be wrong:{listed(unused)}"
+        )
+    return target
+
+
+def _read_weights(
+    reader: _Reader, network: KerasModel, prefix: str
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return arrays by the names of the network's weights, and the variables that are left."""
     shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
     arrays: dict[str, np.ndarray] = {}
+    sorted_names = names.sort_names(reader.names)
     unused = list(sorted_names.unknown)
     for graph_name, checkpoint_name in sorted_names.model.items():
         name = names.translate(graph_name, prefix)
         if name is None or name not in shapes:
             unused.append(checkpoint_name)
         elif name in arrays:
-            raise UserError(f"{path}: {checkpoint_name} is a second variable for {name}")
+            raise UserError(f"{reader.path}: {checkpoint_name} is a second variable for {name}")
         else:
             arrays[name] = _as_2d(reader.read(checkpoint_name), shapes[name])
-    problems = checkpoint.find_misfits(network, arrays)
-    if problems:
-        message = (
-            f"{path}: does not match the network of this config "
-            f"({len(problems)} differences):{_list(problems)}"
-        )
-        if unused:
-            message += f"\nVariables that the network lacks ({len(unused)}):{_list(unused)}"
-        raise UserError(
-            f"{message}\nUse the config and the labels file that the network was trained with"
-        )
-    checkpoint.assign(network, arrays)
-    step = max(0, _step_in(path.name))
-    if "global_step" in reader.names:
-        step = int(reader.read("global_step"))
-    target = checkpoint.save(
-        logdir, network, labels, config, step=step, imported_from=f"OpenSeq2Seq, {path.name}"
-    )
-    report(f"{path}: {len(arrays)} variables imported into {target}")
-    if unused:
-        report(
-            f"warning: the network of this config lacks {len(unused)} variables; if they are its "
-            f"layers, its outputs will be wrong:{_list(unused)}"
-        )
-    return target
+    return arrays, unused
 
 
 def _encoder_prefix(config: Config) -> str:
@@ -143,9 +143,16 @@ class _Reader:
     """TensorFlow's reader of checkpoints, whose errors become a `UserError`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._reader = self._call(tf.train.load_checkpoint, str(path))
         self.names = set(self._reader.get_variable_to_shape_map())
+
+    @property
+    def step(self) -> int:
+        """The step that the checkpoint was written at, or 0 where neither it nor its name says."""
+        if "global_step" in self.names:
+            return int(self.read("global_step"))
+        return max(0, _step_in(self.path.name))
 
     def read(self, name: str) -> np.ndarray:
         return self._call(self._reader.get_tensor, name)
@@ -157,7 +164,7 @@ class _Reader:
         except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
-                f"{self._path}: cannot be read as a TensorFlow checkpoint ({reason})"
+                f"{self.path}: cannot be read as a TensorFlow checkpoint ({reason})"
             ) from None
 
 
@@ -172,7 +179,3 @@ def _step_in(name: str) -> int:
     """Return the step at the end of a checkpoint's name, -1 if there is none."""
     match = re.search(r"-(\d+)$", name)
     return int(match[1]) if match else -1
-
-
-def _list(lines: list[str]) -> str:
-    return "".join(f"\n  {line}" for line in lines)

@@ -18,7 +18,7 @@ from open_seq2seq.errors import UserError
 AUDIO_SUFFIXES = (".wav", ".flac")
 _MAX_LISTED = 5  # names in a message; the rest are only counted
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def scan_clips(data_dir: Path) -> pd.DataFrame:
@@ -35,8 +35,8 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
         UserError: the folder is missing or has no clips.
     """
     remedy = (
-        "fetch the published archive with --download, "
-        "or make synthetic clips with scripts/make_synthetic_speech_commands.py"
+        "--download fetches the published archive there, "
+        "open-seq2seq-synthesize makes synthetic clips"
     )
     if not data_dir.is_dir():
         raise UserError(f"--data_dir {data_dir}: no such folder; {remedy}")
@@ -53,7 +53,7 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
         )
     if n_skipped:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(n_skipped.items()))
-        log.warning("%s: skipped files that are not clips: %s", data_dir, reasons)
+        logger.warning("%s: skipped files that are not clips: %s", data_dir, reasons)
     return pd.DataFrame(rows, columns=["word", "speaker", "path", "n_bytes"])
 
 
@@ -97,7 +97,7 @@ def select_words(clips: pd.DataFrame, version: str, labels: tuple[str, ...]) -> 
         index |= dict.fromkeys(others, labels.index(UNKNOWN))
     unused = words - set(index)
     if unused:
-        log.info("words that %s does not use: %s", version, listed(sorted(unused)))
+        logger.info("words that %s does not use: %s", version, listed(sorted(unused)))
     selected = clips[clips["word"].isin(index)]
     empty = selected.loc[selected["n_bytes"] == 0, "path"]
     if len(empty):

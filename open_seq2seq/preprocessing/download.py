@@ -10,7 +10,7 @@ from open_seq2seq.preprocessing.dataset import has_clips
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _MAX_BYTES = 8 << 30  # v0.02, the larger one, holds 3.4 GB
 
@@ -48,7 +48,7 @@ def download_dataset(data_dir: Path, release: Archive) -> None:
     """
     data_dir = data_dir.resolve()
     if has_clips(data_dir):
-        log.info("--download: %s has clips already, nothing is fetched", data_dir)
+        logger.info("--download: %s has clips already, nothing is fetched", data_dir)
         return
     if not archives.is_vacant(data_dir):
         raise UserError(
@@ -56,4 +56,4 @@ def download_dataset(data_dir: Path, release: Archive) -> None:
         )
     file = data_dir.parent / release.url.rsplit("/", 1)[-1]
     archives.fetch_and_unpack(release, file, data_dir, _DATASET, keep_file=True)
-    log.info("--download: %s is complete; %s can be deleted", data_dir, file)
+    logger.info("--download: %s is complete; %s can be deleted", data_dir, file)

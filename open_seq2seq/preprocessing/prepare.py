@@ -15,12 +15,12 @@ from rich.console import Console
 
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
+from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
 from open_seq2seq.preprocessing.silence import find_noise, list_noise, write_noise, write_silence
 from open_seq2seq.preprocessing.splits import (
-    SPLITS,
     refuse_crossing_speakers,
     refuse_empty_splits,
     split_officially,
@@ -28,7 +28,7 @@ from open_seq2seq.preprocessing.splits import (
 )
 from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Settings(NamedTuple):
@@ -151,7 +151,7 @@ def _draw_unknown(
         rows = clips[(clips["label"] == unknown) & (clips["split"] == split)]
         n_wanted = n_rows[split]
         if len(rows) < n_wanted:
-            log.warning(
+            logger.warning(
                 "split %r: only %d of %d clips for label unknown", split, len(rows), n_wanted
             )
         drawn.append(draw_evenly(rows, n_wanted, rng))

@@ -12,9 +12,9 @@ import soundfile
 import soxr
 
 from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
-from open_seq2seq.preprocessing.splits import SPLITS
 
 NOISE_FOLDER = "_background_noise_"
 SAMPLE_RATE = 16000
@@ -23,7 +23,7 @@ CLIP_SAMPLES = SAMPLE_RATE  # one second, as the clips of the dataset
 # Each split has its own segment of every noise file, so that no noise is in training and in test.
 _SEGMENT_TENTHS = {"train": (0, 8), "val": (8, 9), "test": (9, 10)}
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class NoiseFile(NamedTuple):
@@ -85,7 +85,7 @@ def find_noise(data_dir: Path) -> list[NoiseFile]:
             )
     short = [file.path.name for file in files if not all(map(file.serves, SPLITS))]
     if short:
-        log.warning("noise files under 10 s, too short for some splits: %s", listed(short))
+        logger.warning("noise files under 10 s, too short for some splits: %s", listed(short))
     return files
 
 
@@ -149,7 +149,7 @@ def _open(path: Path) -> NoiseFile | None:
         check_header(str(path), SAMPLE_RATE)  # refuses pipes and impossible rates and lengths
         header = soundfile.info(path)
     except (BadAudioError, soundfile.SoundFileError) as error:
-        log.warning("%s: skipped, cannot be read as audio (%s)", path, error)
+        logger.warning("%s: skipped, cannot be read as audio (%s)", path, error)
         return None
     return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
 
@@ -164,7 +164,7 @@ def _read_noise(file: NoiseFile) -> np.ndarray:
         ) from None
     n_channels = noise.shape[1]  # noise is [samples, channels]
     if sample_rate != SAMPLE_RATE or n_channels != 1:
-        log.warning(
+        logger.warning(
             "%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, n_channels
         )
     mono = noise.mean(axis=1)

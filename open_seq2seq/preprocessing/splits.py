@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from open_seq2seq.data.official_split import official_split
+from open_seq2seq.data.official_split import PUBLISHED_LISTS, SPLITS, official_split
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import listed
 
-SPLITS = ("train", "val", "test")
-PUBLISHED_LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
 _BOTH_LISTS = " and ".join(PUBLISHED_LISTS.values())
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, str]:
@@ -52,7 +50,7 @@ def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, st
     names = clips["path"].map(_without_suffix)
     missing = (in_val | in_test) - set(names)
     if missing:
-        log.warning(
+        logger.warning(
             "%d clips of the published lists are missing: %s",
             len(missing),
             listed(sorted(missing)),
@@ -118,7 +116,7 @@ def refuse_empty_splits(
                 "--split random"
             )
         if missing:
-            log.warning("split %r has no clips of %s", split, ", ".join(missing))
+            logger.warning("split %r has no clips of %s", split, ", ".join(missing))
 
 
 def _read_list(path: Path) -> set[str]:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from open_seq2seq.preprocessing.splits import SPLITS, crossing_speakers
+from open_seq2seq.data.official_split import SPLITS
+from open_seq2seq.preprocessing.splits import crossing_speakers
 
 
 def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:

@@ -19,17 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from open_seq2seq import inference
-from open_seq2seq.components import LayerOptions
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
 from open_seq2seq.inference import Prediction
-from open_seq2seq.models.image2label import Image2Label
+from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
-from open_seq2seq.storage import architecture, checkpoints, variables
+from open_seq2seq.storage import architecture, variables
+from open_seq2seq.storage.logdir import load_run
+from open_seq2seq.structs import KerasModel
 
 
 class PretrainedModel:
@@ -42,7 +42,7 @@ class PretrainedModel:
     """
 
     def __init__(
-        self, network: Any, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]
+        self, network: KerasModel, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]
     ) -> None:
         self.network = network
         self.data_layer = data_layer
@@ -80,7 +80,7 @@ def from_pretrained(
         UserError: there is no such model, or it cannot be fetched, loaded or built.
     """
     path = registry.locate(str(path_or_name), download)
-    checkpoint = checkpoints.load_run(path)
+    checkpoint = load_run(path)
     if checkpoint is None:
         raise UserError(
             f"{path}: no checkpoint in it; name the logdir of a run, or one of its checkpoints"
@@ -89,11 +89,7 @@ def from_pretrained(
         config = load_config(config_file, "infer", {})
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
     else:
-        encoder, decoder, data_layer = architecture.read(
-            checkpoint.state.get("blueprint"), str(path)
-        )
-    labels = tuple(checkpoint.state["labels"])
-    shape = data_layer.audio_length, data_layer.num_audio_features
-    network = Image2Label.build(encoder, decoder, shape, len(labels), LayerOptions())
+        encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
+    network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, data_layer, labels)
+    return PretrainedModel(network, data_layer, checkpoint.labels)

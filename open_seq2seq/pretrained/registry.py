@@ -14,7 +14,7 @@ from pydantic import Field
 from open_seq2seq.components import Params
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.logdir import has_checkpoint
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
 
@@ -174,13 +174,11 @@ def _cache_folder() -> Path:
 
 def _find_run(folder: Path) -> Path | None:
     """Return the folder itself if it has checkpoints, or else the only folder in it that has."""
-    if checkpoints.has_checkpoint(folder):
+    if has_checkpoint(folder):
         return folder
     if not folder.is_dir():
         return None
-    runs = [
-        p for p in folder.iterdir() if not p.name.startswith(".") and checkpoints.has_checkpoint(p)
-    ]
+    runs = [p for p in folder.iterdir() if not p.name.startswith(".") and has_checkpoint(p)]
     if len(runs) != 1:
         return None
     return runs[0]

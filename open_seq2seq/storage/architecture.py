@@ -1,5 +1,4 @@
-"""What a network is made of, as plain data that a checkpoint keeps: it can be built again without
-its config file.
+"""Architecture of a network as plain data: a checkpoint can be used without its config file.
 
 Only classes of this package are named, so reading one never runs code from elsewhere.
 """
@@ -17,15 +16,13 @@ from open_seq2seq.config.problems import find_problems
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
 
-Blueprint = dict[str, Any]
+Architecture = dict[str, Any]
 
 
-def draw_up(
+def describe(
     encoder: Encoder, decoder: Decoder, data_layer: SpeechCommandsDataLayer
-) -> Blueprint | None:
-    """Describe a network and its front end in JSON's types; None where classes or functions are the
-    user's own.
-    """
+) -> Architecture | None:
+    """Describe a network and its front end in JSON's types; None where a part is the user's own."""
     for package, part in ((encoders, encoder), (decoders, decoder)):
         if getattr(package, type(part).__name__, None) is not type(part):
             return None
@@ -42,27 +39,26 @@ def draw_up(
 
 
 def read(
-    blueprint: Blueprint | None, source: str
+    architecture: Architecture | None, source: str
 ) -> tuple[Encoder, Decoder, SpeechCommandsDataLayer]:
-    """Return the parts that a blueprint describes.
+    """Return the parts that an architecture describes.
 
     Raises:
         UserError: there is none, or it is of another version of this package.
     """
-    if blueprint is None:
+    if architecture is None:
         raise UserError(
             f"{source}: its network has parts of its own; name the config that it was trained with"
         )
     try:
         encoder = _part(
-            encoders, Encoder, blueprint["encoder"], blueprint["encoder_params"], source
+            encoders, Encoder, architecture["encoder"], architecture["encoder_params"], source
         )
         decoder = _part(
-            decoders, Decoder, blueprint["decoder"], blueprint["decoder_params"], source
+            decoders, Decoder, architecture["decoder"], architecture["decoder_params"], source
         )
-        layer = SpeechCommandsDataLayer(**blueprint["data_layer_params"])
-        # the front end alone: a checkpoint that came from elsewhere must not name files or a cache
-        # on this machine
+        layer = SpeechCommandsDataLayer(**architecture["data_layer_params"])
+        # the front end alone: a checkpoint from elsewhere must not name files of this machine
         return encoder, decoder, SpeechCommandsDataLayer(**layer.front_end_parameters())
     except (KeyError, TypeError, pydantic.ValidationError) as error:
         raise UserError(

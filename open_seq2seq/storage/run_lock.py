@@ -1,25 +1,22 @@
-"""One training run to a logdir: the lock is the system's, and ends with the process whatever ends
-that.
-"""
+"""One training run to a logdir: a lock of the system's, which ends with its process."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from open_seq2seq.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 
 @contextlib.contextmanager
-def held(logdir: Path, report: Callable[[str], None]) -> Iterator[None]:
+def held(logdir: Path) -> Iterator[None]:
     """Keep other runs out of ``logdir``, an existing folder; no file is made for it.
-
-    Args:
-        logdir: of the run.
-        report: is told where the file system knows no locks.
 
     Raises:
         UserError: another run holds it.
@@ -27,15 +24,12 @@ def held(logdir: Path, report: Callable[[str], None]) -> Iterator[None]:
     descriptor = os.open(logdir, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"logdir: another run is training in {logdir}; wait for it or stop it, "
-                "or start this one with another --logdir=DIR"
-            ) from None
-        except OSError as error:
-            report(
-                f"logdir: {logdir} cannot be locked ({error.strerror}); see to it that no other run uses it"
+            _lock(descriptor, logdir)
+        except OSError as error:  # a file system without locks
+            logger.warning(
+                "logdir: %s cannot be locked (%s); make sure that no other run uses it",
+                logdir,
+                error.strerror,
             )
         yield
     finally:
@@ -48,6 +42,21 @@ def check(logdir: Path) -> None:
     Raises:
         UserError: another run holds it.
     """
-    if logdir.is_dir():
-        with held(logdir, lambda line: None):
-            pass
+    if not logdir.is_dir():
+        return
+    descriptor = os.open(logdir, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            _lock(descriptor, logdir)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, logdir: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"logdir: another run is training in {logdir}; wait for it or stop it, "
+            "or start this one with another --logdir=DIR"
+        ) from None

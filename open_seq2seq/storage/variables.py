@@ -1,55 +1,90 @@
-"""Variables by name: their values out, for a checkpoint, and back in."""
+"""Variables by name: their values as arrays for a checkpoint, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, listed
+from open_seq2seq.structs import Variable
+
+_SEED = "seed_generator_state"
 
 
-def values_of(variables: Iterable[Any]) -> dict[str, np.ndarray]:
-    """Return the values of Keras or TensorFlow variables by path."""
-    return {name: np.asarray(variable) for name, variable in _by_name(variables).items()}
+def values_of(variables: Iterable[Variable]) -> dict[str, np.ndarray]:
+    """Return the values of Keras or TensorFlow variables by name."""
+    return {name: np.asarray(variable) for name, variable in by_name(variables).items()}
 
 
-def assign(variables: Iterable[Any], values: dict[str, np.ndarray], what: str) -> None:
-    """Set variables to a checkpoint's values.
+def assign(variables: Iterable[Variable], arrays: Mapping[str, np.ndarray], what: str) -> None:
+    """Set variables to a checkpoint's arrays.
+
+    Args:
+        variables: of the model, or of the training.
+        arrays: by name.
+        what: "model" or "optimizer", for the message.
 
     Raises:
-        UserError: a variable is missing in the checkpoint, is not in the model, or has another
-            shape.
+        UserError: a variable is missing on either side, or has another shape.
     """
-    variables = _by_name(variables)
-    problems = [f"{name}: not in the {what}" for name in values.keys() - variables.keys()]
-    for name, variable in variables.items():
-        if name not in values:
-            problems.append(f"{name}: not in the checkpoint")
-        elif tuple(variable.shape) != values[name].shape:
-            problems.append(
-                f"{name}: {values[name].shape} in the checkpoint, {tuple(variable.shape)} in the {what}"
-            )
+    named = by_name(variables)
+    problems = [f"{name}: not in the {what}" for name in arrays.keys() - named.keys()]
+    problems += [f"{name}: {reason}" for name, reason in mismatches(named, arrays).items()]
     if problems:
-        shown = "".join(f"\n  {line}" for line in sorted(problems)[:5])
         raise UserError(
-            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):{shown}\n"
-            "Use the config that the run was started with"
+            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):"
+            f"{listed(sorted(problems), 5)}\nUse the config that the run was started with"
         )
+    for name, variable in named.items():
+        variable.assign(arrays[name])
+
+
+def mismatches(
+    variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarray]
+) -> dict[str, str]:
+    """Return why variables cannot take the arrays of their names; only of those that cannot."""
+    reasons = {}
     for name, variable in variables.items():
-        variable.assign(values[name])
+        shape = tuple(variable.shape)
+        if name not in arrays:
+            reasons[name] = f"missing, expected shape {shape}"
+        elif arrays[name].shape != shape:
+            reasons[name] = f"shape {arrays[name].shape}, expected {shape}"
+    return reasons
 
 
-def _by_name(variables: Iterable[Any]) -> dict[str, Any]:
-    """Return variables by path; the seeds of dropout by their order, as Keras counts them through
-    the whole process.
+def differing(some: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield the names of arrays that are not the same, bit by bit, on both sides."""
+    for name in some.keys() | others.keys():
+        if (
+            name not in some
+            or name not in others
+            or np.asarray(some[name]).tobytes() != np.asarray(others[name]).tobytes()
+        ):
+            yield name
+
+
+def is_seed(variable: Variable) -> bool:
+    """Tell whether a variable is the state of a random generator, such as dropout's."""
+    return variable_name(variable).endswith(_SEED)
+
+
+def variable_name(variable: Variable) -> str:
+    """Return the path of a Keras variable, or the name of a TensorFlow one."""
+    return getattr(variable, "path", None) or variable.name
+
+
+def by_name(variables: Iterable[Variable]) -> dict[str, Variable]:
+    """Return variables by name; random seeds by their order.
+
+    Keras counts the names of seed generators through the whole process.
     """
-    named: dict[str, Any] = {}
+    named: dict[str, Variable] = {}
     n_seeds = 0
     for variable in variables:
-        name = getattr(variable, "path", None) or variable.name
-        if name.endswith("seed_generator_state"):
-            name, n_seeds = f"seed_generator_state/{n_seeds}", n_seeds + 1
+        name = variable_name(variable)
+        if is_seed(variable):
+            name, n_seeds = f"{_SEED}/{n_seeds}", n_seeds + 1
         named[name] = variable
     return named

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from open_seq2seq.data.official_split import PUBLISHED_LISTS
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
 from open_seq2seq.synthetic.speakers import Speaker
 from open_seq2seq.system.cores import n_cores
+from open_seq2seq.system.files import partial_path, written_aside
 
 _BATCH = 64  # clips per task
 _N_TALKERS = 24
-_LIST_OF_SPLIT = {"val": "validation_list.txt", "test": "testing_list.txt"}
 
 _README = """\
 Synthetic speech in the layout of Google's Speech Commands dataset
 ==================================================================
 
-No person speaks here, and no recording is Google's. Every word was spoken by the formant
-synthesiser espeak-ng and mixed with generated noise, by scripts/make_synthetic_speech_commands.py
-of OpenSeq2Seq. The dataset is meant for trials of training and evaluation without a download. An
-accuracy on these clips says nothing about human speech.
+No person speaks here, and none of the recordings is Google's: every word was said by the
+formant synthesiser espeak-ng and mixed with generated noise by open-seq2seq-synthesize. It is meant
+for trying out training and evaluation without a download. An accuracy on these clips says nothing
+about human speech.
 
 Words: {words}
 Clips per word: {clips_per_word}
@@ -74,7 +74,7 @@ def make_dataset(
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
         _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
-        for split, list_name in _LIST_OF_SPLIT.items():
+        for split, list_name in PUBLISHED_LISTS.items():
             paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
             (folder / list_name).write_text(
                 "".join(f"{path}\n" for path in paths), encoding="utf-8", newline="\n"
@@ -111,29 +111,22 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
 def _partial_folder(output_dir: Path) -> Iterator[Path]:
     """Yield a folder that is renamed to ``output_dir`` at the end, or removed after an error."""
     output_dir = output_dir.expanduser().resolve()
-    partial = output_dir.with_name(output_dir.name + ".partial")
+    partial = partial_path(output_dir)
     try:
         if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
             raise UserError(
-                f"output_dir: {output_dir} exists and is not an empty folder; "
-                "name a new one, or delete it first"
+                f"output_dir: {output_dir} exists and is not an empty folder; name a new one, or "
+                "delete it first"
+            )
+        if partial.exists():
+            raise UserError(
+                f"output_dir: {partial} exists, left by a run that was killed or that is still "
+                "going on; delete it, or name another folder"
             )
         partial.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.mkdir()
-        except FileExistsError:
-            raise UserError(
-                f"output_dir: {partial} exists, from a run that was killed or is still running; "
-                "delete it, or name another folder"
-            ) from None
-        try:
-            yield partial
-            if output_dir.exists():
-                output_dir.rmdir()  # it is empty; only POSIX can rename onto an empty folder
-            partial.rename(output_dir)
-        except BaseException:  # including Ctrl-C
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        with written_aside(output_dir) as folder:
+            folder.mkdir()
+            yield folder
     except OSError as error:
         raise UserError(
             f"output_dir: cannot write {output_dir} ({error.strerror or error}); "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import logging
 import os
-import shutil
 import tarfile
 import urllib.error
 import urllib.request
@@ -24,9 +22,10 @@ from rich.progress import (
 )
 
 from open_seq2seq.errors import UserError, shown
+from open_seq2seq.system.files import sha256_of, written_aside
 from open_seq2seq.system.tar_headers import LONGEST_NAME, READ_ERRORS, TarHeader
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
@@ -109,9 +108,9 @@ def fetch_and_unpack(
             _check_sha256(partial, archive, file, wanted)
             os.replace(partial, file)
         else:
-            log.info("%susing %s, which exists already", wanted.flag, file)
+            logger.info("%susing %s, which exists already", wanted.flag, file)
             _check_sha256(file, archive, file, wanted)
-        log.info("%sunpacking %s", wanted.flag, file)
+        logger.info("%sunpacking %s", wanted.flag, file)
         try:
             _unpack(file, folder, archive, wanted, source=str(file) if keep_file else archive.url)
         except UserError:  # the checksum is right, so the archive would be refused again
@@ -240,11 +239,8 @@ def _reason(error: Exception) -> str:
 
 def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> None:
     """Raise a `UserError` if the SHA-256 of ``path`` is wrong; delete it unless it is ``file``."""
-    sha256 = hashlib.sha256()
-    with open(path, "rb") as blocks:
-        while block := blocks.read(_BLOCK_BYTES):
-            sha256.update(block)
-    if sha256.hexdigest() == archive.sha256:
+    sha256 = sha256_of(path)
+    if sha256 == archive.sha256:
         return
     if path == file:
         remedy = f"it is not the published archive: delete it and {wanted.again}"
@@ -252,8 +248,7 @@ def _check_sha256(path: Path, archive: Archive, file: Path, wanted: Wanted) -> N
         path.unlink()
         remedy = f"it was deleted: {wanted.again}, and if that does not help, fetch it by hand"
     raise UserError(
-        f"{path}: SHA-256 is {sha256.hexdigest()}, expected {archive.sha256} of {archive.url}; "
-        f"{remedy}"
+        f"{path}: SHA-256 is {sha256}, expected {archive.sha256} of {archive.url}; {remedy}"
     )
 
 
@@ -262,36 +257,35 @@ def _unpack(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: 
 
     Messages name the archive ``source``.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)
     try:
-        partial.mkdir()
-        n_bytes = 0
-        with tarfile.open(file, "r|gz", tarinfo=TarHeader) as members:
-            for i, member in enumerate(members):
-                _refuse_unsafe(member, source, wanted.noun)
-                n_bytes += member.size
-                _refuse_too_many(n_bytes, archive.max_bytes, "bytes", source, wanted.noun)
-                _refuse_too_many(i, _MOST_MEMBERS, "files", source, wanted.noun)
-                try:
-                    members.extract(member, partial, set_attrs=False, **_FILTER)
-                except OSError as error:
-                    if error.errno not in _ERRORS_OF_NAMES:
-                        raise
-                    raise UserError(
-                        f"{source}: member {shown(member.name)} cannot be written "
-                        f"({error.strerror}); do not use this archive"
-                    ) from None
-        if not wanted.is_in(partial):
-            raise UserError(f"{source}: {wanted.lacking}")
-        os.replace(partial, folder)  # replaces an empty folder too
+        with written_aside(folder) as partial:
+            partial.mkdir()
+            _extract_all(file, partial, archive, wanted, source)
+            if not wanted.is_in(partial):
+                raise UserError(f"{source}: {wanted.lacking}")
     except READ_ERRORS as error:
         raise UserError(
             f"{source}: cannot be unpacked ({error}); expected a complete .tar.gz"
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _extract_all(file: Path, folder: Path, archive: Archive, wanted: Wanted, source: str) -> None:
+    n_bytes = 0
+    with tarfile.open(file, "r|gz", tarinfo=TarHeader) as members:
+        for i, member in enumerate(members):
+            _refuse_unsafe(member, source, wanted.noun)
+            n_bytes += member.size
+            _refuse_too_many(n_bytes, archive.max_bytes, "bytes", source, wanted.noun)
+            _refuse_too_many(i, _MOST_MEMBERS, "files", source, wanted.noun)
+            try:
+                members.extract(member, folder, set_attrs=False, **_FILTER)
+            except OSError as error:
+                if error.errno not in _ERRORS_OF_NAMES:
+                    raise
+                raise UserError(
+                    f"{source}: member {shown(member.name)} cannot be written "
+                    f"({error.strerror}); do not use this archive"
+                ) from None
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, source: str, noun: str) -> None:

@@ -1,14 +1,18 @@
-"""Checks before a file is opened, and lines that are appended whole or not at all."""
+"""Files and folders: checked before they are opened, written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import IO, Any
 
 _BLOCK_BYTES = 1 << 12
 _KINDS = {
@@ -75,3 +79,57 @@ def _end_of_last_line(file: FileIO) -> int:
             return start + index + 1
         end = start
     return 0
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to make a file or folder at; afterwards it takes that name.
+
+    So ``path`` is what it was, or the new one whole, whenever the process ends. What is made is
+    deleted where the block raises. A folder can take the place of an empty folder only.
+    """
+    partial = partial_path(path)
+    remove(partial)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(OSError):
+            remove(partial)
+
+
+def partial_path(path: Path) -> Path:
+    """Return where `written_aside` makes ``path``."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def flush_file(file: IO[Any]) -> None:
+    """Wait until what was written to an open file would survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder would survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

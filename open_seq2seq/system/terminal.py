@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from open_seq2seq.errors import UserError
@@ -37,6 +38,29 @@ def settle() -> None:
             stream.flush()
         except (OSError, ValueError):
             give_up(stream)
+
+
+@contextlib.contextmanager
+def logging_to(handler: logging.Handler) -> Iterator[None]:
+    """Within this, all that the package logs goes to ``handler`` alone."""
+    logger = logging.getLogger("open_seq2seq")
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def stdout_handler() -> logging.Handler:
+    """Return a handler that prints messages to stdout as they are, from level INFO on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setLevel(logging.INFO)
+    return handler
 
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:

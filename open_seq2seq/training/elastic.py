@@ -1,10 +1,8 @@
-"""Processes that come and go: the survivors go on from their last commit, new ones join at the
-next.
+"""Elastic training: workers may fail and join; the others continue from the last commit.
 
-After each change every process builds its part of the run anew and goes on from rank 0's commit in
-the way in which a run goes on from a checkpoint, so the rest of the epoch is shared between the
-processes that there are then. With `distributed.py` the only file that imports Horovod; it is
-imported where a launcher lets processes come and go.
+After each change every process builds its part of the run anew and resumes from rank 0's commit as
+from a checkpoint, so the rest of the epoch is shared between the workers that there are then. This
+file imports Horovod; it is imported under an elastic launcher only.
 """
 
 from __future__ import annotations
@@ -25,22 +23,22 @@ from open_seq2seq.storage.checkpoints import Checkpoint
 
 
 class Commits(State):
-    """The last commit, in memory, and word from the launcher that processes came or went."""
+    """The last commit, in memory, and the launcher's notices that workers joined or left."""
 
     def __init__(self) -> None:
         super().__init__(bcast_object=hvd.broadcast_object, get_rank=hvd.rank)
         self.last: Checkpoint | None = None
 
-    def take(self, checkpoint: Checkpoint) -> None:
+    def commit(self, checkpoint: Checkpoint) -> None:
         """Keep a commit, which every process takes at the same step.
 
         Raises:
-            HostsUpdatedInterrupt: processes come or go, for `run` to see to.
+            HostsUpdatedInterrupt: workers join or leave; `run` handles it.
         """
         self.last = checkpoint
         self.check_host_updates()
 
-    # what Horovod asks of a state; the part of the run that each round builds does it all
+    # what Horovod asks of a state; each round builds and resumes its part of the run instead
     def save(self) -> None: ...
 
     def restore(self) -> None: ...
@@ -53,22 +51,24 @@ class Commits(State):
         gc.collect()
 
 
-def run(round_: Callable[[Workers, Commits], int], timeout_s: float) -> int:
+def run(
+    round_: Callable[[Workers, Commits], int], timeout_s: float, rendezvous_timeout_s: float
+) -> int:
     """Train in rounds, each with the processes that there are, and return the exit status.
 
     Args:
         round_: one process's part, from the last commit to the end of the run.
         timeout_s: see `distributed.start`.
+        rendezvous_timeout_s: see `distributed.start`.
     """
-    distributed.start(use_horovod=True, timeout_s=timeout_s)
+    distributed.start(True, timeout_s, rendezvous_timeout_s)
 
     def attempt(commits: Commits) -> int:
         try:
             return round_(Workers.of(hvd), commits)
         except LostWorkerError as error:
-            # Horovod's own test for this does not know grouped_allreduce's errors, and would take
-            # them for the end
-            print(f"{error.cause}; the others go on without it", file=sys.stderr, flush=True)
+            # Horovod does not know grouped_allreduce's errors, and would take them for the end
+            print(f"{error.cause}; the others continue without it", file=sys.stderr, flush=True)
             raise HorovodInternalError(str(error)) from None
 
     return hvd.elastic.run(attempt)(Commits())

@@ -1,125 +1,157 @@
-"""All that a run changes while it trains, as one thing that is saved, taken up and shared."""
+"""All that a run changes while it trains, as one thing that is saved, resumed and shared."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import logging
 from typing import Any
 
-from open_seq2seq import session
-from open_seq2seq.data.sampler import Place, Sampler
+from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
+from open_seq2seq.distributed.replicas import spread_seeds
 from open_seq2seq.optimizers.loss_scaling import LossScaler
 from open_seq2seq.storage import variables
 from open_seq2seq.storage.checkpoints import Checkpoint
-from open_seq2seq.training import resuming
-from open_seq2seq.training.early_stopping import Patience
+from open_seq2seq.storage.progress import Progress, RunInfo
+from open_seq2seq.structs import KerasModel, Variable
 from open_seq2seq.training.schedule import Schedule
 from open_seq2seq.training.weight_average import WeightAverage
 
+logger = logging.getLogger(__name__)
+
 
 class RunState:
-    """The variables, the step, the place in the data, and what the evaluations have found.
+    """The variables of a run, and its progress.
 
     Attributes:
-        step: steps taken.
-        place: in the data, of the next step.
-        best_top1: best validation accuracy, -1 before the first.
-        is_evaluation_due: the step's evaluation has not been done yet: a signal came before it, or
-            in its middle.
-        first_rows_per_step: clips of a step when the run began.
+        progress: step, data position, and what the evaluations have found.
     """
 
     def __init__(
         self,
-        model: Any,
+        model: KerasModel,
         optimizer: Any,
         scaler: LossScaler,
         average: WeightAverage | None,
-        patience: Patience | None,
         sampler: Sampler,
     ) -> None:
         self.model, self.optimizer, self.scaler = model, optimizer, scaler
-        self.average, self.patience, self._sampler = average, patience, sampler
-        self.step, self.place, self.best_top1 = 0, Place(), -1.0
-        self.is_evaluation_due = False
-        self.first_rows_per_step = sampler.rows_per_step
-
-    def count_step(self) -> None:
-        """Go on to the next step."""
-        self.step += 1
-        self.place = self._sampler.after_step(self.place)
+        self.average = average
+        self._sampler = sampler
+        self.progress = Progress(
+            n_rows=sampler.n_rows,
+            rows_per_step=sampler.rows_per_step,
+            first_rows_per_step=sampler.rows_per_step,
+            n_processes=sampler.size,
+        )
 
     @property
-    def epochs_done(self) -> float:
-        return resuming.epochs_done(self.place, self._sampler)
+    def step(self) -> int:
+        return self.progress.step
 
-    def to_checkpoint(self, about: dict[str, Any]) -> Checkpoint:
-        """Return a copy of it all; ``about`` is what else a checkpoint says of its run."""
+    def update(self, **changes: Any) -> None:
+        """Change fields of the progress."""
+        self.progress = self.progress.replace(**changes)
+
+    def count_step(self) -> None:
+        """Count a step and move the data position behind its rows."""
+        epoch, row = self._sampler.after_step(self.progress.position)
+        self.update(step=self.step + 1, epoch=epoch, row=row)
+
+    def to_checkpoint(self, info: RunInfo) -> Checkpoint:
+        """Return a copy of it all."""
         with self.averaged():
-            model = variables.values_of(self.model.variables)
-            training = variables.values_of(self._training_variables())
-        progress = {
-            "step": self.step,
-            **resuming.describe(self.place, self._sampler),
-            "first_rows_per_step": self.first_rows_per_step,
-            "best_top1": self.best_top1,
-            "is_evaluation_due": self.is_evaluation_due,
-            "patience": self.patience.state if self.patience is not None else None,
-        }
-        return Checkpoint(model, training, {**progress, **about})
+            return Checkpoint(
+                variables.values_of(self.model.variables),
+                variables.values_of(self._training_variables()),
+                self.progress,
+                info,
+            )
 
-    def take_up(
-        self,
-        checkpoint: Checkpoint,
-        schedule: Schedule,
-        n_epochs: int | None,
-        report: Callable[[str], None],
-    ) -> None:
-        """Go on from a checkpoint; `resuming.take_up` says how where the steps are of another size.
+    def resume(self, checkpoint: Checkpoint, schedule: Schedule, n_epochs: int | None) -> None:
+        """Continue from a checkpoint, at its data position even where steps are of another size.
 
-        The best accuracy is not taken from it: the best model may be newer, or gone.
+        Args:
+            checkpoint: of this run, with any number of processes.
+            schedule: of the run that continues.
+            n_epochs: length of that run, None for one whose length is in steps.
 
         Raises:
             UserError: it does not fit the model or the optimizer.
         """
-        state = checkpoint.state
         variables.assign(self.model.variables, checkpoint.model, "model")
         variables.assign(self._training_variables(), checkpoint.training, "optimizer")
         if self.average is not None:
             self.average.swap()  # it was written with the averages in the model's place
-        if self.patience is not None and state.get("patience"):
-            self.patience.restore(state["patience"])
-        self.is_evaluation_due = state.get("is_evaluation_due", False)
-        self.first_rows_per_step = state.get("first_rows_per_step", self._sampler.rows_per_step)
-        self.step, self.place = resuming.take_up(state, self._sampler, schedule, n_epochs, report)
+        self.progress = resumed(checkpoint.progress, self._sampler, schedule, n_epochs)
 
     def share(self, workers: Workers) -> None:
         """Give all workers the chief's."""
-        patience = self.patience.state if self.patience is not None else None
-        progress = (
-            self.step,
-            self.place,
-            self.best_top1,
-            self.is_evaluation_due,
-            self.first_rows_per_step,
-        )
-        progress, patience = workers.broadcast_object((progress, patience))
-        self.step, self.place, self.best_top1, self.is_evaluation_due, self.first_rows_per_step = (
-            progress
-        )
-        if self.patience is not None:
-            self.patience.restore(patience)
+        self.progress = workers.broadcast_object(self.progress)
         workers.broadcast([v.value for v in (*self.model.variables, *self.optimizer.variables)])
-        session.spread_seeds(self.model, workers)
-        workers.broadcast(
-            [*self.scaler.variables, *(self.average.variables if self.average else ())]
-        )
+        spread_seeds(self.model, workers)
+        averages = self.average.variables if self.average else ()
+        workers.broadcast([*self.scaler.variables, *averages])
 
     def averaged(self) -> contextlib.AbstractContextManager:
-        """Within this, the model has the moving averages of its weights, if the run keeps them."""
+        """Within this, the model has the EMA of its weights, if the run keeps one."""
         return self.average.applied() if self.average is not None else contextlib.nullcontext()
 
-    def _training_variables(self) -> list[Any]:
+    def _training_variables(self) -> list[Variable]:
         averages = self.average.variables if self.average is not None else []
         return [*self.optimizer.variables, *self.scaler.variables, *averages]
+
+
+def resumed(
+    progress: Progress, sampler: Sampler, schedule: Schedule, n_epochs: int | None
+) -> Progress:
+    """Return a checkpoint's progress for a run whose steps may be of another size.
+
+    The data position stays. The steps of a run of epochs are counted anew from its end: learning
+    rate and length continue as if the run had always been like this. What differs is logged.
+    """
+    if progress.rows_per_step is None:  # the position is in steps, and nothing says their size
+        progress = progress.replace(
+            row=progress.row * sampler.rows_per_step,
+            n_rows=sampler.n_rows,
+            rows_per_step=sampler.rows_per_step,
+            n_processes=sampler.size,
+        )
+    epoch, row = progress.position
+    step = progress.step
+    if progress.n_rows != sampler.n_rows:
+        row = min(row, sampler.n_rows - 1)
+        logger.warning(
+            f"the data had {progress.n_rows} rows and has {sampler.n_rows} now: in this epoch some "
+            "clips may be seen twice or not at all"
+        )
+    sizes = progress.n_rows, progress.rows_per_step
+    if sizes != (sampler.n_rows, sampler.rows_per_step):
+        if n_epochs is not None:
+            left = sampler.steps_left(DataPosition(epoch, row), n_epochs)
+            step = max(0, schedule.total - left)
+        logger.warning(
+            f"a step was {progress.rows_per_step} clips and is {sampler.rows_per_step} now: the "
+            f"run continues at the same data position, which is step {step} now, and its sums "
+            "round differently"
+        )
+    elif progress.n_processes != sampler.size:
+        logger.warning(
+            f"the run had {_processes(progress.n_processes)} and has {_processes(sampler.size)} "
+            "now: it continues at the same data position, and its sums round differently"
+        )
+    return progress.replace(
+        step=step,
+        epoch=epoch,
+        row=row,
+        n_rows=sampler.n_rows,
+        rows_per_step=sampler.rows_per_step,
+        first_rows_per_step=progress.first_rows_per_step or sampler.rows_per_step,
+        n_processes=sampler.size,
+    )
+
+
+def _processes(n: int) -> str:
+    if n == 1:
+        return "one process"
+    return f"{n} processes"

@@ -24,8 +24,10 @@ class Schedule(NamedTuple):
         return cls(per_epoch, params.max_steps or (params.num_epochs or 0) * per_epoch)
 
     def learning_rate(self, policy: Any) -> Callable[[int], float]:
-        """Bind the lengths that a policy takes and the config does not give; a decay ends with the
-        run.
+        """Return the learning rate of each step.
+
+        The lengths that a policy takes and the config leaves out are filled in: a decay ends with
+        the run.
         """
         given = policy.keywords
         before_decay = max(given.get("begin_decay_at", 0), given.get("warmup_steps", 0))

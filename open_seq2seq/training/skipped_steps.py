@@ -1,6 +1,4 @@
-"""Steps whose gradients are not finite: one is skipped, many in a row end the run and name the
-clips.
-"""
+"""Steps with non-finite gradients: one is skipped, many consecutive ones end the run."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ _N_NAMED = 3
 
 
 class SkippedSteps:
-    """Counts skipped steps in a row and keeps the data of the first of them."""
+    """Counts consecutive skipped steps and keeps the data of the first of them."""
 
     def __init__(
         self, limit: int, paths: Sequence[str], is_finite: Callable[[Batch], bool], workers: Workers
@@ -24,36 +22,34 @@ class SkippedSteps:
         """Count from zero.
 
         Args:
-            limit: so many in a row end the run.
+            limit: so many consecutive ones end the run.
             paths: of the dataset's clips, by row.
             is_finite: tells whether a batch gives a loss and gradients that are finite.
             workers: skip the same steps, each with clips of its own.
         """
         self._limit, self._paths, self._is_finite, self._workers = limit, paths, is_finite, workers
-        self._n_in_row = 0
+        self._n_consecutive = 0
 
-    def take(self, step: int, skipped: bool, batches: tuple[Batch, ...], rows: np.ndarray) -> None:
-        """Take note of a step, int rows [iter_size, batch] of the dataset.
+    def count(self, step: int, skipped: bool, batches: tuple[Batch, ...], rows: np.ndarray) -> None:
+        """Count a step, with int rows [iter_size, batch] of the dataset.
 
         Raises:
-            UserError: too many in a row were skipped; raised on all workers.
+            UserError: too many consecutive ones were skipped; raised on all workers.
         """
         if not skipped:
-            self._n_in_row = 0
+            self._n_consecutive = 0
             return
-        if not self._n_in_row:
+        if not self._n_consecutive:
             self._first = step, batches, rows
-        self._n_in_row += 1
-        if self._n_in_row >= self._limit:
+        self._n_consecutive += 1
+        if self._n_consecutive >= self._limit:
             raise UserError(
-                f"training diverged: the gradients of the last {self._n_in_row} steps were not finite. "
-                f"{self._blame()}. The last checkpoint is intact"
+                f"training diverged: the gradients of the last {self._n_consecutive} steps were "
+                f"not finite. {self._blame()}. The last checkpoint is intact"
             )
 
     def _blame(self) -> str:
-        """Look at the first skipped step's clips one by one; the weights are still what they were
-        then.
-        """
+        """Look at the first skipped step's clips one by one; the weights are still the same."""
         step, batches, rows = self._first
         bad, n_clips = [], 0
         for batch, batch_rows in zip(batches, rows, strict=True):
@@ -62,14 +58,21 @@ class SkippedSteps:
                 n_clips += 1
                 if not self._is_finite(Batch(*(part[i : i + 1] for part in batch))):
                     bad.append(self._paths[batch_rows[i]])
-        found = self._workers.gather((bad, n_clips))
-        bad = list(dict.fromkeys(path for paths, _ in found for path in paths))
-        n_clips = sum(n for _, n in found)
+        of_workers = self._workers.gather((bad, n_clips))
+        bad = list(dict.fromkeys(path for paths, _ in of_workers for path in paths))
+        n_clips = sum(n for _, n in of_workers)
         if not bad:
-            return f"No clip of step {step} is to blame by itself: lower the learning rate or the loss scale"
+            return (
+                f"No clip of step {step} is to blame by itself: lower the learning rate or the "
+                "loss scale"
+            )
         if len(bad) > n_clips // 2:
             return (
-                f"{len(bad)} of the {n_clips} clips of step {step} give such gradients, {bad[0]} is the first: lower "
-                "the learning rate or the loss scale, or go back to an earlier checkpoint"
+                f"{len(bad)} of the {n_clips} clips of step {step} give such gradients, {bad[0]} "
+                "is the first: lower the learning rate or the loss scale, or go back to an earlier "
+                "checkpoint"
             )
-        return f"The first were those of step {step}, with these clips: {', '.join(bad[:_N_NAMED])}; look at them"
+        return (
+            f"The first were those of step {step}, with these clips: "
+            f"{', '.join(bad[:_N_NAMED])}; look at them"
+        )

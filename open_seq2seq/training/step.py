@@ -8,27 +8,26 @@ import numpy as np
 
 from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
+from open_seq2seq.distributed.replicas import moving_statistics
 from open_seq2seq.lazy import tf
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LossScaler
-from open_seq2seq.structs import Batch, StepDetails, StepMetrics
+from open_seq2seq.structs import Batch, KerasModel, StepDetails, StepMetrics, Tensor, Variable
 from open_seq2seq.training.weight_average import WeightAverage
 
 
 class TrainStep:
-    """Forward, loss and penalty, gradients, average over the workers, clip, apply, and the loss
-    scale.
-    """
+    """Forward, loss and penalty, gradients, all-reduce, clip, apply, and the loss scale."""
 
     def __init__(
         self,
-        model: Any,
+        model: KerasModel,
         loss: Loss,
         optimizer: Any,
         scaler: LossScaler,
         workers: Workers,
         *,
-        frozen: list[Any] | None = None,
+        variables: list[Variable] | None = None,
         max_grad_norm: float | None = None,
         larc: LARC | None = None,
         average: WeightAverage | None = None,
@@ -43,8 +42,8 @@ class TrainStep:
             optimizer: a Keras optimizer, already built on the variables that are trained.
             scaler: gives the factor of the loss.
             workers: average the gradients.
-            frozen: trainable variables of the model that stay as they are.
-            max_grad_norm: longer gradients are scaled to this global norm.
+            variables: those that are trained; by default all trainable ones of the model.
+            max_grad_norm: gradients of a larger global norm are scaled to it.
             larc: scales the gradient of each variable.
             average: follows the weights.
             keep_details: whether metrics hold what happened to each variable.
@@ -59,7 +58,7 @@ class TrainStep:
         self._larc = larc
         self._average = average
         self._keep_details = keep_details
-        self._variables = trained_variables(model, frozen or [])
+        self._variables = variables or model.trainable_variables
         self._backward = tf.function(
             self._gradients, jit_compile=use_xla_jit or None, autograph=False
         )
@@ -67,7 +66,7 @@ class TrainStep:
 
     def __call__(
         self, batches: tuple[Batch, ...], learning_rate: float, stop: bool = False
-    ) -> tuple[StepMetrics, Any]:
+    ) -> tuple[StepMetrics, Tensor]:
         """Take one step on ``iter_size`` batches.
 
         Returns:
@@ -80,15 +79,12 @@ class TrainStep:
         )
 
     def is_finite(self, batch: Batch) -> bool:
-        """Tell whether a batch by itself gives a loss and gradients that are finite; nothing is
-        applied.
-        """
+        """Tell whether the loss and gradients of a batch are finite; nothing is applied."""
         loss, gradients = self._backward(batch)
-        return bool(
-            tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in (loss, *gradients)])
-        )
+        each = [tf.reduce_all(tf.math.is_finite(value)) for value in (loss, *gradients)]
+        return bool(tf.reduce_all(each))
 
-    def _gradients(self, batch: Batch) -> tuple[Any, list[Any]]:
+    def _gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Return the loss and the gradients of the scaled, penalized loss."""
         with tf.GradientTape() as tape:
             logits = self._model(batch.inputs, training=True)
@@ -98,70 +94,61 @@ class TrainStep:
         return loss, tape.gradient(scaled_loss, [v.value for v in self._variables])
 
     def _run(
-        self, batches: tuple[Batch, ...], learning_rate: Any, stop: Any
-    ) -> tuple[StepMetrics, Any]:
-        statistics = [v.value for v in self._model.non_trainable_variables if "float" in v.dtype]
+        self, batches: tuple[Batch, ...], learning_rate: Tensor, stop: Tensor
+    ) -> tuple[StepMetrics, Tensor]:
+        statistics = moving_statistics(self._model)
         before = [tf.identity(value) for value in statistics]
 
         losses, parts = zip(*map(self._backward, batches), strict=True)
         own = [_mean(same_variable) for same_variable in zip(*parts, strict=True)]
-        # the only distributed line; the loss and the wish to stop travel with the gradients
+        # the only distributed line; the loss and the stop signal travel with the gradients
         *gradients, loss, stop = self._workers.average([*own, _mean(losses), stop])
 
-        # until they are applied, the gradients stay as they are and only their lengths and one
+        # until they are applied, the gradients stay as they are and only their norms and one
         # factor for each are computed: with 200 million parameters every pass over them counts
         unscale = 1.0 / self._scaler.value
-        lengths = [length(gradient) * unscale for gradient in gradients]
-        norm = length(tf.stack(lengths))
+        norms = [l2_norm(gradient) * unscale for gradient in gradients]
+        norm = l2_norm(tf.stack(norms))
         is_finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-        largest = (
-            tf.reduce_max([tf.reduce_max(tf.abs(gradient)) for gradient in gradients]) * unscale
-        )
+        maxima = [tf.reduce_max(tf.abs(gradient)) for gradient in gradients]
+        largest = tf.reduce_max(maxima) * unscale
         shrink = tf.constant(1.0)
         if self._max_grad_norm is not None:
             shrink = tf.minimum(1.0, self._max_grad_norm / tf.maximum(norm, 1e-12))
         larc_factors = []
         if self._larc is not None:
-            weights = [length(v.value) for v in self._variables]
-            larc_factors = self._larc.factors(
-                [shrink * each for each in lengths], weights, learning_rate
-            )
+            weights = [l2_norm(v.value) for v in self._variables]
+            clipped = [shrink * each for each in norms]
+            larc_factors = self._larc.factors(clipped, weights, learning_rate)
         factors = [unscale * shrink * larc for larc in larc_factors or [1.0] * len(gradients)]
 
         def apply() -> None:
             self._optimizer.learning_rate.assign(learning_rate)
-            scaled = [
-                gradient * factor for gradient, factor in zip(gradients, factors, strict=True)
-            ]
+            pairs = zip(gradients, factors, strict=True)
+            scaled = [gradient * factor for gradient, factor in pairs]
             self._optimizer.apply(scaled, self._variables)
             if self._average is not None:
                 self._average.update()
 
         tf.cond(is_finite, apply, lambda: None)
-        # the forward pass has updated BatchNorm's statistics already: put them back if it was not
-        # finite
+        # the forward pass has updated BatchNorm's statistics: restore them if it was not finite
         for value, old in zip(statistics, before, strict=True):
             value.assign(tf.where(is_finite, value, old))
         details = None
         if self._keep_details:
-            details = StepDetails(
-                [gradient * unscale * shrink for gradient in gradients], larc_factors
-            )
+            clipped_gradients = [gradient * unscale * shrink for gradient in gradients]
+            details = StepDetails(clipped_gradients, larc_factors)
         metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite, details)
         self._scaler.update(is_finite, largest)
         return metrics, stop > 0.0
 
 
-def length(values: Any) -> Any:
+def l2_norm(values: Tensor) -> Tensor:
     """Return the Euclidean norm of a tensor in one pass, without a copy of it."""
     return tf.sqrt(2.0 * tf.nn.l2_loss(values))
 
 
-def _mean(values: tuple[Any, ...]) -> Any:
-    return tf.add_n(values) / len(values) if len(values) > 1 else values[0]
-
-
-def trained_variables(model: Any, frozen: list[Any]) -> list[Any]:
-    """Return the variables that training changes."""
-    frozen_ids = {id(variable) for variable in frozen}
-    return [variable for variable in model.trainable_variables if id(variable) not in frozen_ids]
+def _mean(values: tuple[Tensor, ...]) -> Tensor:
+    if len(values) == 1:
+        return values[0]
+    return tf.add_n(values) / len(values)

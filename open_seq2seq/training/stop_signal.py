@@ -1,22 +1,25 @@
-"""Ctrl-C and SIGTERM as a wish that the training loop grants between two steps."""
+"""Ctrl-C and SIGTERM, handled by the training loop between two steps."""
 
 from __future__ import annotations
 
 import signal
 
 
-class StopRequest:
-    """Within its context, the first signal asks the run to save and stop, the second ends it at
-    once.
+class StopSignal:
+    """Within this, the first signal asks the run to save and stop; the second ends it at once.
+
+    Attributes:
+        is_set: whether a signal came.
+        number: of the signal, 0 before it.
     """
 
     def __init__(self) -> None:
         self.is_set = False
-        self.signal: int = 0
+        self.number = 0
 
-    def __enter__(self) -> StopRequest:
+    def __enter__(self) -> StopSignal:
         self._previous = {
-            number: signal.signal(number, self._on_signal)
+            number: signal.signal(number, self._handle)
             for number in (signal.SIGINT, signal.SIGTERM)
         }
         return self
@@ -25,8 +28,9 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _on_signal(self, number: int, frame: object) -> None:
+    def _handle(self, number: int, frame: object) -> None:
         if self.is_set:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.is_set, self.signal = True, number
+        self.is_set = True
+        self.number = number

@@ -1,79 +1,65 @@
-"""Starting from another run's weights: `load_model`."""
+"""Warm start: a new run begins with the weights of another one (`load_model`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from open_seq2seq.errors import UserError
-from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.logdir import load_run
+from open_seq2seq.storage.variables import by_name, mismatches
+from open_seq2seq.structs import Variable
 
-_DECODER = "fully_connected_decoder."
-
-
-class Match(NamedTuple):
-    """A variable of the model, and why it does not get the other run's value; empty if it does."""
-
-    name: str
-    reason: str
+Reasons = dict[str, str]
 
 
 def load_weights(
-    source: str, variables: list[Any], labels: tuple[str, ...], report: Callable[[str], None]
-) -> list[Match]:
-    """Give variables the values that a checkpoint has under the same name and in the same shape.
+    source: str, variables: list[Variable], labels: tuple[str, ...], output_layer: str
+) -> Reasons:
+    """Set variables to what a checkpoint has under the same name and in the same shape.
 
-    The last layer is left as it is unless the checkpoint's labels are these: its outputs would mean
-    something else.
+    The output layer stays as it is unless the checkpoint has the same labels: its outputs would
+    mean something else.
 
     Args:
         source: a logdir, a folder of checkpoints, or one checkpoint.
         variables: of the model, Keras's.
         labels: of the data.
-        report: is told of damaged checkpoints.
+        output_layer: name of the layer whose outputs are the labels.
 
     Returns:
-        a line for every variable.
+        for each variable, why it stays as it is; empty where it does not.
 
     Raises:
         UserError: there is no checkpoint, or nothing in it fits.
     """
-    checkpoint = checkpoints.load_run(Path(source), report)
+    checkpoint = load_run(Path(source))
     if checkpoint is None:
         raise UserError(
-            f"load_model: no checkpoint in {source}; name the logdir of a run, or one of its checkpoints"
+            f"load_model: no checkpoint in {source}; "
+            "name the logdir of a run, or one of its checkpoints"
         )
-    same_labels = tuple(checkpoint.state["labels"]) == labels
-    matches = []
-    for variable in variables:
-        name, values = variable.path, checkpoint.model
-        if name not in values:
-            reason = "not in the checkpoint"
-        elif values[name].shape != tuple(variable.shape):
-            reason = f"{list(values[name].shape)} in the checkpoint, {list(variable.shape)} here"
-        elif name.startswith(_DECODER) and not same_labels:
-            reason = "the checkpoint has other labels"
-        else:
-            reason = ""
-            variable.assign(np.asarray(values[name]))
-        matches.append(Match(name, reason))
-    if all(match.reason for match in matches):
+    named = by_name(variables)
+    reasons = dict.fromkeys(named, "")
+    if checkpoint.labels != labels:
+        for name in named:
+            if name.startswith(f"{output_layer}/"):
+                reasons[name] = "the checkpoint has other labels"
+    reasons |= mismatches(named, checkpoint.model)
+    loaded = [name for name, reason in reasons.items() if not reason]
+    if not loaded:
         raise UserError(
             f"load_model: no variable of this model is in {source}; is it a run of another encoder?"
         )
-    return matches
+    for name in loaded:
+        named[name].assign(checkpoint.model[name])
+    return reasons
 
 
-def describe(matches: list[Match], source: str) -> list[str]:
+def describe(reasons: Reasons, source: str) -> list[str]:
     """Return what to tell the user: a count, and a table of what was not loaded."""
-    left = [match for match in matches if match.reason]
-    lines = [
-        f"load_model: {len(matches) - len(left)} of {len(matches)} variables come from {source}"
-    ]
-    if left:
-        width = max(len(match.name) for match in left)
-        lines += [f"  new: {match.name:{width}}  {match.reason}" for match in left]
+    left = {name: reason for name, reason in reasons.items() if reason}
+    n_loaded = len(reasons) - len(left)
+    lines = [f"load_model: {n_loaded} of {len(reasons)} variables come from {source}"]
+    width = max(map(len, left), default=0)
+    lines += [f"  new: {name:{width}}  {reason}" for name, reason in left.items()]
     return lines

@@ -1,4 +1,4 @@
-"""A moving average of the weights, which is often more accurate than the weights themselves.
+"""Exponential moving average (EMA) of the weights, often more accurate than the weights themselves.
 
 Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
 """
@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 from open_seq2seq.lazy import tf
+from open_seq2seq.structs import Variable
 
 
 class WeightAverage:
-    """Follows variables: average = decay * average + (1 - decay) * variable after each step.
+    """Averages variables: average = decay * average + (1 - decay) * variable after each step.
 
     The decay of step n is at most (1 + n) / (10 + n), so that the average soon forgets the first
     weights.
     """
 
-    def __init__(self, variables: list[Any], decay: float) -> None:
+    def __init__(self, variables: list[Variable], decay: float) -> None:
         """Begin with the variables as they are.
 
         Args:
             variables: Keras variables that training changes.
-            decay: share of the average that each step keeps.
+            decay: fraction of the average that each step keeps.
         """
         self._followed = [v.value for v in variables]
         self._averages = [
@@ -34,21 +34,19 @@ class WeightAverage:
         self._decay = decay
 
     @property
-    def variables(self) -> list[Any]:
-        """The state that a checkpoint keeps beside the model: the averages, or while `applied` the
-        weights.
-        """
+    def variables(self) -> list[Variable]:
+        """What a checkpoint keeps beside the model: averages, or while `applied` weights."""
         return [*self._averages, self._n_steps]
 
     def update(self) -> None:
-        """Take note of the weights after a step; also in a graph."""
+        """Update the averages after a step; also in a graph."""
         n = self._n_steps.assign_add(1.0)
         decay = tf.minimum(self._decay, (1.0 + n) / (10.0 + n))
         for average, variable in zip(self._averages, self._followed, strict=True):
             average.assign(decay * average + (1.0 - decay) * tf.cast(variable, average.dtype))
 
     def restart(self) -> None:
-        """Begin again with the variables as they are."""
+        """Set the averages to the variables as they are."""
         for average, variable in zip(self._averages, self._followed, strict=True):
             average.assign(tf.cast(variable, average.dtype))
 
@@ -61,7 +59,7 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Let the model have the averages: to evaluate it, and to write it."""
+        """Within this, the model has the averages: to evaluate it, and to save it."""
         self.swap()
         try:
             yield

@@ -7,11 +7,11 @@ import pytest
 
 from open_seq2seq.config import load_config, nested_update, parse_value
 from open_seq2seq.errors import UserError
+from open_seq2seq.layers import initializers, regularizers
 from open_seq2seq.optimizers.lr_policies import poly_decay
-from tests.support.paths import EXAMPLES, TINY
+from tests.support.paths import CONFIGS, EXAMPLES, TINY
 
 RESNET50 = str(EXAMPLES / "resnet50.py")
-CONFIGS = sorted(EXAMPLES.glob("[a-z]*.py"))
 
 
 def problems(overrides, path=RESNET50, mode="train"):
@@ -79,33 +79,72 @@ def test_what_python_cannot_read_is_text(text):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        ({"batch_size": 3}, "base_params: unknown parameter 'batch_size', did you mean 'batch_size_per_gpu'?"),
+        (
+            {"batch_size": 3},
+            "base_params: unknown parameter 'batch_size', did you mean 'batch_size_per_gpu'?",
+        ),
         ({"iter_size": "two"}, "iter_size: expected int, got 'two'"),
         ({"use_xla_jit": 1}, "use_xla_jit: expected bool, got 1"),
-        ({"dtype": "half"}, "dtype: expected one of 'float32', 'mixed', 'mixed_bfloat16', got 'half'"),
-        ({"loss_scaling": "backoff"}, "loss_scaling: expected float or 'Backoff' or 'LogMax', got 'backoff'"),
-        ({"dataset_version": "v3"}, "dataset_version: expected one of 'v1-12', 'v1-30', 'v2', 'v2-12', 'keywords'"),
+        (
+            {"dtype": "half"},
+            "dtype: expected one of 'float32', 'mixed', 'mixed_bfloat16', got 'half'",
+        ),
+        (
+            {"loss_scaling": "backoff"},
+            "loss_scaling: expected float or 'Backoff' or 'LogMax', got 'backoff'",
+        ),
+        (
+            {"dataset_version": "v3"},
+            "dataset_version: expected one of 'v1-12', 'v1-30', 'v2', 'v2-12', 'keywords'",
+        ),
         ({"optimizer": "momentum"}, "optimizer: expected one of 'SGD', 'Momentum', 'Adam', "),
         ({"optimizer": "Adam"}, "optimizer_params: unknown parameter 'momentum'"),
-        ({"encoder_params/resnet_size": 51}, "encoder_params/resnet_size: expected one of 18, 34, 50, "),
+        (
+            {"encoder_params/resnet_size": 51},
+            "encoder_params/resnet_size: expected one of 18, 34, 50, ",
+        ),
         ({"encoder_params": {}}, None),
         ({"lr_policy_params/rate": 1.0}, "lr_policy_params: unknown parameter 'rate'"),
-        ({"lr_policy_params/powr": 1.0}, "lr_policy_params: unknown parameter 'powr', did you mean 'power'?"),
-        ({"lr_policy_params/learning_rate": "abc"}, "lr_policy_params/learning_rate: expected float, got 'abc'"),
+        (
+            {"lr_policy_params/powr": 1.0},
+            "lr_policy_params: unknown parameter 'powr', did you mean 'power'?",
+        ),
+        (
+            {"lr_policy_params/learning_rate": "abc"},
+            "lr_policy_params/learning_rate: expected float, got 'abc'",
+        ),
         ({"regularizer_params/scale": [1]}, "regularizer_params/scale: expected float, got [1]"),
-        ({"loss_scaling": float("nan")}, "loss_scaling: expected float or 'Backoff' or 'LogMax', got nan"),
+        (
+            {"loss_scaling": float("nan")},
+            "loss_scaling: expected float or 'Backoff' or 'LogMax', got nan",
+        ),
         ({"num_checkpoints": 0}, "num_checkpoints: expected a value greater than 0, got 0"),
-        ({"data_layer_params/repeat_samples": True}, "data_layer_params: 'repeat_samples' is not supported: "),
+        (
+            {"data_layer_params/repeat_samples": True},
+            "data_layer_params: 'repeat_samples' is not supported: ",
+        ),
         ({"train": 5}, "base_params: unknown parameter 'train'"),
-        ({"lr_policy": "piecewise_constant"}, "lr_policy_params: missing required parameter 'boundaries'"),
+        (
+            {"lr_policy": "piecewise_constant"},
+            "lr_policy_params: missing required parameter 'boundaries'",
+        ),
         ({"regularizer": "l3"}, "regularizer: expected one of 'l2_regularizer', got 'l3'"),
-        ({"data_layer_params/dataset_files": "a.csv"}, "data_layer_params/dataset_files: expected a list, got 'a.csv'"),
-        ({"data_layer_params/dataset_files": [1]}, "data_layer_params/dataset_files[0]: expected str, got 1"),
+        (
+            {"data_layer_params/dataset_files": "a.csv"},
+            "data_layer_params/dataset_files: expected a list, got 'a.csv'",
+        ),
+        (
+            {"data_layer_params/dataset_files": [1]},
+            "data_layer_params/dataset_files[0]: expected str, got 1",
+        ),
         ({"max_steps": 5}, "base_params: give either num_epochs or max_steps"),
-        ({"data_layer_params/win_length": 5000}, "data_layer_params: win_length 5000 is longer than n_fft 1024"),
+        (
+            {"data_layer_params/win_length": 5000},
+            "data_layer_params: win_length 5000 is longer than n_fft 1024",
+        ),
         ({"use_trt": True}, "base_params: 'use_trt' is not supported: TensorRT"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_names_path_value_and_what_was_expected(overrides, line):
     if line is None:  # nested dictionaries are merged, so nothing is wrong
         load_config(RESNET50, "train", overrides)
@@ -232,3 +271,14 @@ def test_functions_are_bound_to_their_parameters():
     assert config.lr_policy.func is poly_decay
     assert config.lr_policy(0, decay_steps=10) == 0.2
     assert float(config.regularizer()(np.array([2.0, 1.0]))) == pytest.approx(0.0001 * 5 / 2)
+
+
+def test_openseq2seqs_import_path_of_regularizers_and_initializers_works(tmp_path):
+    text = (
+        f"from open_seq2seq.weights import l2_regularizer, xavier_initializer\n{TINY.read_text()}\n"
+        "base_params |= {'regularizer': l2_regularizer, 'regularizer_params': {'scale': 0.5}}\n"
+        "base_params |= {'initializer': xavier_initializer, 'initializer_params': {}}\n"
+    )
+    config = load_config(write_config(tmp_path, text), "train", {})
+    assert config.regularizer.func is regularizers.l2_regularizer
+    assert config.initializer.func is initializers.xavier_initializer

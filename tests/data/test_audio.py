@@ -1,4 +1,4 @@
-"""Reading audio: what comes out of every kind of file, and one kind of error for what is no audio."""
+"""Reading audio: what comes out of every kind of file, and one error for what is no audio."""
 
 from __future__ import annotations
 

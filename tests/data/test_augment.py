@@ -4,24 +4,31 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from open_seq2seq.data import augment
 from open_seq2seq.data.augment import (
+    NO_AUGMENTATION,
     Augmentation,
-    FrontEndParams,
-    draw,
+    Draws,
     no_draws,
     noise_table,
     pitch_grid,
 )
 
 AUGMENTATION = Augmentation(
-    pitch_semitones=2.0,
-    stretch_ratio=0.2,
-    noise_db=(-90.0, -46.0),
-    shift_samples=80,
-    background_prob=0.8,
-    background_volume=0.1,
+    pitch_shift=2.0,
+    time_stretch=0.2,
+    noise_level_min=-90.0,
+    noise_level_max=-46.0,
+    time_shift_ms=5.0,  # 80 samples
+    background_noise="noise",
+    background_noise_prob=0.8,
+    background_noise_volume=0.1,
 )
 N_ROWS = 20000
+
+
+def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
+    return augment.draw(augmentation, n_rows, sample_rate=16000, seed=seed, epoch=epoch)
 
 
 def test_draws_follow_from_seed_epoch_and_row():
@@ -80,9 +87,26 @@ def test_pitch_grid_is_eighths_up_to_the_bounds():
 
 
 def test_zero_augmentation_draws_nothing_but_the_slice():
-    drawn = draw(Augmentation(), 100, seed=0, epoch=0)
+    drawn = draw(NO_AUGMENTATION, 100, seed=0, epoch=0)
     assert not drawn.pitch.any() and (drawn.stretch == 1).all() and not drawn.noise_gain.any()
     assert len(np.unique(drawn.crop)) == 100
+
+
+def test_each_quantity_has_its_own_row_of_the_random_stream():
+    """A resumed run draws what it would have drawn, whatever else is augmented."""
+    uniform = np.random.default_rng([3, 4]).random((10, N_ROWS), dtype=np.float32)
+    drawn = draw(AUGMENTATION, N_ROWS, seed=3, epoch=4)
+    np.testing.assert_array_equal(drawn.pitch, np.floor(33 * uniform[0]))
+    np.testing.assert_allclose(drawn.stretch, 0.8 + 0.4 * uniform[1], rtol=1e-6)
+    np.testing.assert_allclose(20 * np.log10(drawn.noise_gain), -90 + 44 * uniform[2], atol=1e-4)
+    np.testing.assert_array_equal(drawn.noise_start, uniform[3])
+    np.testing.assert_array_equal(drawn.crop, uniform[4])
+    np.testing.assert_array_equal(drawn.shift, np.floor(161 * uniform[5]) - 80)
+    has_background = uniform[7] < 0.8
+    np.testing.assert_allclose(drawn.background_gain, 0.1 * uniform[6] * has_background, rtol=1e-6)
+    np.testing.assert_array_equal(drawn.background_start, uniform[8])
+    halved = draw(AUGMENTATION.model_copy(update={"augment_prob": 0.5}), N_ROWS, seed=3, epoch=4)
+    np.testing.assert_array_equal(halved.stretch != 1, (uniform[9] < 0.5) & (drawn.stretch != 1))
 
 
 def test_no_draws_is_the_clip_itself_cut_in_the_middle():
@@ -92,12 +116,13 @@ def test_no_draws_is_the_clip_itself_cut_in_the_middle():
     assert {len(values) for values in drawn} == {7}
 
 
-def test_a_share_of_the_clips_stays_as_it_is():
-    everything = AUGMENTATION._replace(
-        shift_samples=100, background_prob=1.0, background_volume=0.1
+def test_a_fraction_of_the_clips_stays_as_it_is():
+    everything = AUGMENTATION.model_copy(
+        update={"time_shift_ms": 6.25, "background_noise_prob": 1.0}
     )
     always, sometimes, never = (
-        draw(everything._replace(prob=prob), 10_000, 0, 0) for prob in (1.0, 0.8, 0.0)
+        draw(everything.model_copy(update={"augment_prob": prob}), 10_000, 0, 0)
+        for prob in (1.0, 0.8, 0.0)
     )
     unchanged = no_draws(everything, 10_000)
     is_same = np.stack(
@@ -130,19 +155,3 @@ def test_noise_is_white_and_gaussian():
     for lag in (1, 2, 25):
         assert abs(np.mean(noise[lag:] * noise[:-lag])) < chance
     assert not np.array_equal(noise, noise_table(25, seed=1).reshape(-1))
-
-
-@pytest.mark.parametrize(
-    ("hop_length", "block"), [(125, 25), (160, 32), (200, 25), (127, 1), (20, 20), (256, 32)]
-)
-def test_blocks_divide_the_hop(hop_length, block):
-    for augmentation, expected in ((AUGMENTATION, block), (Augmentation(), hop_length)):
-        params = FrontEndParams(hop_length=hop_length, augmentation=augmentation)
-        assert params.block == expected
-        assert params.n_samples % expected == 0
-
-
-def test_kept_samples_reach_past_the_last_frame():
-    params = FrontEndParams(augmentation=AUGMENTATION)
-    last_centre = (params.audio_length - 1) * params.hop_length * 1.2
-    assert params.n_samples >= last_centre + params.n_fft // 2

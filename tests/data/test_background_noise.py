@@ -44,7 +44,7 @@ def test_noise_is_mixed_in_at_its_volume_in_training_only(
     def images(*, training, epoch=0):
         dataset = layer.open(training=training, seed=0)
         ((batch,),) = dataset.batches(Sampler(30, 30).in_order(), epoch)
-        return batch.features.numpy(), dataset._draw(epoch).background_gain
+        return batch.features.numpy(), dataset.draws(epoch).background_gain
 
     noisy, gain = images(training=True)
     # |FFT|^2 of a sine of amplitude a under a Hann window of N samples peaks at (a N / 4)^2

@@ -73,13 +73,13 @@ def test_unusable_folders_are_named_with_the_space_they_need(tmp_path):
         make(tmp_path / "file", n_rows=10**8)
 
 
-@pytest.mark.parametrize("place", [0, 2 * 3 * 4 - 1])
-def test_a_row_that_did_not_reach_the_disk_whole_counts_as_not_there(tmp_path, place):
+@pytest.mark.parametrize("byte", [0, 2 * 3 * 4 - 1])
+def test_a_row_that_did_not_reach_the_disk_whole_counts_as_absent(tmp_path, byte):
     """As after a power cut between the row and its mark."""
     make(tmp_path).put(np.array([0, 2]), VALUES)
     file = next(tmp_path.glob("*/values.npy"))
     data = bytearray(file.read_bytes())
-    data[len(data) - 5 * VALUES[0].nbytes + 2 * VALUES[0].nbytes + place] ^= 1
+    data[len(data) - 5 * VALUES[0].nbytes + 2 * VALUES[0].nbytes + byte] ^= 1
     file.write_bytes(data)
     cache = make(tmp_path)
     assert cache.has(ROWS).tolist() == [True, False, False, False, False]

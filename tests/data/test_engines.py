@@ -10,21 +10,18 @@ import pytest
 import soundfile
 import tensorflow as tf
 
-from open_seq2seq.data.augment import (
-    Augmentation,
-    Draws,
-    FrontEndParams,
-    draw,
-    no_draws,
-    pitch_grid,
-)
+from open_seq2seq.data import augment
+from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, Draws, no_draws, pitch_grid
+from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.structs import Clips
 
 FLOOR = np.float32(np.log(1e-5))
-PLAIN = FrontEndParams()
-AUGMENTED = FrontEndParams(augmentation=Augmentation(2.0, 0.2, (-90.0, -46.0)))
+PLAIN = FrontEnd()
+AUGMENTATION = Augmentation(
+    pitch_shift=2.0, time_stretch=0.2, noise_level_min=-90.0, noise_level_max=-46.0
+)
 SEMITONES = pitch_grid(2.0)
 MEL_HZ = librosa.mel_frequencies(130, fmin=0, fmax=8000, htk=True)[1:-1]  # where the filters peak
 FRAMES_PER_S = 16000 / 125
@@ -38,14 +35,15 @@ def plain() -> SpectralEngine:
 
 @pytest.fixture(scope="module")
 def augmenting() -> tuple[SpectralEngine, LibrosaEngine]:
-    return SpectralEngine(AUGMENTED), LibrosaEngine(AUGMENTED)
+    return SpectralEngine(PLAIN, AUGMENTATION), LibrosaEngine(PLAIN, AUGMENTATION)
 
 
 def images(
     engine: SpectralEngine | LibrosaEngine, clips: list[np.ndarray], draws: Draws | None = None
 ) -> np.ndarray:
-    """[clips, frames, mels] of int16 clips; nothing drawn by default."""
-    draws = no_draws(engine.params.augmentation, len(clips)) if draws is None else draws
+    """[clips, frames, mels] of int16 clips; by default of an engine without augmentation."""
+    if draws is None:
+        draws = no_draws(NO_AUGMENTATION, len(clips))
     if isinstance(engine, LibrosaEngine):
         return np.stack(
             [
@@ -53,7 +51,7 @@ def images(
                 for clip, *drawn in zip(clips, *draws, strict=True)
             ]
         )
-    n_samples = engine.params.n_samples
+    n_samples = engine.extent.n_samples
     waveforms = np.stack(
         [np.pad(clip[:n_samples], (0, max(0, n_samples - len(clip)))) for clip in clips]
     )
@@ -65,12 +63,16 @@ def images(
 
 def drawn(n: int, **values) -> Draws:
     """Draws of n clips in which only what is named differs from none."""
-    draws = no_draws(AUGMENTED.augmentation, n)
+    draws = no_draws(AUGMENTATION, n)
     if "semitones" in values:
         values["pitch"] = np.searchsorted(SEMITONES, values.pop("semitones"))
     return draws._replace(
         **{k: np.broadcast_to(v, n).astype(getattr(draws, k).dtype) for k, v in values.items()}
     )
+
+
+def draw(augmentation: Augmentation, n_rows: int, seed: int, epoch: int) -> Draws:
+    return augment.draw(augmentation, n_rows, sample_rate=16000, seed=seed, epoch=epoch)
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
@@ -83,13 +85,13 @@ def noise(seconds: float, amplitude: float = 0.1, seed: int = 0) -> np.ndarray:
     return int16(np.clip(amplitude * 0.5 * (white + np.roll(white, 1)), -1, 1))
 
 
-def reference(samples: np.ndarray, p: FrontEndParams, crop: float = 0.5) -> np.ndarray:
+def reference(samples: np.ndarray, p: FrontEnd, crop: float = 0.5) -> np.ndarray:
     """The log-mel image by librosa in float64."""
     mel = librosa.feature.melspectrogram(
         y=samples / 32768.0,
         sr=p.sample_rate,
         n_fft=p.n_fft,
-        win_length=p.win_length,
+        win_length=p.window_length,
         hop_length=p.hop_length,
         center=True,
         pad_mode="constant",
@@ -104,7 +106,7 @@ def reference(samples: np.ndarray, p: FrontEndParams, crop: float = 0.5) -> np.n
     missing = p.audio_length - len(log_mel)
     if missing > 0:
         both = (missing // 2, missing - missing // 2)
-        return np.pad(log_mel, (both, (0, 0)), constant_values=p.pad_value)
+        return np.pad(log_mel, (both, (0, 0)), constant_values=p.fill_value)
     start = int(np.floor(crop * (1 - missing)))
     return log_mel[start : start + p.audio_length]
 
@@ -122,17 +124,22 @@ CLOSE = 1e-3
             "n_fft": 512,
             "win_length": 400,
             "hop_length": 160,
-            "n_mels": 40,
+            "num_audio_features": 40,
             "fmin": 60.0,
             "fmax": 7000.0,
         },
         {"win_length": 640, "hop_length": 200, "audio_length": 81, "pad_value": 0.0},
-        {"n_fft": 400, "win_length": 299, "hop_length": 127, "n_mels": 20},  # blocks of one sample
+        {
+            "n_fft": 400,
+            "win_length": 299,
+            "hop_length": 127,
+            "num_audio_features": 20,
+        },  # blocks of one sample
     ],
     ids=["defaults", "short window", "loud padding", "prime hop"],
 )
 def test_with_nothing_drawn_it_is_librosas_log_mel(settings):
-    params = PLAIN._replace(**settings)
+    params = FrontEnd(**settings)
     clips = [
         noise(seconds) for seconds in (0.3, 0.7, 1.0, 1.05)
     ]  # padded by odd and even numbers, and sliced
@@ -165,13 +172,13 @@ def test_short_clips_lie_in_the_middle_of_silence(plain):
 @pytest.mark.parametrize(("crop", "first"), [(0.0, 0), (0.2, 3), (0.999, 18)])
 def test_long_clips_are_sliced_where_drawn(plain, crop, first):
     clip = noise(1.1328125)  # 18125 samples, all that is kept: 146 frames, 19 possible slices
-    assert len(clip) == PLAIN.n_samples
+    assert len(clip) == Extent.of(PLAIN).n_samples
     image = images(
         plain,
         [clip],
         drawn(1, crop=crop, semitones=0, stretch=1)._replace(pitch=np.zeros(1, np.int32)),
     )[0]
-    full = reference(clip, PLAIN._replace(audio_length=146))
+    full = reference(clip, FrontEnd(audio_length=146))
     np.testing.assert_allclose(image, full[first : first + 128], atol=CLOSE)
 
 
@@ -190,7 +197,7 @@ def test_a_full_scale_tone_has_the_power_of_a_full_scale_tone(engine, plain, ton
 @pytest.mark.parametrize("n_clips", [1, 17])
 def test_a_clip_is_the_same_in_any_batch(augmenting, n_clips):
     engine, _ = augmenting
-    draws = draw(AUGMENTED.augmentation, n_clips, seed=1, epoch=1)
+    draws = draw(AUGMENTATION, n_clips, seed=1, epoch=1)
     clips = [noise(0.5 + 0.04 * i, seed=i) for i in range(n_clips)]
     together = images(engine, clips, draws)
     assert together.shape == (n_clips, 128, 128)
@@ -280,10 +287,10 @@ def test_chirps_rise_as_fast_as_they_should(augmenting):
     for engine, slope_error, n_frames_error in zip(
         augmenting, (0.01, 0.1), (1.0, 512 / 125), strict=True
     ):
-        found = images(
+        chirps = images(
             engine, [chirp] * len(cases), drawn(len(cases), semitones=semitones, stretch=stretch)
         )
-        for image, (n, r) in zip(found, cases, strict=True):
+        for image, (n, r) in zip(chirps, cases, strict=True):
             slope, middle_hz = np.polyfit(frames - MIDDLE, MEL_HZ[image[frames].argmax(axis=1)], 1)
             expected_slope = 3000 * 2 ** (n / 12) * r / FRAMES_PER_S
             assert slope == pytest.approx(expected_slope, rel=slope_error), (n, r)
@@ -330,35 +337,37 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     )
 
 
-@pytest.mark.parametrize("pad_at_end", [False, True])
-@pytest.mark.parametrize("reflect", [False, True])
-@pytest.mark.parametrize("stretch_ratio", [0.0, 0.2])
+@pytest.mark.parametrize("pad_side", ["both", "end"])
+@pytest.mark.parametrize("frame_padding", ["zeros", "reflect"])
+@pytest.mark.parametrize("time_stretch", [0.0, 0.2])
 @pytest.mark.parametrize("longest", [3, 5000, 9001, 15200, 16000, 40000])
-def test_knowing_the_longest_clip_changes_nothing(longest, stretch_ratio, reflect, pad_at_end):
-    augmentation = Augmentation(0.0, stretch_ratio, (-60.0, -46.0))
-    params = FrontEndParams(
+def test_knowing_the_longest_clip_changes_nothing(longest, time_stretch, frame_padding, pad_side):
+    augmentation = Augmentation(
+        pitch_shift=0.0, time_stretch=time_stretch, noise_level_min=-60.0, noise_level_max=-46.0
+    )
+    front_end = FrontEnd(
         n_fft=512,
         win_length=400,
         hop_length=160,
-        reflect=reflect,
-        pad_at_end=pad_at_end,
-        augmentation=augmentation,
+        frame_padding=frame_padding,
+        pad_side=pad_side,
     )
-    known = params._replace(longest=longest)
-    assert known.n_samples <= params.n_samples and known.places[1] <= params.places[1]
+    general = SpectralEngine(front_end, augmentation)
+    known = SpectralEngine(front_end, augmentation, longest=longest)
+    assert known.extent.n_samples <= general.extent.n_samples
+    assert known.extent.n_frames <= general.extent.n_frames
     lengths = [longest, longest, max(1, longest - 150), longest // 2 + 1]
     clips = [int16(0.3 * np.sin(np.arange(n) / 3)) for n in lengths]
     draws = draw(augmentation, 4, 0, 0)
-    draws = draws._replace(stretch=np.float32([1.0, 1.0 - stretch_ratio, 1.0 + stretch_ratio, 1.0]))
-    expected, found = (images(SpectralEngine(p), clips, draws) for p in (params, known))
-    np.testing.assert_allclose(
-        found, expected, atol=2e-6
-    )  # sums of other sizes may round otherwise
+    draws = draws._replace(stretch=np.float32([1.0, 1.0 - time_stretch, 1.0 + time_stretch, 1.0]))
+    expected, shorter = (images(engine, clips, draws) for engine in (general, known))
+    # sums of other sizes may round otherwise
+    np.testing.assert_allclose(shorter, expected, atol=2e-6)
 
 
 def test_the_seed_decides_the_noise():
     silence, draws = [np.zeros(4000, np.int16)], drawn(1, noise_gain=0.005)
     one, other = (
-        images(LibrosaEngine(AUGMENTED._replace(seed=seed)), silence, draws) for seed in (0, 1)
+        images(LibrosaEngine(PLAIN, AUGMENTATION, seed=seed), silence, draws) for seed in (0, 1)
     )
     assert np.abs(one - other).max() > 1

@@ -6,11 +6,11 @@ import pytest
 import scipy.signal
 
 from open_seq2seq.data.features import (
+    count_frames,
     hann_window,
     hz_to_mel,
     mel_filter_bank,
     mel_to_hz,
-    n_frames,
     slice_or_pad,
 )
 
@@ -72,10 +72,10 @@ def test_hann_window_is_periodic_and_centred(win_length, n_fft):
 @pytest.mark.parametrize(
     ("n_samples", "hop_length"), [(16000, 125), (15999, 125), (16001, 160), (1, 160), (0, 160)]
 )
-def test_n_frames_counts_centred_frames(n_samples, hop_length):
+def test_frames_are_centred_and_counted_so(n_samples, hop_length):
     padded = np.zeros(n_samples + 1024)  # half an FFT on both sides
     assert (
-        n_frames(n_samples, hop_length)
+        count_frames(n_samples, hop_length)
         == librosa.util.frame(padded, frame_length=1024, hop_length=hop_length).shape[1]
     )
 

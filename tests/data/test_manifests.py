@@ -123,11 +123,11 @@ MISTAKES = {
     "no path": ("label,wav\n0,yes/1.wav\n", "column 'path' is missing, found label, wav"),
     "label twice": (
         "label,label,path\n1,0,yes/1.wav\n",
-        "column 'label' stands there more than once",
+        "column 'label' appears more than once",
     ),
     "path twice": (
         "label,path,path\n1,yes/1.wav,no/2.wav\n",
-        "column 'path' stands there more than once",
+        "column 'path' appears more than once",
     ),
     "a column too many in every row": (
         "label,path\n1,0,yes/1.wav\n",
@@ -206,9 +206,7 @@ def test_long_lists_are_cut(folder):
 
 
 def test_missing_manifests_and_folders(folder):
-    with pytest.raises(
-        UserError, match=r"absent.csv: no such manifest; .*speech_commands_preprocessing.py"
-    ):
+    with pytest.raises(UserError, match=r"absent.csv: no such manifest; .*open-seq2seq-prepare"):
         read_manifests([folder / "absent.csv"], LABELS)
     with pytest.raises(UserError, match="not a readable CSV manifest"):
         read_manifests([folder], LABELS)
@@ -248,12 +246,12 @@ def test_labels_are_read_in_order(tmp_path):
     [
         (
             None,
-            r"cannot read the labels file \(No such file or directory\); scripts/speech_commands_preprocessing.py",
+            r"cannot read the labels file \(No such file or directory\); open-seq2seq-prepare",
         ),
         (b"", "the labels file is empty"),
         (b" \n\n", "the labels file is empty"),
         (b"yes\n\xff\xfe\n", r"cannot read the labels file \(.*utf-8"),
-        (b"yes\nno\nyes \n", "label 'yes' stands there more than once"),
+        (b"yes\nno\nyes \n", "label 'yes' appears more than once"),
     ],
 )
 def test_bad_labels_files(tmp_path, content, message):

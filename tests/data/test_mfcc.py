@@ -9,45 +9,49 @@ import scipy.fft
 import tensorflow as tf
 
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import Augmentation, Draws, FrontEndParams, no_draws
+from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, Draws, no_draws
 from open_seq2seq.data.features import dct_matrix, mel_filter_bank
+from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.structs import Clips
 from tests.support import parity
 
-MATCHBOXNET = FrontEndParams(
+MATCHBOXNET = FrontEnd(
+    features="mfcc",
+    num_audio_features=64,
     n_fft=512,
     win_length=400,
     hop_length=160,
-    n_mels=64,
-    n_mfcc=64,
     audio_length=101,
-    reflect=True,
+    frame_padding="reflect",
     pad_value=0.0,
 )
 
 
-def by_librosa(params, clips):
-    drawn = no_draws(params.augmentation, len(clips))
-    engine = LibrosaEngine(params)
+def matchboxnet(**changes):
+    return FrontEnd(**dict(MATCHBOXNET) | changes)
+
+
+def by_librosa(front_end, clips):
+    drawn = no_draws(NO_AUGMENTATION, len(clips))
+    engine = LibrosaEngine(front_end)
     return np.stack(
         [engine.features(clip, Draws(*row)) for clip, *row in zip(clips, *drawn, strict=True)]
     )
 
 
-def by_spectral(params, clips):
-    drawn = no_draws(params.augmentation, len(clips))
-    waveforms = np.stack([np.pad(clip, (0, params.n_samples - len(clip))) for clip in clips])
+def by_spectral(front_end, clips):
+    drawn = no_draws(NO_AUGMENTATION, len(clips))
+    engine = SpectralEngine(front_end)
+    n_samples = engine.extent.n_samples
+    waveforms = np.stack([np.pad(clip, (0, n_samples - len(clip))) for clip in clips])
     lengths = np.array([len(clip) for clip in clips], np.int32)
-    if params.reflect:
-        reflect_after_end(waveforms, lengths, params.n_fft // 2)
-    return (
-        SpectralEngine(params)
-        .features(Clips(*map(tf.constant, Clips.of(waveforms, lengths, drawn))))
-        .numpy()
-    )
+    if front_end.frame_padding == "reflect":
+        reflect_after_end(waveforms, lengths, front_end.n_fft // 2)
+    clips = Clips(*map(tf.constant, Clips.of(waveforms, lengths, drawn)))
+    return engine.features(clips).numpy()
 
 
 ENGINES = pytest.mark.parametrize("features", [by_spectral, by_librosa])
@@ -73,7 +77,7 @@ def test_mfcc_are_those_that_the_original_takes(original, features, ending):
 @ENGINES
 def test_padded_mfcc_are_the_recipes(original, features):
     """101 frames in the middle of 128: 13 zeros before, 14 after."""
-    images = features(MATCHBOXNET._replace(audio_length=128), original["wave"] * 32768)
+    images = features(matchboxnet(audio_length=128), original["wave"] * 32768)
     assert (
         not images[:, :13].any()
         and not images[:, -14:].any()
@@ -100,7 +104,11 @@ def test_the_cosine_transform_is_scipys():
 @pytest.mark.parametrize("n_mfcc", [None, 20])
 def test_frames_at_the_ends_see_the_clip_mirrored(n_samples, n_mfcc):
     """By hand: the power of windowed frames of a waveform that NumPy has padded."""
-    params = MATCHBOXNET._replace(audio_length=n_samples // 160 + 1, n_mfcc=n_mfcc)
+    if n_mfcc is None:
+        kind = {"features": "log_mel"}
+    else:
+        kind = {"num_audio_features": n_mfcc, "num_mels": 64}
+    params = matchboxnet(audio_length=n_samples // 160 + 1, **kind)
     clip = noise(n_samples)
     padded = np.pad(clip / 32768.0, 256, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::160]
@@ -121,11 +129,14 @@ def test_noise_goes_on_where_the_clip_is_mirrored():
     """Of silence with noise, the last frames are as loud as the others: the mirrored part has noise
     too.
     """
-    params = MATCHBOXNET._replace(n_mfcc=None, augmentation=Augmentation(noise_db=(-40.0, -40.0)))
-    waveforms = np.zeros((1, params.n_samples), np.int16)
-    drawn = no_draws(params.augmentation, 1)._replace(noise_gain=np.array([0.01], np.float32))
+    augmentation = Augmentation(
+        pitch_shift=0.0, time_stretch=0.0, noise_level_min=-40.0, noise_level_max=-40.0
+    )
+    engine = SpectralEngine(matchboxnet(features="log_mel"), augmentation)
+    waveforms = np.zeros((1, engine.extent.n_samples), np.int16)
+    drawn = no_draws(augmentation, 1)._replace(noise_gain=np.array([0.01], np.float32))
     clips = Clips.of(waveforms, np.array([16000], np.int32), drawn)
-    log_mel = SpectralEngine(params).features(Clips(*map(tf.constant, clips))).numpy()[0]
+    log_mel = engine.features(Clips(*map(tf.constant, clips))).numpy()[0]
     assert np.abs(log_mel[[0, -1]].mean(axis=1) - log_mel[5:-5].mean()).max() < 0.5
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from open_seq2seq.data.sampler import Place, Plan, Sampler
+from open_seq2seq.data.sampler import DataPosition, Plan, Sampler
 
 few = settings(max_examples=60, deadline=None)
 shapes = given(
@@ -88,16 +88,17 @@ def test_a_run_of_steps_of_one_size_goes_on_as_if_it_had_not_stopped(
 ):
     sampler = Sampler(n_rows, batch_size, iter_size, size - 1, size)
     plan = sampler.for_training(3, 1, shuffle=True)
-    place = Place(1)
+    position = DataPosition(1)
     for step in range(len(plan.rows)):
-        rest = sampler.for_training(3, 1, shuffle=True, first_row=place.row)
+        rest = sampler.for_training(3, 1, shuffle=True, first_row=position.row)
         np.testing.assert_array_equal(rest.rows, plan.rows[step:])
         np.testing.assert_array_equal(rest.weights, plan.weights[step:])
         assert (
-            sampler.steps_left(place, n_epochs=3) == len(plan.rows) - step + sampler.steps_per_epoch
+            sampler.steps_left(position, n_epochs=3)
+            == len(plan.rows) - step + sampler.steps_per_epoch
         )
-        place = sampler.after_step(place)
-    assert place == Place(2)
+        position = sampler.after_step(position)
+    assert position == DataPosition(2)
 
 
 @few
@@ -107,17 +108,17 @@ def test_a_run_of_steps_of_one_size_goes_on_as_if_it_had_not_stopped(
     n_steps=st.integers(1, 4),
 )
 def test_every_row_counts_once_however_often_the_workers_change(n_rows, sizes, n_steps):
-    place, counted = Place(), []
-    while place.epoch == 0:
+    position, counted = DataPosition(), []
+    while position.epoch == 0:
         batch_size, size = sizes[len(counted) % len(sizes)]
         samplers = [Sampler(n_rows, batch_size, 1, rank, size) for rank in range(size)]
-        plans = [s.for_training(1, 0, shuffle=True, first_row=place.row) for s in samplers]
+        plans = [s.for_training(1, 0, shuffle=True, first_row=position.row) for s in samplers]
         taken = min(n_steps, len(plans[0].rows))
         counted.append(
             np.concatenate([plan.rows[:taken][plan.weights[:taken] > 0] for plan in plans])
         )
         for _ in range(taken):
-            place = samplers[0].after_step(place)
+            position = samplers[0].after_step(position)
     np.testing.assert_array_equal(np.sort(np.concatenate(counted)), np.arange(n_rows))
 
 

@@ -15,7 +15,7 @@ N_ROWS = 5000
 
 
 def rectangles(params, seed=0, epoch=0, n_rows=N_ROWS):
-    return draw_rectangles(params, n_rows, SHAPE, seed, epoch).astype(int)
+    return draw_rectangles(params, n_rows, SHAPE, seed=seed, epoch=epoch).astype(int)
 
 
 def test_covers_the_rectangles_and_nothing_else():
@@ -25,8 +25,8 @@ def test_covers_the_rectangles_and_nothing_else():
     for image, row in zip(expected, drawn, strict=True):
         for first_frame, last_frame, first_feature, last_feature in row:
             image[first_frame:last_frame, first_feature:last_feature] = -7.0
-    found = cover(tf.constant(images), tf.constant(drawn.astype(np.int16)), -7.0).numpy()
-    np.testing.assert_array_equal(found, expected)
+    covered = cover(tf.constant(images), tf.constant(drawn.astype(np.int16)), -7.0).numpy()
+    np.testing.assert_array_equal(covered, expected)
 
 
 def test_time_masks_cover_all_features_freq_masks_all_frames_and_cutouts_neither():
@@ -47,14 +47,14 @@ def test_time_masks_cover_all_features_freq_masks_all_frames_and_cutouts_neither
         (SpecAugment(cutouts=1, cutout_freq=7), 2, 7, 64),
     ],
 )
-def test_widths_and_places_are_uniform(params, side, width, size):
+def test_widths_and_positions_are_uniform(params, side, width, size):
     first, last = rectangles(params)[:, 0, side : side + 2].T
     assert scipy.stats.chisquare(np.bincount(last - first, minlength=width + 1)).pvalue > 1e-4
     assert scipy.stats.chisquare(np.bincount(first, minlength=size - width + 1)).pvalue > 1e-4
 
 
 def test_a_mask_wider_than_the_image_covers_at_most_all_of_it():
-    drawn = rectangles(SpecAugment(time_masks=1, time_width=500))
+    drawn = rectangles(SpecAugment(time_masks=1, time_mask_width=500))
     assert (drawn[:, 0, 0] == 0).all() and drawn[:, 0, 1].max() == 128
 
 
@@ -120,7 +120,7 @@ def test_a_shift_in_time_moves_the_sound_and_nothing_else(write_manifest, augmen
         "augmentation": augmentation,
     }
     dataset = open_layer(manifest, **params)
-    places = image_of(dataset)[:, :, 64].argmax(axis=1) * 100 - 8000  # samples
-    drawn = dataset._draw(0).shift
-    assert np.abs(places - drawn).max() <= 100  # a frame
+    shifts = image_of(dataset)[:, :, 64].argmax(axis=1) * 100 - 8000  # samples
+    drawn = dataset.draws(0).shift
+    assert np.abs(shifts - drawn).max() <= 100  # a frame
     assert drawn.min() < -1000 and drawn.max() > 1000 and np.abs(drawn).max() <= 1600

@@ -5,7 +5,6 @@ import pytest
 from pydantic import ValidationError
 
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import Augmentation
 from open_seq2seq.errors import UserError
 
 
@@ -36,59 +35,68 @@ def test_fmin_above_half_the_rate():
         SpeechCommandsDataLayer(fmin=9000.0)
 
 
-def test_front_end_takes_every_parameter():
-    params = {
+def test_defaults_are_those_of_the_design():
+    layer = SpeechCommandsDataLayer()
+    assert layer.window_length == layer.n_fft == 1024
+    assert (layer.image_shape, layer.n_mels, layer.hop_length) == ((128, 128), 128, 125)
+    assert layer.fill_value == pytest.approx(np.log(1e-5))
+
+
+def test_a_checkpoint_keeps_what_was_given_of_the_front_end():
+    """Its keys are those of checkpoints of before."""
+    front_end = {
+        "features": "mfcc",
+        "num_audio_features": 20,
+        "num_mels": 40,
+        "audio_length": 98,
         "sample_rate": 8000,
         "n_fft": 512,
         "win_length": 400,
         "hop_length": 80,
         "fmin": 20.0,
         "fmax": 3800.0,
-        "audio_length": 98,
-        "pad_value": 0.0,
+        "frame_padding": "reflect",
+        "pad_value": -1.0,
+        "pad_side": "end",
     }
-    front_end = SpeechCommandsDataLayer(num_audio_features=40, **params).front_end(
-        training=False, seed=9
-    )
-    assert front_end.n_mels == 40 and front_end.seed == 9
-    assert {name: getattr(front_end, name) for name in params} == params
+    others = {"dataset_files": ["a.csv"], "augment_data": True, "cache_dir": "x", "time_masks": 1}
+    layer = SpeechCommandsDataLayer(**front_end, **others)
+    assert layer.front_end_parameters() == front_end
+    little = SpeechCommandsDataLayer(n_fft=512, **others).front_end_parameters()
+    assert little == {"n_fft": 512}
 
 
-def test_defaults_are_those_of_the_design():
-    front_end = SpeechCommandsDataLayer().front_end(training=False, seed=0)
-    assert front_end.win_length == front_end.n_fft == 1024
-    assert (front_end.audio_length, front_end.n_mels, front_end.hop_length) == (128, 128, 125)
-    assert front_end.pad_value == pytest.approx(np.log(1e-5))
+def test_without_augmentation_all_else_is_as_it_was():
+    on = {"augment_data": True, "augment_prob": 0.5, "time_shift_ms": 9.0, "mixup_alpha": 0.3}
+    on |= {"background_noise": "x", "time_masks": 1, "freq_masks": 2, "cutouts": 3}
+    others = {"n_fft": 512, "augmentation": "librosa", "cache_data": "images", "pad_value": 1.0}
+    layer = SpeechCommandsDataLayer(**on, **others).without_augmentation()
+    off = {"pitch_shift": 0.0, "time_stretch": 0.0, "noise_level_max": None}
+    assert layer == SpeechCommandsDataLayer(**off, **others)
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("augment_data", [False, True])
-def test_only_training_augments_and_only_if_asked(training, augment_data):
+def test_only_training_augments_and_only_if_asked(training, augment_data, tone_dataset):
     layer = SpeechCommandsDataLayer(
-        augment_data=augment_data, pitch_shift=1.0, noise_level_min=-80.0
+        dataset_files=[str(tone_dataset / "v2-12-val.csv")],
+        augment_data=augment_data,
+        pitch_shift=1.0,
+        noise_level_min=-80.0,
     )
-    expected = (
-        Augmentation(1.0, 0.2, (-80.0, -46.0)) if training and augment_data else Augmentation()
-    )
-    assert layer.front_end(training=training, seed=0).augmentation == expected
-
-
-def test_labels_stand_beside_the_first_manifest(tmp_path):
-    (tmp_path / "v2-12-labels.txt").write_text("yes\nno\n")
-    (tmp_path / "other.txt").write_text("up\ndown\nleft\n")
-    for name in ("v2-12-train.csv", "v2-12-val.csv", "v2-12-test.csv", "v2-12.csv"):
-        layer = SpeechCommandsDataLayer(
-            dataset_files=[str(tmp_path / name), "elsewhere/v1-val.csv"], num_labels=2
-        )
-        assert layer.read_labels() == ("yes", "no")
-    layer = SpeechCommandsDataLayer(
-        dataset_files=["a-train.csv"], labels_file=str(tmp_path / "other.txt")
-    )
-    assert layer.read_labels() == ("up", "down", "left")
-    with pytest.raises(UserError, match=r"num_labels: 12, but .*other.txt has 3 labels"):
-        SpeechCommandsDataLayer(
-            labels_file=str(tmp_path / "other.txt"), num_labels=12
-        ).read_labels()
+    dataset = layer.open(training=training, seed=0)
+    draws = dataset.draws(epoch=0)
+    is_augmented = training and augment_data
+    assert (draws.stretch != 1.0).any() == draws.noise_gain.any() == is_augmented
+    if is_augmented:
+        assert dataset.params == layer
+        noise_db = 20 * np.log10(draws.noise_gain)
+        assert noise_db.min() > -80.001 and noise_db.max() < -45.999
+        assert np.abs(draws.pitch - 8).max() <= 8 and np.ptp(draws.pitch) > 8  # eighths
+    else:
+        assert dataset.params == layer.without_augmentation()
+    # long clips are sliced at random in training only
+    assert (draws.crop != 0.5).any() == training
 
 
 def test_what_is_not_there_is_named(tmp_path, tone_dataset):
@@ -124,6 +132,5 @@ def test_clips_without_labels_are_opened_in_order(tone_dataset):
     paths = [str(tone_dataset / word / "test00.wav") for word in ("no", "yes", "no")]
     dataset = SpeechCommandsDataLayer(augment_data=True).open_clips(paths, ("yes", "no"))
     assert list(dataset.paths) == paths
-    assert (
-        dataset.options.front_end.augmentation == Augmentation() and not dataset.options.random_crop
-    )
+    draws = dataset.draws(epoch=0)
+    assert (draws.stretch == 1.0).all() and (draws.crop == 0.5).all()

@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 
 from open_seq2seq.data import waveforms
-from open_seq2seq.data.waveforms import StoreOptions, WaveformStore
+from open_seq2seq.data.waveforms import Reading, WaveformStore
 from open_seq2seq.errors import UserError
 
-OPTIONS = StoreOptions(sample_rate=16000, n_samples=100, n_readers=3)
 RAMP = np.arange(1000, dtype=np.int16)
 CROP = np.full(3, 0.5)
+
+
+def open_store(paths, *, keep=False, **reading) -> WaveformStore:
+    """A store that keeps 100 samples of each clip, in memory or in ``cache_dir`` if ``keep``."""
+    cache_data = "waveforms" if keep else False
+    reading = Reading(cache_data=cache_data, num_readers=3, **reading)
+    return WaveformStore(paths, reading, sample_rate=16000, n_samples=100)
 
 
 @pytest.fixture
@@ -25,9 +31,7 @@ def paths(write_wav) -> list[str]:
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("cached", [False, True])
 def test_clips_come_padded_and_cut_to_a_window(paths, tmp_path, keep, cached):
-    store = WaveformStore(
-        paths, OPTIONS._replace(keep=keep, cache_dir=str(tmp_path / "cache") if cached else None)
-    )
+    store = open_store(paths, keep=keep, cache_dir=str(tmp_path / "cache") if cached else None)
     for crop, start in ((0.0, 0), (0.5, 450), (0.9999, 900)):
         samples, lengths = store.take(np.array([2, 1, 0, 1]), np.full(4, crop), 100)
         assert samples.dtype == np.int16 and lengths.dtype == np.int32
@@ -45,7 +49,7 @@ def test_kept_clips_are_decoded_once(paths, monkeypatch, keep):
     monkeypatch.setattr(
         waveforms, "read_wav", lambda path, rate: decoded.append(path) or read_wav(path, rate)
     )
-    store = WaveformStore(paths, OPTIONS._replace(keep=keep))
+    store = open_store(paths, keep=keep)
     for _ in range(3):
         store.take(np.array([0, 2, 0]), CROP, 100)
     assert len(decoded) == (3 if keep else 9)
@@ -54,18 +58,18 @@ def test_kept_clips_are_decoded_once(paths, monkeypatch, keep):
 def test_a_cache_in_a_folder_is_found_again_and_rebuilt_after_a_change(
     paths, tmp_path, monkeypatch
 ):
-    options = OPTIONS._replace(keep=True, cache_dir=str(tmp_path / "cache"))
-    WaveformStore(paths, options)
+    kept = {"keep": True, "cache_dir": str(tmp_path / "cache")}
+    open_store(paths, **kept)
     with monkeypatch.context() as patch:
         patch.setattr(waveforms, "read_wav", None)  # not needed
-        samples, _ = WaveformStore(paths, options).take(np.array([0, 2]), CROP[:2], 100)
+        samples, _ = open_store(paths, **kept).take(np.array([0, 2]), CROP[:2], 100)
     np.testing.assert_array_equal(samples[1], RAMP[500:600])
 
     path = Path(paths[2])
     before = path.stat()
     path.write_bytes(path.read_bytes()[:-2] + b"\x11\x22")  # same size
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    samples, _ = WaveformStore(paths, options).take(np.array([2]), CROP[:1], 100)
+    samples, _ = open_store(paths, **kept).take(np.array([2]), CROP[:1], 100)
     assert samples[0, -1] == 0x2211
 
 
@@ -73,9 +77,9 @@ def test_bad_files_stop_with_all_their_names(paths, tmp_path):
     bad = [tmp_path / f"{i}.wav" for i in range(7)]
     for path in bad:
         path.write_text("no audio")
-    for options in (OPTIONS, OPTIONS._replace(keep=True)):
+    for keep in (False, True):
         with pytest.raises(UserError) as error:
-            WaveformStore([*paths, *map(str, bad)], options)
+            open_store([*paths, *map(str, bad)], keep=keep)
         lines = str(error.value).splitlines()
         assert lines[0] == "7 audio files cannot be used:"
         # in whichever order the threads find them
@@ -93,9 +97,7 @@ def test_skipping_finds_also_what_the_header_hides(paths, write_wav, keep):
         "cut.flac", np.random.default_rng(0).integers(-9999, 9999, 9000).astype(np.int16)
     )
     cut.write_bytes(cut.read_bytes()[:4000])
-    store = WaveformStore(
-        [paths[0], str(cut), paths[2]], OPTIONS._replace(keep=keep, on_bad_audio="skip")
-    )
+    store = open_store([paths[0], str(cut), paths[2]], keep=keep, on_bad_audio="skip")
     assert list(store.bad) == [1]
     assert "flac" in store.bad[1]
     samples, lengths = store.take(np.array([0, 2]), CROP[:2], 100)
@@ -103,7 +105,7 @@ def test_skipping_finds_also_what_the_header_hides(paths, write_wav, keep):
 
 
 def test_a_file_that_fails_later_is_named(paths):
-    store = WaveformStore(paths, OPTIONS)
+    store = open_store(paths)
     os.unlink(paths[1])
     with pytest.raises(UserError, match=r"^1 audio file cannot be used:\n  .*long.wav: "):
         store.take(np.array([0, 1]), CROP[:2], 100)
@@ -111,8 +113,8 @@ def test_a_file_that_fails_later_is_named(paths):
 
 def test_conversions_are_remembered(paths, write_wav):
     other = str(write_wav("other.wav", np.zeros((90, 2)), 8000))
-    for options in (OPTIONS, OPTIONS._replace(keep=True)):
-        store = WaveformStore([*paths, other], options)
+    for keep in (False, True):
+        store = open_store([*paths, other], keep=keep)
         assert store.converted == {3: "8000 Hz, 2 channels, PCM_16"}
         assert store.take(np.array([3]), CROP[:1], 100)[1].tolist() == [
             100

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from open_seq2seq.distributed import Workers, heartbeat, rendezvous
-from open_seq2seq.distributed.heartbeat import Watch, watched
+from open_seq2seq.distributed.heartbeat import Heartbeat, heartbeats
 from open_seq2seq.errors import LostWorkerError
 from open_seq2seq.lazy import tf
+from tests.support.log_lines import collected
 
 PATIENCE_S = 20  # of a test, for something that takes a second
 
@@ -55,17 +56,17 @@ def all_at_once(size, act):
         return list(pool.map(act, workers))
 
 
-def start_watches(size, timeout_s=60.0):
+def start_heartbeats(size, timeout_s=60.0):
     # a silent thread of this process is not to be killed, and its process not to be ended
-    return all_at_once(size, lambda workers: Watch(workers, timeout_s, print, kills_silent=True))
+    return all_at_once(size, lambda workers: Heartbeat(workers, timeout_s, kills_silent=True))
 
 
 @contextlib.contextmanager
-def closing(watches):
+def closing(beats):
     try:
         yield
     finally:
-        for each in watches:
+        for each in beats:
             each.close()
 
 
@@ -79,10 +80,10 @@ def cause_of(each):
 
 
 def test_whoever_ends_without_a_farewell_is_named_to_all():
-    watches = start_watches(3)
-    watches[2].close()
-    with closing(watches[:2]):
-        for each in watches[:2]:
+    beats = start_heartbeats(3)
+    beats[2].close()
+    with closing(beats[:2]):
+        for each in beats[:2]:
             assert (
                 cause_of(each)
                 == f"rank 2 (process {os.getpid()} on {socket.gethostname()}) has ended"
@@ -90,108 +91,101 @@ def test_whoever_ends_without_a_farewell_is_named_to_all():
 
 
 def test_whoever_says_farewell_is_not_missed():
-    watches = start_watches(2)
-    watches[1].say_farewell()
-    watches[1].close()
-    with closing(watches[:1]):
-        assert "every process that is watched gives signs of life" in watches[0].find_cause()
+    beats = start_heartbeats(2)
+    beats[1].say_farewell()
+    beats[1].close()
+    with closing(beats[:1]):
+        assert "every process that is watched sends heartbeats" in beats[0].find_cause()
 
 
 @pytest.mark.parametrize("silent", [0, 1])
 def test_whoever_is_silent_is_named(silent, monkeypatch):
-    watches = start_watches(2, timeout_s=1.5)
-    monkeypatch.setattr(watches[silent], "_send", lambda line: None)
-    with closing(watches):
-        assert f"rank {silent} " in (cause := cause_of(watches[1 - silent]))
-        assert "no sign of life for" in cause
+    beats = start_heartbeats(2, timeout_s=1.5)
+    monkeypatch.setattr(beats[silent], "_send", lambda line: None)
+    with closing(beats):
+        assert f"rank {silent} " in (cause := cause_of(beats[1 - silent]))
+        assert "sent no heartbeat for" in cause
 
 
 def test_a_process_that_was_stopped_itself_does_not_blame_the_others(monkeypatch):
     monkeypatch.setattr(
         heartbeat, "_SUSPECT_S", 0.0
     )  # every turn of the loop looks as if it had been stopped before it
-    watches = start_watches(2, timeout_s=0.5)
-    monkeypatch.setattr(watches[1], "_send", lambda line: None)
-    with closing(watches):
+    beats = start_heartbeats(2, timeout_s=0.5)
+    monkeypatch.setattr(beats[1], "_send", lambda line: None)
+    with closing(beats):
         time.sleep(1.5)
-        assert watches[0]._cause == ""
+        assert beats[0]._cause == ""
 
 
 def test_a_silent_process_of_this_machine_is_killed_where_the_others_can_go_on(monkeypatch):
-    watches = start_watches(2, timeout_s=1.0)
+    beats = start_heartbeats(2, timeout_s=1.0)
     silent = subprocess.Popen(["sleep", "600"])
     try:
         members = [
             member._replace(pid=silent.pid) if member.rank else member
-            for member in watches[0]._members
+            for member in beats[0]._members
         ]
-        monkeypatch.setattr(watches[0], "_members", members)
-        monkeypatch.setattr(watches[1], "_send", lambda line: None)
-        with closing(watches):
+        monkeypatch.setattr(beats[0], "_members", members)
+        monkeypatch.setattr(beats[1], "_send", lambda line: None)
+        with closing(beats):
             assert silent.wait(PATIENCE_S) == -signal.SIGKILL
     finally:
         silent.kill()
 
 
 def test_a_process_whose_main_thread_waits_for_ever_is_ended(monkeypatch, capsys):
-    ended, log = threading.Event(), []
+    ended, statuses = threading.Event(), []
     monkeypatch.setattr(heartbeat, "_GRACE_S", 0.1)
-    monkeypatch.setattr(os, "_exit", lambda status: log.append(status) or ended.set())
-    first, second = all_at_once(
-        2, lambda workers: Watch(workers, 60.0, log.append, kills_silent=False)
-    )
-    second.close()
-    with closing([first]):
-        assert ended.wait(PATIENCE_S)
-    assert log[1] == LostWorkerError.exit_status != 0
-    assert (
-        "rank 1 " in log[0]
-        and f"error: {log[0]}; this process stops too" in capsys.readouterr().err
-    )
+    monkeypatch.setattr(os, "_exit", lambda status: statuses.append(status) or ended.set())
+    with collected() as lines:
+        first, second = all_at_once(2, lambda workers: Heartbeat(workers, 60.0, kills_silent=False))
+        second.close()
+        with closing([first]):
+            assert ended.wait(PATIENCE_S)
+    assert statuses == [LostWorkerError.exit_status] and statuses[0] != 0
+    assert "rank 1 " in lines[0]
+    assert f"error: {lines[0]}; this process stops too" in capsys.readouterr().err
 
 
-def test_a_failed_collective_becomes_the_name_of_the_lost(capsys):
+def test_a_failed_collective_becomes_the_name_of_the_lost():
     met = threading.Event()
+    message = r"rank 1 \(process \d+ on .*\) has ended; this process stops too"
 
     def act(workers):
         if workers.rank == 1:
-            Watch(workers, 60.0, print, kills_silent=True).close()
+            Heartbeat(workers, 60.0, kills_silent=True).close()
             met.set()
-            return None
-        log = []
-        with (
-            pytest.raises(
-                LostWorkerError,
-                match=r"rank 1 \(process \d+ on .*\) has ended; this process stops too",
-            ),
-            watched(workers, 60.0, log.append),
-        ):
+            return
+        with pytest.raises(LostWorkerError, match=message), heartbeats(workers, 60.0):
             met.wait(PATIENCE_S)
             raise tf.errors.UnknownError(None, None, "Horovod has been shut down.")
-        return log
 
-    assert "has ended" in all_at_once(2, act)[0][0]
+    with collected() as lines:
+        all_at_once(2, act)
+    assert len(lines) == 1 and "has ended" in lines[0]
 
 
-def test_a_loss_while_the_processes_meet_is_one_too():
+def test_a_loss_during_the_rendezvous_is_one_too():
     class Broken(Horovod):
         def allgather_object(self, value):
             raise tf.errors.UnknownError(None, None, "Horovod has been shut down.")
 
     workers = Workers(0, 2, 0, 2, Broken(Room(1), 0))
-    log, n_threads = [], threading.active_count()
+    n_threads = threading.active_count()
     with (
-        pytest.raises(LostWorkerError, match="before they all knew each other"),
-        watched(workers, 60.0, log.append),
+        collected() as lines,
+        pytest.raises(LostWorkerError, match="before the rendezvous of all was over"),
+        heartbeats(workers, 60.0),
     ):
         raise AssertionError("the run began without the others")
-    assert len(log) == 1
+    assert len(lines) == 1
     assert threading.active_count() == n_threads
 
 
 def test_other_errors_stay_what_they_are():
     def act(workers):
-        with pytest.raises(tf.errors.ResourceExhaustedError), watched(workers, 60.0, print):
+        with pytest.raises(tf.errors.ResourceExhaustedError), heartbeats(workers, 60.0):
             raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
     all_at_once(2, act)
@@ -211,7 +205,7 @@ def test_strangers_are_not_let_in(monkeypatch):
         return None
 
     monkeypatch.setattr(rendezvous, "_connect", connect)
-    for members, peers in all_at_once(2, rendezvous.meet):
+    for members, peers in all_at_once(2, rendezvous.rendezvous):
         assert peers == {}
         assert [member.rank for member in members] == [0, 1]
     assert answers == [b"", b"", b""]

@@ -49,7 +49,7 @@ def test_a_lost_process_ends_the_job_and_is_named_in_time(lost, arguments, losin
         return
     again = run_job([*arguments, "--no_dir_check"], fixed(2))
     assert again.status == 0, again.output
-    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").state["epoch"] == 2
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == 2
 
 
 def epochs_of(row_log):
@@ -58,9 +58,10 @@ def epochs_of(row_log):
     for text in row_log.read_text().splitlines():
         line = json.loads(text)
         if "back_to" in line:
-            steps = {place: rows for place, rows in steps.items() if place < tuple(line["back_to"])}
+            back_to = tuple(line["back_to"])
+            steps = {position: rows for position, rows in steps.items() if position < back_to}
         else:
-            steps.setdefault(tuple(line["place"]), []).extend(line["rows"])
+            steps.setdefault(tuple(line["position"]), []).extend(line["rows"])
     epochs = {}
     for (epoch, _), rows in steps.items():
         epochs.setdefault(epoch, []).extend(rows)
@@ -72,17 +73,23 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
 ):
     """Rank 0 is lost, so the other one becomes the chief; the lost host may come back after a few
     seconds.
+
+    Its new process starts so slowly, as on a busy machine, that it would count as lost if it were
+    there already.
     """
     row_log = tmp_path / "rows"
     flags = ["--num_epochs=60", "--elastic_commit_steps=4", "--print_loss_steps=None"]
-    environment = losing("forward 0 SIGKILL") | {"ROW_LOG": str(row_log)}
+    environment = losing("forward 0 SIGKILL") | {
+        "ROW_LOG": str(row_log),
+        "LATE": f"1 {TIMEOUT_S + 2}",
+    }
     job = run_job(
         [*arguments, *flags],
         elastic(2, tmp_path, "--blacklist-cooldown-range", "1", "2"),
         environment,
     )
     assert job.status == 0, job.output
-    assert "has ended; the others go on without it" in job.output
+    assert "has ended; the others continue without it" in job.output
     assert "a step was 16 clips and is 8 now" in job.output
     sizes = [
         json.loads(line)["size"] for line in row_log.read_text().splitlines() if "size" in line
@@ -93,7 +100,7 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
     assert len(epochs) == 60
     for rows in epochs.values():
         assert sorted(rows) == list(range(N_ROWS))
-    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").state["epoch"] == 60
+    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == 60
 
 
 @pytest.mark.parametrize("whom", ["launcher", "one of them"])

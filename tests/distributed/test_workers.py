@@ -9,9 +9,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from open_seq2seq import distributed, session
+from open_seq2seq import distributed
 from open_seq2seq.cli import main
 from open_seq2seq.distributed import Workers
+from open_seq2seq.distributed.replicas import check_replicas, spread_seeds
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.storage import checkpoints
@@ -20,7 +21,7 @@ from tests.support.run_records import read_lines
 
 
 def test_one_worker_returns_what_it_is_given():
-    workers = distributed.start(None, timeout_s=120)
+    workers = distributed.start(None, timeout_s=120, rendezvous_timeout_s=300)
     assert workers == Workers(0, 1) and workers.is_chief
     values = [np.ones(3)]
     assert workers.average(values) is values
@@ -35,7 +36,7 @@ def test_two_processes_without_horovod_would_train_two_models(monkeypatch):
 
 
 def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeypatch):
-    monkeypatch.setattr(distributed, "_is_installed", lambda: False)
+    monkeypatch.setattr(distributed.workers, "_is_installed", lambda: False)
     with pytest.raises(UserError, match=r"scripts/install_horovod\.sh"):
         distributed.check(use_horovod=True, num_gpus=1)
     distributed.check(use_horovod=None, num_gpus=1)
@@ -45,7 +46,7 @@ def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeyp
 def horovodrun(tone_dataset):
     if find_spec("horovod") is None:
         pytest.skip(
-            "Horovod is not installed; scripts/install_horovod.sh builds it where there is a C++ compiler"
+            "Horovod is not installed; scripts/install_horovod.sh builds it with a C++ compiler"
         )
 
     def run(
@@ -102,12 +103,12 @@ class OtherRanks:
 
 def test_ranks_with_other_weights_are_named():
     variables = [np.ones(3, np.float32), np.zeros(2)]
-    session.check_ranks(variables, Workers(), 7)
-    session.check_ranks(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
+    check_replicas(variables, Workers(), 7)
+    check_replicas(variables, Workers(size=3, hvd=OtherRanks(None, None)), 7)
     with pytest.raises(
         UserError, match="after step 7 the weights of rank 1, 3 are not those of rank 0"
     ):
-        session.check_ranks(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
+        check_replicas(variables, Workers(size=4, hvd=OtherRanks("?", None, "?")), 7)
 
 
 def test_each_rank_has_dropout_of_its_own():
@@ -117,13 +118,13 @@ def test_each_rank_has_dropout_of_its_own():
 
     def dropped(rank):
         model.variables[0].assign(state)  # what every rank has of the chief
-        session.spread_seeds(model, Workers(rank, 3))
+        spread_seeds(model, Workers(rank, 3))
         return np.asarray(model(np.ones((1, 1000), np.float32), training=True)) == 0
 
     ranks = [dropped(rank) for rank in range(3)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert 0.4 < np.mean(ranks[one] == ranks[other]) < 0.6
-    session.spread_seeds(model, Workers())
+    spread_seeds(model, Workers())
     np.testing.assert_array_equal(dropped(0), ranks[0])
 
 
@@ -241,14 +242,10 @@ KILLED = """
 import signal
 
 if "STEP_LOG" in os.environ:
-    from open_seq2seq.training.run_state import RunState
 
-    count_step = RunState.count_step
-
-    def count_until_killed(self):
-        count_step(self)
-        if self.step == 6:  # before the checkpoint of this step
+    def kill(step):
+        if step.step == 6:  # before the checkpoint of this step
             os.kill(os.getpid(), signal.SIGKILL)
 
-    RunState.count_step = count_until_killed
+    hooks.after_step.append(kill)
 """

@@ -1,5 +1,6 @@
 """TDNNEncoder: published sizes, masks, residual paths, and parity with MatchboxNet's outputs."""
 
+import itertools
 import runpy
 from math import prod
 
@@ -9,7 +10,7 @@ import pytest
 
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import no_draws
+from open_seq2seq.data.augment import NO_AUGMENTATION, no_draws
 from open_seq2seq.data.samples import reflect_after_end
 from open_seq2seq.data.spectral_engine import SpectralEngine
 from open_seq2seq.decoders import FullyConnectedDecoder, FullyConnectedSCDecoder, PooledDecoder
@@ -19,6 +20,7 @@ from open_seq2seq.lazy import keras, tf
 from open_seq2seq.models import Image2Label
 from open_seq2seq.structs import Clips
 from tests.support import parity
+from tests.support import time_conv_reference as reference
 from tests.support.paths import EXAMPLES
 
 
@@ -117,12 +119,13 @@ def test_matchboxnet_has_the_originals_outputs(original, matchboxnet, ending):
 def test_front_end_and_network_of_the_example_have_the_originals_logits(original, matchboxnet):
     example = runpy.run_path(str(EXAMPLES / "matchboxnet3x1x64.py"))
     params = example["base_params"]["data_layer_params"]
-    front_end = SpeechCommandsDataLayer(**params).front_end(training=False, seed=0)
-    samples = np.pad(original["wave"] * 32768, ((0, 0), (0, front_end.n_samples - 16000)))
+    front_end = SpeechCommandsDataLayer(**params)
+    engine = SpectralEngine(front_end)
+    samples = np.pad(original["wave"] * 32768, ((0, 0), (0, engine.extent.n_samples - 16000)))
     lengths = np.array([16000, 16000], np.int32)
     reflect_after_end(samples, lengths, front_end.n_fft // 2)
-    clips = Clips.of(samples, lengths, no_draws(front_end.augmentation, 2))
-    features = SpectralEngine(front_end).features(Clips(*map(tf.constant, clips))).numpy()
+    clips = Clips.of(samples, lengths, no_draws(NO_AUGMENTATION, 2))
+    features = engine.features(Clips(*map(tf.constant, clips))).numpy()
     _, logits = matchboxnet(False)(
         {"features": features, "lengths": np.array([128, 128])}, training=False
     )
@@ -201,6 +204,31 @@ def test_strided_convolutions_pad_as_tensorflow_does():
     counts = np.ravel(run(counted, np.ones((1, 20, 1), np.float32), [20]))
     windows = [range(2 * i - 4, 2 * i + 7) for i in range(10)]
     assert counts.tolist() == [sum(0 <= frame < 20 for frame in window) for window in windows]
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # oneDNN has no kernels for float64
+def test_separable_layers_and_their_gradients_are_those_written_out(
+    dtype, stride, dilation, padding
+):
+    random = np.random.default_rng(0).standard_normal
+    for n_frames, n_taps in itertools.product([1, 7, 8], [1, 5, 6]):
+        if padding == "VALID" and (n_taps - 1) * dilation >= n_frames:
+            continue
+        layer = {"kernel_size": n_taps, "stride": stride, "dilation": dilation, "padding": padding}
+        encoder = TDNNEncoder(convnet_layers=[{**layer, "separable": True, "num_channels": 2}])
+        model = Image2Label.build(
+            encoder, PooledDecoder(), (n_frames, 3), 4, LayerOptions(dtype=dtype)
+        )
+        depthwise = model.get_layer("tdnn_encoder.conv11.depthwise")
+        kernel = depthwise.kernel.value
+        where = reference.input_of_tap(n_frames, n_taps, stride, dilation, padding)
+        inputs, upstream = (random((2, n, 1, 3)).astype(dtype) for n in (n_frames, len(where)))
+        found = reference.outputs_and_gradients(depthwise, tf.constant(inputs), kernel, upstream)
+        expected = reference.convolve_depthwise(inputs, kernel.numpy(), upstream, where)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=str((n_frames, n_taps)))
 
 
 def test_a_dense_residual_block_adds_the_inputs_of_all_residual_blocks_before_it():

@@ -1,16 +1,16 @@
 """Import of OpenSeq2Seq's TensorFlow 1 checkpoints: parity of logits, and what is refused."""
 
 import re
-import runpy
 
 import numpy as np
 import pytest
 
 from open_seq2seq import cli
+from open_seq2seq.commands import import_openseq2seq
 from open_seq2seq.config import load_config
 from open_seq2seq.errors import UserError
 from open_seq2seq.importing import names, openseq2seq
-from open_seq2seq.importing.checkpoint import build_network
+from open_seq2seq.importing.checkpoint import network_of
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage import checkpoints, variables
 from tests.support import parity, refused
@@ -45,10 +45,6 @@ def labels_file(tmp_path):
     path = tmp_path / "labels.txt"
     path.write_text("yes\nno\nsilence\n")
     return path
-
-
-def import_with_script(arguments):
-    runpy.run_path(str(SCRIPT))["main"](arguments)
 
 
 def write_checkpoint(path, values, step=1234):
@@ -149,7 +145,7 @@ def import_jasper(tmp_path, values, blocks=BLOCKS, **options):
     """Import variables with the script and return the logdir."""
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     config = jasper_config(tmp_path, blocks, **options)
-    import_with_script(
+    import_openseq2seq.main(
         [checkpoint, f"--config_file={config}", f"--labels_file={tmp_path / 'labels.txt'}"]
     )
     return tmp_path / "logdir"
@@ -159,7 +155,7 @@ def logits_of(config_file, logdir, features, overrides=None):
     """Load the config as run.py does and the checkpoint in ``logdir``; return the logits."""
     config = load_config(str(config_file), "infer", overrides or {})
     checkpoint = checkpoints.load_newest(logdir / "checkpoints")
-    model = build_network(config, len(checkpoint.state["labels"]))
+    model = network_of(config, len(checkpoint.labels))
     variables.assign(model.variables, checkpoint.model, "model")
     lengths = np.full(len(features), features.shape[1], np.int32)
     return model({"features": features, "lengths": lengths}, training=False).numpy()
@@ -182,7 +178,9 @@ def test_an_imported_resnet18_has_openseq2seqs_logits(tmp_path, capsys):
     labels = tmp_path / "labels.txt"
     labels.write_text("".join(f"word{i}\n" for i in range(12)))
     output = tmp_path / "out"
-    import_with_script([checkpoint, *RESNET18, f"--labels_file={labels}", f"--output_dir={output}"])
+    import_openseq2seq.main(
+        [checkpoint, *RESNET18, f"--labels_file={labels}", f"--output_dir={output}"]
+    )
     features = arrays["input"][..., 0]
     logits = logits_of(RESNET50, output, features, {"encoder_params/resnet_size": 18})
     parity.assert_close_to_largest(logits, arrays["logits"])
@@ -191,10 +189,10 @@ def test_an_imported_resnet18_has_openseq2seqs_logits(tmp_path, capsys):
     assert f"{len(values)} variables imported into {target}" in text
     assert "warning" not in text
     assert "--data_layer_params/pad_value=0.0" in text
-    assert f"--logdir={output} --encoder_params/resnet_size=18" in text
-    state = checkpoints.load_newest(output / "checkpoints").state
-    assert (state["step"], state["best_top1"]) == (1200, -1.0)
-    assert (state["labels"][1], state["dataset_version"]) == ("word1", "v1-12")
+    assert f"--encoder_params/resnet_size=18 --logdir={output}" in text
+    _, _, progress, info = checkpoints.load_newest(output / "checkpoints")
+    assert (progress.step, progress.best_top1) == (1200, -1.0)
+    assert (info.labels[1], info.dataset_version) == ("word1", "v1-12")
 
 
 @pytest.mark.parametrize(
@@ -354,28 +352,32 @@ def test_encoders_that_openseq2seq_lacks_are_refused(tmp_path):
     checkpoint = write_checkpoint(tmp_path / "model.ckpt", {"v": np.zeros(1, np.float32)})
     config = [f"--config_file={TINY}", f"--output_dir={tmp_path / 'out'}"]
     with pytest.raises(UserError, match="PeakEncoder, but only ResNetEncoder and TDNNEncoder"):
-        import_with_script([checkpoint, *config, f"--labels_file={tmp_path / 'labels.txt'}"])
+        import_openseq2seq.main([checkpoint, *config, f"--labels_file={tmp_path / 'labels.txt'}"])
 
 
 def test_a_corrupt_checkpoint_is_refused(tmp_path):
     (tmp_path / "model.ckpt-1.index").write_bytes(b"no checkpoint at all")
     with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
-        import_with_script([str(tmp_path), *RESNET18, f"--labels_file={tmp_path / 'labels.txt'}"])
+        import_openseq2seq.main(
+            [str(tmp_path), *RESNET18, f"--labels_file={tmp_path / 'labels.txt'}"]
+        )
     values, _, _ = jasper(BLOCKS)
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     with open(f"{checkpoint}.data-00000-of-00001", "r+b") as file:
         file.truncate(100)
     flags = [f"--config_file={jasper_config(tmp_path)}", f"--labels_file={tmp_path / 'labels.txt'}"]
     with pytest.raises(UserError, match="cannot be read as a TensorFlow checkpoint"):
-        import_with_script([checkpoint, *flags])
+        import_openseq2seq.main([checkpoint, *flags])
     assert not (tmp_path / "logdir").exists()
 
 
-def test_wrong_flags_are_named(tmp_path):
+def test_wrong_flags_are_named(tmp_path, capsys):
     flags = ["x", f"--labels_file={tmp_path / 'labels.txt'}", f"--config_file={RESNET50}"]
-    for wrong in ("--encoder_params/resnet_size", "18"):
-        with pytest.raises(UserError, match=f"{wrong}: expected a flag"):
-            import_with_script([*flags, wrong])
+    with pytest.raises(UserError, match="--encoder_params/resnet_size: expected a value"):
+        import_openseq2seq.main([*flags, "--encoder_params/resnet_size"])
+    with pytest.raises(SystemExit):
+        import_openseq2seq.main([*flags, "y"])
+    assert "unrecognized arguments: y" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

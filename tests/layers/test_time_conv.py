@@ -1,5 +1,6 @@
-"""The tap-by-tap convolution against TensorFlow's."""
+"""The tap-by-tap convolution against one in NumPy, in float64."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from open_seq2seq.layers import time_conv
 from open_seq2seq.lazy import keras, tf
+from tests.support import time_conv_reference as reference
 
 RNG = np.random.default_rng(0)
 # frames, taps, stride, dilation; some taps reach no frame at all
@@ -16,70 +18,55 @@ CASES = [
 ]
 
 
-def random(*shape, dtype="float32"):
-    return tf.cast(RNG.standard_normal(shape), dtype)
-
-
-def tensorflows(inputs, kernel, stride, dilation, padding):
-    return tf.nn.conv2d(inputs, kernel, (stride, 1), padding.upper(), dilations=(dilation, 1))
-
-
-def outputs_and_gradients(convolve, inputs, kernel, upstream=None):
-    with tf.GradientTape() as tape:
-        tape.watch([inputs, kernel])
-        outputs = convolve(inputs, kernel)
-    if upstream is None:
-        upstream = random(*outputs.shape, dtype=outputs.dtype)
-    return outputs, upstream, tape.gradient(outputs, [inputs, kernel], upstream)
-
-
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_outputs_and_gradients_match_tensorflows(padding):
+def test_outputs_and_gradients_are_those_written_out(padding):
     n_compared = 0
     for n_frames, n_taps, stride, dilation in CASES:
         if padding == "valid" and (n_taps - 1) * dilation >= n_frames:
             continue
-        inputs, kernel = random(3, n_frames, 1, 4), random(n_taps, 1, 4, 6)
-        outputs, upstream, gradients = outputs_and_gradients(
-            lambda x, w, how=(stride, dilation, padding): time_conv.convolve(x, w, *how),
-            inputs,
-            kernel,
-        )
-        expected, _, expected_gradients = outputs_and_gradients(
-            lambda x, w, how=(stride, dilation, padding): tensorflows(x, w, *how),
-            inputs,
-            kernel,
-            upstream,
-        )
-        case = str((n_frames, n_taps, stride, dilation))
-        np.testing.assert_allclose(outputs, expected, atol=2e-5, err_msg=case)
-        for gradient, theirs in zip(gradients, expected_gradients, strict=True):
-            np.testing.assert_allclose(gradient, theirs, atol=2e-5, err_msg=case)
+        where = reference.input_of_tap(n_frames, n_taps, stride, dilation, padding)
+        shapes = (3, n_frames, 1, 4), (n_taps, 1, 4, 6), (3, len(where), 1, 6)
+        values = [RNG.standard_normal(shape).astype(np.float32) for shape in shapes]
+        inputs, kernel, upstream = map(tf.constant, values)
+        how = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding}
+        convolve = functools.partial(time_conv.convolve, **how)
+        found = reference.outputs_and_gradients(convolve, inputs, kernel, upstream)
+        for ours, expected in zip(found, reference.convolve(*values, where), strict=True):
+            np.testing.assert_allclose(
+                ours, expected, atol=2e-5, err_msg=str((n_frames, n_taps, stride, dilation))
+            )
         n_compared += 1
     assert n_compared > 20
 
 
-def test_half_precision_is_summed_in_float32():
-    inputs, kernel = random(8, 16, 1, 64, dtype="bfloat16"), random(25, 1, 64, 32, dtype="bfloat16")
-    outputs, upstream, gradients = outputs_and_gradients(time_conv.convolve, inputs, kernel)
-    assert {x.dtype for x in (outputs, *gradients)} == {tf.bfloat16}
-    expected, _, expected_gradients = outputs_and_gradients(
-        lambda x, w: tensorflows(x, w, 1, 1, "same"),
-        *(tf.cast(x, tf.float64) for x in (inputs, kernel)),
-        tf.cast(upstream, tf.float64),
+def test_half_precision_adds_up_in_float32():
+    """Of whole numbers, where all is exact but the one rounding of the end.
+
+    bfloat16 has every whole number up to 256, so a tap's product is exact in any order: four
+    channels of 1 times up to 63 are at most 252, and 128 frames in the kernel's gradient at most
+    128. The sum over 25 taps needs more digits.
+    """
+    n_frames, n_taps = 16, 25
+    inputs, upstream = RNG.choice([-1.0, 1.0], (2, 8, n_frames, 1, 4))
+    kernel = RNG.integers(-63, 64, (n_taps, 1, 4, 4)).astype(float)
+    x, w, e = (tf.cast(values, tf.bfloat16) for values in (inputs, kernel, upstream))
+    found = reference.outputs_and_gradients(
+        functools.partial(time_conv.convolve, kernel=w), x, w, e
     )
-    for ours, exact in zip((outputs, *gradients), (expected, *expected_gradients), strict=True):
-        error = tf.cast(ours, tf.float64) - exact
-        # the relative RMS error of one rounding to 8 bits is 1/600; of 25 sums, each rounded, 1/240
-        assert np.sqrt(np.mean(error**2) / np.mean(exact**2)) < 1 / 400
+    where = reference.input_of_tap(n_frames, n_taps, 1, 1, "same")
+    for ours, exact in zip(found, reference.convolve(inputs, kernel, upstream, where), strict=True):
+        assert ours.dtype == tf.bfloat16
+        np.testing.assert_array_equal(
+            ours.numpy().astype(float), exact.astype(ours.numpy().dtype).astype(float)
+        )
 
 
 def test_the_layer_matches_conv2d():
     how = {"strides": (2, 1), "padding": "same", "use_bias": True, "activation": "relu"}
     ours, theirs = time_conv.TimeConv(6, (5, 1), **how), keras.layers.Conv2D(6, (5, 1), **how)
-    x = random(3, 9, 1, 4)
+    x = RNG.standard_normal((3, 9, 1, 4)).astype(np.float32)
     ours(x), theirs(x)
-    theirs.set_weights([random(*weight.shape) for weight in ours.weights])
+    theirs.set_weights([RNG.standard_normal(weight.shape) for weight in ours.weights])
     ours.set_weights(theirs.get_weights())
     np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
     symbolic = keras.Input((9, 1, 4))

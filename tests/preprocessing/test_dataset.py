@@ -62,7 +62,7 @@ def test_errors_for_missing_and_empty_folders_name_the_remedies(tmp_path):
         (tmp_path, "no clips; expected"),
     ):
         with pytest.raises(
-            UserError, match=f"{folder}: {reason}.*--download.*make_synthetic_speech_commands.py"
+            UserError, match=f"{folder}: {reason}.*--download.*open-seq2seq-synthesize"
         ):
             scan_clips(folder)
         assert not has_clips(folder)

@@ -164,28 +164,28 @@ def test_folders_without_a_model_are_refused(tmp_path):
         open_seq2seq.from_pretrained(tmp_path)
 
 
-def test_a_blueprint_names_only_classes_of_this_package():
+def test_an_architecture_names_only_classes_of_this_package():
     encoder = TDNNEncoder(convnet_layers=[{"kernel_size": [3], "num_channels": 4}])
     decoder = PooledDecoder(pooling="max")
     layer = SpeechCommandsDataLayer(num_audio_features=20, dataset_files=["secret.csv"])
-    blueprint = json.loads(json.dumps(architecture.draw_up(encoder, decoder, layer)))
-    assert "secret" not in str(blueprint)
+    described = json.loads(json.dumps(architecture.describe(encoder, decoder, layer)))
+    assert "secret" not in str(described)
     parts = (encoder, decoder, layer.model_copy(update={"dataset_files": []}))
-    assert architecture.read(blueprint, "x") == parts
+    assert architecture.read(described, "x") == parts
     foreign = {
-        **blueprint["data_layer_params"],
+        **described["data_layer_params"],
         "cache_data": "images",
         "cache_dir": "/home/me",
         "dataset_files": ["a.csv"],
     }
-    assert architecture.read({**blueprint, "data_layer_params": foreign}, "x") == parts
+    assert architecture.read({**described, "data_layer_params": foreign}, "x") == parts
     for wrong in ("annotations", "ConvLayer", "ResNetEncoder.__init__", "os.system"):
         with pytest.raises(UserError, match="has no"):
-            architecture.read({**blueprint, "encoder": wrong}, "x")
+            architecture.read({**described, "encoder": wrong}, "x")
     with pytest.raises(UserError, match="unknown parameter 'pool'"):
-        architecture.read({**blueprint, "decoder_params": {"pool": "max"}}, "x")
+        architecture.read({**described, "decoder_params": {"pool": "max"}}, "x")
     custom = encoder.model_copy(update={"activation_fn": abs})
-    assert architecture.draw_up(custom, PooledDecoder(), layer) is None
+    assert architecture.describe(custom, PooledDecoder(), layer) is None
 
 
 def test_a_second_model_in_one_process_can_be_loaded(trained):

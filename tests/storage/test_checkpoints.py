@@ -14,10 +14,12 @@ import sys
 import numpy as np
 import pytest
 
+from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.storage import checkpoints, variables
-from open_seq2seq.storage.checkpoints import Checkpoint, DamagedCheckpointError
+from open_seq2seq.storage.checkpoints import Checkpoint, CorruptCheckpointError
+from open_seq2seq.storage.progress import Progress, RunInfo
 from tests.support.paths import ROOT
 
 savez = np.savez
@@ -32,22 +34,22 @@ def crash(*args, **kwargs):
 
 
 def make(step):
-    state = {
-        "step": step,
-        "epoch": step / 10,
-        "labels": ["a", "b"],
-        "dataset_version": "v2",
-        "best_top1": 0.5,
-    }
     model = {"dense/kernel": np.full((2, 3), step, np.float32)}
-    return Checkpoint(model, {"optimizer/iterations": np.array(step)}, state)
+    return Checkpoint(
+        model,
+        {"optimizer/iterations": np.array(step)},
+        Progress(
+            step=step, epoch=3, row=5, n_rows=10, best_top1=0.5, patience=Patience(n_waited=2)
+        ),
+        RunInfo(labels=("a", "b"), dataset_version="v2"),
+    )
 
 
 def test_what_is_saved_is_loaded(tmp_path):
     path = checkpoints.save(tmp_path, make(7), keep=2)
     assert path.name == "step-00000007"
     loaded = checkpoints.load(path)
-    assert loaded.state == make(7).state and loaded.step == 7
+    assert loaded[2:] == make(7)[2:] and (loaded.step, loaded.labels) == (7, ("a", "b"))
     np.testing.assert_array_equal(loaded.model["dense/kernel"], make(7).model["dense/kernel"])
     np.testing.assert_array_equal(loaded.training["optimizer/iterations"], 7)
 
@@ -72,14 +74,14 @@ def test_the_same_step_can_be_saved_again_and_the_first_stays_until_it_is(tmp_pa
     first = make(5)
     checkpoints.save(tmp_path, first, keep=1)
     for accuracy in (0.6, 0.7):
-        again = first._replace(state={**first.state, "best_top1": accuracy})
+        again = first._replace(progress=first.progress.replace(best_top1=accuracy))
         with monkeypatch.context() as patch:
-            patch.setattr(os, "rename", crash)
+            patch.setattr(os, "replace", crash)
             with pytest.raises(Crash):
                 checkpoints.save(tmp_path, again, keep=1)
-        assert checkpoints.load_newest(tmp_path).state["best_top1"] < accuracy
+        assert checkpoints.load_newest(tmp_path).progress.best_top1 < accuracy
         checkpoints.save(tmp_path, again, keep=1)
-        assert checkpoints.load_newest(tmp_path).state["best_top1"] == accuracy
+        assert checkpoints.load_newest(tmp_path).progress.best_top1 == accuracy
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000005.2"]
 
 
@@ -100,7 +102,7 @@ def test_nothing_is_deleted_before_the_newest_is_there_and_verified(tmp_path, mo
 
 @pytest.mark.parametrize("n_calls", range(8))
 def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(
-    tmp_path, monkeypatch, n_calls
+    tmp_path, monkeypatch, n_calls, caplog
 ):
     """Ended at each call to the system that changes names, one after the other."""
     for step in (1, 2):
@@ -119,8 +121,7 @@ def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(
             patch.setattr(module, name, ends(getattr(module, name)))
         with contextlib.suppress(Crash):
             checkpoints.save(tmp_path, make(3), keep=2)
-    said = []
-    assert checkpoints.load_newest(tmp_path, said.append).step in (2, 3) and not said
+    assert checkpoints.load_newest(tmp_path).step in (2, 3) and not caplog.messages
     checkpoints.save(tmp_path, make(4), keep=2)
     assert sorted(p.name for p in tmp_path.iterdir())[-1] == "step-00000004"
     assert len(list(tmp_path.iterdir())) == 2  # nothing half done is left
@@ -128,7 +129,7 @@ def test_a_crash_while_saving_leaves_what_was_there_or_what_is_saved(
 
 @pytest.mark.parametrize("name", ["model.npz", "training.npz", "state.json"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, name, damage):
+def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, name, damage, caplog):
     checkpoints.save(tmp_path, make(1), keep=5)
     path = checkpoints.save(tmp_path, make(2), keep=5) / name
     data = bytearray(path.read_bytes())
@@ -137,9 +138,8 @@ def test_a_damaged_one_is_named_and_the_one_before_it_taken(tmp_path, name, dama
     path.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
     if damage == "remove":
         path.unlink()
-    said = []
-    assert checkpoints.load_newest(tmp_path, said.append).step == 1
-    assert len(said) == 1 and "step-00000002: damaged" in said[0]
+    assert checkpoints.load_newest(tmp_path).step == 1
+    assert len(caplog.messages) == 1 and "step-00000002: corrupt" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("name", ["model.npz", "training.npz", "state.json"])
@@ -152,7 +152,7 @@ def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path, name):
         data[place] ^= 1 << rng.integers(8)
         for damaged in (data, whole[:place]):
             file.write_bytes(damaged)
-            with pytest.raises(DamagedCheckpointError):
+            with pytest.raises(CorruptCheckpointError):
                 checkpoints.load(file.parent)
     file.write_bytes(whole)
     assert checkpoints.load(file.parent).step == 2
@@ -166,13 +166,12 @@ def test_damage_of_any_kind_is_noticed_and_got_over():
     assert "0 not noticed or not got over" in done.stdout
 
 
-def test_one_under_the_name_of_another_step_is_not_the_newest(tmp_path):
+def test_one_under_the_name_of_another_step_is_not_the_newest(tmp_path, caplog):
     for step in (1, 2):
         checkpoints.save(tmp_path, make(step), keep=5)
     (tmp_path / "step-00000001").rename(tmp_path / "step-00000003")
-    said = []
-    assert checkpoints.load_newest(tmp_path, said.append).step == 2
-    assert "step-00000003: damaged, it holds step 1" in said[0]
+    assert checkpoints.load_newest(tmp_path).step == 2
+    assert "step-00000003: corrupt, it holds step 1" in caplog.messages[0]
 
 
 def test_what_is_left_of_a_damaged_one_is_no_hindrance(tmp_path):
@@ -195,7 +194,7 @@ def test_all_that_is_written_waits_for_the_disk_before_it_is_visible(tmp_path, m
     the folder's own.
     """
     done = []
-    fsync, rename, load = os.fsync, os.rename, checkpoints.load
+    fsync, rename, replace, load = os.fsync, os.rename, os.replace, checkpoints.load
 
     def note(what):
         done.append(what.removeprefix(f"{tmp_path}/"))
@@ -204,6 +203,9 @@ def test_all_that_is_written_waits_for_the_disk_before_it_is_visible(tmp_path, m
         os, "fsync", lambda file: note(os.readlink(f"/proc/self/fd/{file}")) or fsync(file)
     )
     monkeypatch.setattr(os, "rename", lambda old, new: note(f"{new}: renamed") or rename(old, new))
+    monkeypatch.setattr(
+        os, "replace", lambda old, new: note(f"{new}: renamed") or replace(old, new)
+    )
     monkeypatch.setattr(checkpoints, "load", lambda path: note(f"{path}: verified") or load(path))
     for step in (1, 2):
         checkpoints.save(tmp_path / "new" / "checkpoints", make(step), keep=1)
@@ -252,8 +254,8 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
     assert checkpoints.load_newest(tmp_path / "nothing") is None
     (checkpoints.save(tmp_path, make(1), keep=5) / "model.npz").unlink()
-    with pytest.raises(UserError, match="all 1 checkpoints are damaged"):
-        checkpoints.load_newest(tmp_path, lambda line: None)
+    with pytest.raises(UserError, match="all 1 checkpoints are corrupt"):
+        checkpoints.load_newest(tmp_path)
 
 
 class Harm:
@@ -294,7 +296,7 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     ):
         path = checkpoints.save(tmp_path / "checkpoints", make(1), keep=1)
         forge(path, content)
-        with pytest.raises(DamagedCheckpointError, match="allow_pickle"):
+        with pytest.raises(CorruptCheckpointError, match="allow_pickle"):
             checkpoints.load(path)
     assert not (tmp_path / "trace").exists()
 
@@ -312,24 +314,26 @@ def test_pickled_objects_are_never_loaded(tmp_path):
 def test_arrays_that_are_never_written_are_refused(tmp_path, content, message):
     path = checkpoints.save(tmp_path, make(1), keep=1)
     forge(path, content)
-    with pytest.raises(DamagedCheckpointError, match=message):
+    with pytest.raises(CorruptCheckpointError, match=message):
         checkpoints.load(path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": None}, "does not say its labels"),
-        ({"labels": ["a", 3]}, "a label that is no word"),
-        ({"step": "7"}, "does not say its step"),
-        ({"step": -1}, "a step below 0"),
-        ({"epoch": []}, "does not say its epoch"),
+        ({"info": {}}, "labels: Field required"),
+        ({"info": {"labels": ["a", 3]}}, "labels/1: Input should be a valid string"),
+        ({"progress": {"step": "7"}}, "step: Input should be a valid integer"),
+        ({"progress": {"step": -1}}, "step: Input should be greater than or equal to 0"),
+        ({"progress": {"epoch": []}}, "epoch: Input should be a valid integer"),
+        ({"progress": {"place": 1}}, "place: Extra inputs are not permitted"),
+        ({"progress": None}, "cannot be read|should be an object"),
     ],
 )
 def test_a_state_that_no_run_writes_is_refused(tmp_path, changes, message):
     path = checkpoints.save(tmp_path, make(1), keep=1)
     forge(path, **changes)
-    with pytest.raises(DamagedCheckpointError, match=message):
+    with pytest.raises(CorruptCheckpointError, match=message):
         checkpoints.load(path)
 
 
@@ -337,11 +341,11 @@ def test_a_state_without_end_and_a_pipe_are_refused(tmp_path):
     path = checkpoints.save(tmp_path, make(1), keep=1)
     (path / "model.npz").unlink()
     os.mkfifo(path / "model.npz")
-    with pytest.raises(DamagedCheckpointError, match="It is a pipe, expected a file"):
+    with pytest.raises(CorruptCheckpointError, match="It is a pipe, expected a file"):
         checkpoints.load(path)
     path = checkpoints.save(tmp_path, make(2), keep=1)
     (path / "state.json").write_text("[" * 100_000)
-    with pytest.raises(DamagedCheckpointError, match=r"cannot be read .*recursion"):
+    with pytest.raises(CorruptCheckpointError, match=r"cannot be read .*recursion"):
         checkpoints.load(path)
 
 
@@ -357,8 +361,8 @@ def test_values_find_their_variables_by_name_and_shape():
             dense.variables, {"dense/kernel": np.ones((3, 3)), "other": np.ones(3)}, "model"
         )
     for line in (
-        "dense/bias: not in the checkpoint",
+        "dense/bias: missing, expected shape (3,)",
         "other: not in the model",
-        "(3, 3) in the checkpoint, (2, 3)",
+        "dense/kernel: shape (3, 3), expected (2, 3)",
     ):
         assert line in str(caught.value)

@@ -16,7 +16,6 @@ from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.system.files import append_line
-from open_seq2seq.training.run_state import RunState
 from tests.support.paths import ROOT
 
 STEPS = ("--num_epochs=None", "--save_checkpoint_steps=2", "--lr_policy_params/decay_steps=100")
@@ -35,14 +34,11 @@ def limit_files(monkeypatch):
 
 
 @pytest.fixture
-def after_step(monkeypatch):
+def act_after(after_step):
     """Return a function that has something done after a step of training."""
 
     def arrange(step, action):
-        count = RunState.count_step
-        monkeypatch.setattr(
-            RunState, "count_step", lambda self: count(self) or (self.step == step and action())
-        )
+        after_step.append(lambda record: record.step == step and action())
 
     return arrange
 
@@ -59,7 +55,8 @@ def test_a_disk_that_fills_up_or_turns_read_only_ends_a_run_with_a_message(tone_
         pytest.skip(
             "this system lets nobody mount a disk in a namespace of one's own (unshare -rm)"
         )
-    command = ["unshare", "-rm", sys.executable, "tests/small_disk.py", tmp_path, tone_dataset]
+    script = [sys.executable, "-m", "tests.support.small_disk"]
+    command = ["unshare", "-rm", *script, tmp_path, tone_dataset]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500
     )
@@ -67,9 +64,9 @@ def test_a_disk_that_fills_up_or_turns_read_only_ends_a_run_with_a_message(tone_
 
 
 def test_a_checkpoint_that_finds_no_room_ends_the_run_and_leaves_the_others(
-    run, tmp_path, limit_files, after_step
+    run, tmp_path, limit_files, act_after
 ):
-    after_step(3, lambda: limit_files(30000))
+    act_after(3, lambda: limit_files(30000))
     with pytest.raises(
         UserError,
         match=r"cannot save a checkpoint in .*run/checkpoints \(File too large\); earlier",
@@ -88,7 +85,7 @@ def test_lines_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, capsys)
     for name in ("run.log", "metrics.jsonl"):
         assert (
             out.count(
-                f"{tmp_path}/{name}: cannot be written (No space left on device); the run goes on"
+                f"{tmp_path}/{name}: cannot be written (No space left on device); the run continues"
             )
             == 1
         )
@@ -107,13 +104,13 @@ def test_summaries_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, lim
 
 
 @pytest.mark.parametrize("is_back", [False, True], ids=["deleted", "replaced"])
-def test_a_logdir_that_is_gone_is_not_made_again(run, tmp_path, after_step, is_back):
+def test_a_logdir_that_is_gone_is_not_made_again(run, tmp_path, act_after, is_back):
     def take_away():
         (tmp_path / "run").rename(tmp_path / "moved")
         if is_back:
             (tmp_path / "run").mkdir()
 
-    after_step(3, take_away)
+    act_after(3, take_away)
     with pytest.raises(
         UserError,
         match=r"run was deleted or moved while the run was going on; nothing more can be saved",
@@ -127,9 +124,12 @@ def test_a_logdir_that_is_gone_is_not_made_again(run, tmp_path, after_step, is_b
 TALK = """
 from open_seq2seq.system.terminal import exit_on_user_error
 from open_seq2seq.storage.reporting import Reporter
+import logging
+from open_seq2seq.system.terminal import logging_to
 
-reporter = Reporter(is_chief=True)
-exit_on_user_error(lambda: [reporter.say("x" * 99) for _ in range(999)] and 0)
+with logging_to(Reporter(is_chief=True)):
+    logger = logging.getLogger("open_seq2seq.test")
+    exit_on_user_error(lambda: [logger.info("x" * 99) for _ in range(999)] and 0)
 """
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from open_seq2seq import distributed
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.layers import batch_norm
 from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs
 from open_seq2seq.system.files import append_line
+from open_seq2seq.training import hooks
 from tests.support import tiny_config
 
 
@@ -82,41 +82,24 @@ test_params = tiny_config.test_params
 infer_params = tiny_config.infer_params
 
 
-def _record_steps(path: str) -> None:
-    from open_seq2seq.data.dataset import Dataset
-    from open_seq2seq.training.run_state import RunState
-    from open_seq2seq.training.step import TrainStep
-
-    batches_of, take_step, count_step = Dataset.batches, TrainStep.__call__, RunState.count_step
-    line: dict[str, Any] = {}
-
-    def batches(self: Any, plan: Any, epoch: int = 0) -> Any:
-        for rows, weights, step in zip(
-            plan.rows, plan.weights, batches_of(self, plan, epoch), strict=True
-        ):
-            line.update(epoch=epoch, rows=rows[weights > 0].tolist())
-            yield step
-
-    def call(self: Any, step: Any, learning_rate: float, *rest: Any) -> Any:
-        metrics, stop = take_step(self, step, learning_rate, *rest)
-        line["loss"] = float(metrics.loss).hex()
-        line["learning_rate"] = float(learning_rate).hex()
-        line["loss_scale"] = float(metrics.loss_scale).hex()
-        content = b"".join(np.asarray(values).tobytes() for batch in step for values in batch)
-        line["batches"] = hashlib.sha256(content).hexdigest()
-        return metrics, stop
-
-    def count(self: Any) -> None:
-        count_step(self)
-        rank = distributed.launched_rank()
-        append_line(
-            Path(path), json.dumps({"step": self.step, "rank": rank, **line}), to_disk=False
-        )
-
-    Dataset.batches = batches  # type: ignore[method-assign]
-    TrainStep.__call__ = call  # type: ignore[method-assign]
-    RunState.count_step = count  # type: ignore[method-assign]
+def _record_step(step: hooks.StepRecord) -> None:
+    numbers = {
+        "loss": step.metrics.loss,
+        "learning_rate": step.learning_rate,
+        "loss_scale": step.metrics.loss_scale,
+    }
+    weights = np.stack([batch.weights.numpy() for batch in step.batches])
+    seen = b"".join(np.asarray(values).tobytes() for batch in step.batches for values in batch)
+    line = {
+        "step": step.step,
+        "rank": step.workers.rank,
+        "epoch": step.position.epoch,
+        "rows": step.rows[weights > 0].tolist(),
+        "batches": hashlib.sha256(seen).hexdigest(),
+        **{name: float(value).hex() for name, value in numbers.items()},
+    }
+    append_line(Path(os.environ["STEP_LOG"]), json.dumps(line), to_disk=False)
 
 
 if "STEP_LOG" in os.environ:
-    _record_steps(os.environ["STEP_LOG"])
+    hooks.after_step.append(_record_step)

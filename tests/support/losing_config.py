@@ -1,10 +1,10 @@
 """tiny_config.py with worker failures, which environment variables set.
 
-``LOSE`` is ``phase rank signal``: in the seventh step, or in the first evaluation or checkpoint,
-the process of that rank sends itself the signal. It writes the time to the file ``LOST_AT``.
-
-``ROW_LOG`` names a file with a line for each step: the data position, the rows without padding, and
-the number of workers. Each return to an earlier commit adds a line with its data position.
+``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
+process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
+``LATE`` is ``rank seconds``: a process that is started with that rank comes so much later.
+``ROW_LOG`` names a file that gets a line for each step, with its data position and real rows, and
+for each start, with the data position to go back to.
 """
 
 import json
@@ -15,21 +15,29 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from open_seq2seq import distributed
+from open_seq2seq.distributed import Workers
 from open_seq2seq.evaluation import Evaluator
 from open_seq2seq.lazy import tf
 from open_seq2seq.losses import CrossEntropyLoss
 from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.progress import Progress
 from open_seq2seq.system.files import append_line
-from open_seq2seq.training.run_state import RunState
-from open_seq2seq.training.trainer import Trainer
+from open_seq2seq.training import hooks
 from tests.support import tiny_config
 
 STEP = 7
+SAVED_STEP = 9  # the last of the first epoch: 144 rows in steps of 2 x 8
 _PHASE, _RANK, _SIGNAL = os.environ.get("LOSE", "never 0 SIGKILL").split()
 _RANK_HERE = distributed.launched_rank()
 _IS_VICTIM = int(_RANK) == _RANK_HERE
 _n_forward = 0
+
+_LATE_RANK, _LATE_S = os.environ.get("LATE", "0 0").split()
+if int(_LATE_RANK) == _RANK_HERE:
+    time.sleep(float(_LATE_S))
 
 
 def _lose() -> None:
@@ -82,45 +90,42 @@ if _PHASE == "evaluation":
     Evaluator.evaluate = evaluate  # type: ignore[method-assign]
 
 if _PHASE == "saving":
-    _verify, _save = checkpoints._verify, Trainer._save
+    # rank 0 is slow to verify what it has written; meanwhile it, or another one, is lost
+    _load = checkpoints.load
 
-    def verify(*args: Any) -> None:
-        if _IS_VICTIM:
-            _lose()
-        time.sleep(1.5)
-        _verify(*args)
+    def load(path: Path) -> checkpoints.Checkpoint:
+        if path.name.endswith(".partial"):
+            if _IS_VICTIM:
+                _lose()
+            time.sleep(1.5)
+        return _load(path)
 
-    def save(self: Any, *args: Any) -> None:
-        if _IS_VICTIM and _RANK_HERE:
+    def lose_while_rank_0_saves(step: hooks.StepRecord) -> None:
+        if step.step == SAVED_STEP and _IS_VICTIM and _RANK_HERE:
             threading.Timer(0.5, _lose).start()
-        _save(self, *args)
 
-    checkpoints._verify = verify
-    Trainer._save = save  # type: ignore[method-assign]
+    checkpoints.load = load
+    hooks.after_step.append(lose_while_rank_0_saves)
+
+
+def _log(line: dict[str, Any]) -> None:
+    append_line(Path(os.environ["ROW_LOG"]), json.dumps(line), to_disk=False)
+
+
+def _log_start(progress: Progress, workers: Workers) -> None:
+    if workers.is_chief:  # before any process takes its next step
+        _log({"back_to": list(progress.position)})
+
+
+def _log_step(step: hooks.StepRecord) -> None:
+    weights = np.stack([batch.weights.numpy() for batch in step.batches])
+    rows = step.rows[weights > 0].tolist()
+    _log({"position": list(step.position), "rows": rows, "size": step.workers.size})
+
 
 if "ROW_LOG" in os.environ:
-    _batches, _share = Trainer._batches, RunState.share
-
-    def _log(line: dict[str, Any]) -> None:
-        append_line(Path(os.environ["ROW_LOG"]), json.dumps(line), to_disk=False)
-
-    def batches(self: Any) -> Any:
-        for step, rows in _batches(self):
-            clips = [
-                int(row)
-                for of_batch, batch in zip(rows, step, strict=True)
-                for row in of_batch[batch.weights.numpy() > 0]
-            ]
-            _log({"place": list(self.state.place), "rows": clips, "size": self.workers.size})
-            yield step, rows
-
-    def share(self: Any, workers: Any) -> None:
-        if workers.is_chief:  # before any process takes its next step
-            _log({"back_to": list(self.place)})
-        _share(self, workers)
-
-    Trainer._batches = batches  # type: ignore[method-assign]
-    RunState.share = share  # type: ignore[method-assign]
+    hooks.before_start.append(_log_start)
+    hooks.after_step.append(_log_step)
 
 base_model = tiny_config.base_model
 base_params = {**tiny_config.base_params, "loss": LosingLoss, "batch_size_per_gpu": 8}

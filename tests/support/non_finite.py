@@ -150,7 +150,7 @@ def check(where, scaling, iter_size, workers):
 
 
 if __name__ == "__main__":
-    job_workers: Workers = distributed.start(use_horovod=True, timeout_s=60)
+    job_workers: Workers = distributed.start(True, timeout_s=60, rendezvous_timeout_s=300)
     assert job_workers.size > 1
     for case in CASES:
         check(*case, job_workers)

@@ -41,8 +41,8 @@ def differences(logdir: Path, expected: Path) -> list[str]:
         if one is None or other is None:
             problems.append(f"{folder}: empty")
             continue
-        if one.state != other.state:
-            problems.append(f"{folder}: the state {one.state}, not {other.state}")
+        if one[2:] != other[2:]:
+            problems.append(f"{folder}: {one[2:]}, not {other[2:]}")
         for part in ("model", "training"):
             ours, theirs = getattr(one, part), getattr(other, part)
             for name in ours.keys() | theirs.keys():

@@ -1,6 +1,6 @@
 """Training runs on a small disk that fills up and turns read-only; test_full_disk.py starts it.
 
-    unshare -rm python tests/support/small_disk.py FOLDER DATA
+    unshare -rm python -m tests.support.small_disk FOLDER DATA
 
 It has a mount namespace of its own, so it needs no root rights. The disk is mounted in FOLDER, and
 DATA is a folder of tones.
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.forked import fork, wait, warm_up  # keeps NumPy, imported later, from threads
+from tests.support.forked import fork, wait, warm_up  # first: it keeps NumPy from starting threads
 
 # isort: split
 from open_seq2seq.storage import checkpoints

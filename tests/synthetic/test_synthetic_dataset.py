@@ -60,7 +60,7 @@ def test_layout_and_format(dataset: Path) -> None:
         "testing_list.txt",
         "README.md",
     }
-    assert not dataset.with_name("made.partial").exists()
+    assert not dataset.with_name(".made.partial").exists()
     for word in WORDS:
         paths = list((dataset / word).iterdir())
         assert len(paths) == CLIPS_PER_WORD
@@ -145,7 +145,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "full" in result.stderr and "Traceback" not in result.stderr
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
-    assert not (tmp_path / "full.partial").exists()
+    assert not (tmp_path / ".full.partial").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
-from open_seq2seq.training.run_state import RunState
 from tests.support.paths import EVENTFUL, ROOT
 from tests.support.run_records import LAST_STEP, differences, read_lines, strange_steps
 
@@ -134,8 +132,8 @@ def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_be
     assert run("train_eval", tmp_path / "run", *STEPS, "--max_steps=9", "--continue_learning") == 0
     log = (tmp_path / "run" / "run.log").read_text()
     assert (
-        f"{sixth}: damaged, training.npz is not what was written" in log
-        and f"{fourth}: damaged" in log
+        f"{sixth}: corrupt, training.npz is not what was written" in log
+        and f"{fourth}: corrupt" in log
     )
     assert "continuing from step 2, epoch 1" in log
     names, *others = differences(tmp_path / "run", straight)
@@ -145,7 +143,7 @@ def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_be
     for path in checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints"):
         flip_a_bit(path / "model.npz")
     with pytest.raises(
-        UserError, match=r"all \d checkpoints are damaged; remove the folder to start again"
+        UserError, match=r"all \d checkpoints are corrupt; remove the folder to start again"
     ):
         run("train_eval", tmp_path / "run", *STEPS, "--max_steps=10", "--continue_learning")
 
@@ -168,7 +166,7 @@ def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_pat
     )
     assert checkpoints.load_newest(tmp_path / "run" / "best_models").step == 7
     log = (tmp_path / "run" / "run.log").read_text()
-    assert "all 1 checkpoints are damaged" in log and "keeps the best model from here on" in log
+    assert "all 1 checkpoints are corrupt" in log and "keeps the best model from here on" in log
 
 
 def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
@@ -183,17 +181,14 @@ def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
     assert (tmp_path / "run" / "run.log").read_text().count("stopped early after step 2") == 2
 
 
-def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path, monkeypatch):
-    counts: list[tuple[int, int, int]] = []  # epoch, open files, threads
-    count_step = RunState.count_step
+def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path, after_step):
+    counts = []  # epoch, open files, threads
 
-    def count(self):
-        count_step(self)
-        counts.append(
-            (self.place.epoch, *(len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task")))
-        )
+    def count(step):
+        n_files, n_threads = (len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task"))
+        counts.append((step.position.epoch, n_files, n_threads))
 
-    monkeypatch.setattr(RunState, "count_step", count)
+    after_step.append(count)
     args = [
         "--num_epochs=8",
         "--eval_steps=3",
@@ -203,37 +198,26 @@ def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path,
     assert run("train_eval", tmp_path / "run", *args) == 0
     for what in (1, 2):
         most = [max(count[what] for count in counts if count[0] == epoch) for epoch in range(8)]
-        assert most[7] <= most[2] + 1, (
-            most
-        )  # a leak of one for each of the 15 evaluations or saves would show
+        # a leak of one for each of the 15 evaluations or saves would show
+        assert most[7] <= most[2] + 1, most
 
 
 def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(
-    run, tmp_path, monkeypatch
+    run, tmp_path, after_step
 ):
-    epochs: list[dict] = []  # by row, the features that training saw
-    to_batch, batches = Dataset._to_batch, Dataset.batches
+    epochs = [{}, {}, {}]  # by row, the features that training saw
 
-    def record_epoch(self, *args):
-        if self.options.random_crop:  # the training data
-            epochs.append({})
-        return batches(self, *args)
+    def record(step):
+        for batch, rows in zip(step.batches, step.rows, strict=True):
+            for row, weight, image in zip(rows, batch.weights, batch.features, strict=True):
+                if weight > 0:
+                    assert int(row) not in epochs[step.position.epoch]
+                    epochs[step.position.epoch][int(row)] = image.numpy()
 
-    def record_rows(self, part, *args):
-        batch = to_batch(self, part, *args)
-        if self.options.random_crop:
-            for row, weight, image in zip(
-                part.rows, part.weights, batch.features.numpy(), strict=True
-            ):
-                assert not weight or int(row) not in epochs[-1]
-                epochs[-1].setdefault(int(row), image)
-        return batch
-
-    monkeypatch.setattr(Dataset, "batches", record_epoch)
-    monkeypatch.setattr(Dataset, "_to_batch", record_rows)
+    after_step.append(record)
     assert run("train", tmp_path / "run", "--num_epochs=3") == 0
     orders = [list(epoch) for epoch in epochs]
-    assert len(orders) == 3 and all(sorted(order) == list(range(144)) for order in orders)
+    assert all(sorted(order) == list(range(144)) for order in orders)
     for i, j in ((0, 1), (1, 2), (0, 2)):
         assert np.mean(np.equal(orders[i], orders[j])) < 0.1
         assert all((epochs[i][row] != epochs[j][row]).any() for row in range(144))

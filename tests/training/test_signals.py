@@ -8,7 +8,6 @@ import pytest
 
 from open_seq2seq.evaluation import Evaluator
 from open_seq2seq.storage import checkpoints
-from open_seq2seq.training.run_state import RunState
 from tests.support.run_records import evaluations
 
 STEPS_PER_EPOCH = 9
@@ -27,16 +26,14 @@ def undisturbed(run, tmp_path_factory):
 
 
 @pytest.fixture
-def signal_in_step(monkeypatch):
-    """The second epoch's last step gets a signal, before its evaluation."""
-    count = RunState.count_step
+def signal_in_step(after_step):
+    """The second epoch's last step but one gets a signal just before its end."""
 
-    def count_step(self):
-        count(self)
-        if self.step == 2 * STEPS_PER_EPOCH:
+    def disturb(step):
+        if step.step == 2 * STEPS_PER_EPOCH - 1:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(RunState, "count_step", count_step)
+    after_step.append(disturb)
 
 
 @pytest.fixture
@@ -66,14 +63,14 @@ def test_the_evaluation_that_a_signal_came_before_is_made_up_for(
     assert run("train_eval", tmp_path / "run", *ARGS) == 128 + signal.SIGTERM
     assert asked is None or len(asked) == 5  # its third batch was not taken
     stopped = newest(tmp_path / "run")
-    assert stopped.step == 2 * STEPS_PER_EPOCH and stopped.state["is_evaluation_due"]
+    assert stopped.step == 2 * STEPS_PER_EPOCH and stopped.progress.is_evaluation_due
     assert [step for step, _ in evaluations(tmp_path / "run")] == [STEPS_PER_EPOCH]
     monkeypatch.undo()
 
     assert run("train_eval", tmp_path / "run", *ARGS, "--continue_learning") == 0
     assert evaluations(tmp_path / "run") == evaluations(undisturbed)
     ours, expected = newest(tmp_path / "run"), newest(undisturbed)
-    assert ours.state == expected.state
+    assert ours.progress == expected.progress and ours.info == expected.info
     for part, same in ((ours.model, expected.model), (ours.training, expected.training)):
         assert {name: value.tobytes() for name, value in part.items()} == {
             name: value.tobytes() for name, value in same.items()

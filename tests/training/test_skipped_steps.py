@@ -1,4 +1,4 @@
-"""A NaN or an infinity in inputs, loss or gradients skips the step, everywhere and without a trace."""
+"""A NaN or an infinity in inputs, loss or gradients skips the step, without a trace."""
 
 import subprocess
 import sys
@@ -44,30 +44,30 @@ def test_two_processes_of_which_one_has_the_bad_clip():
 def skip(n, limit=3, *, is_finite, workers=None):
     steps = SkippedSteps(limit, PATHS, is_finite, workers or Workers())
     for step in range(1, n + 1):
-        steps.take(step, True, (BATCH,), ROWS)
+        steps.count(step, True, (BATCH,), ROWS)
     return steps
 
 
 def test_as_many_in_a_row_as_allowed_and_not_fewer_end_the_run():
     steps = skip(2, is_finite=lambda batch: True)
-    steps.take(3, False, (BATCH,), ROWS)
-    steps.take(4, True, (BATCH,), ROWS)
-    steps.take(5, True, (BATCH,), ROWS)
+    steps.count(3, False, (BATCH,), ROWS)
+    steps.count(4, True, (BATCH,), ROWS)
+    steps.count(5, True, (BATCH,), ROWS)
     with pytest.raises(
         UserError,
         match=r"the last 3 steps were not finite\. No clip of step 4 is to blame by itself",
     ):
-        steps.take(6, True, (BATCH,), ROWS)
+        steps.count(6, True, (BATCH,), ROWS)
 
 
 def test_the_clips_to_blame_are_those_of_the_first_skipped_step():
     marked = BATCH._replace(lengths=np.array([1, 1, 7, 1]))
     steps = SkippedSteps(2, PATHS, lambda batch: batch.lengths[0] != 7, Workers())
-    steps.take(1, True, (marked,), ROWS)
+    steps.count(1, True, (marked,), ROWS)
     with pytest.raises(
         UserError, match=r"those of step 1, with these clips: clip12\.wav; look at them"
     ):
-        steps.take(2, True, (BATCH,), ROWS - 10)
+        steps.count(2, True, (BATCH,), ROWS - 10)
 
 
 def test_rows_that_only_fill_a_step_are_not_blamed():
@@ -76,7 +76,7 @@ def test_rows_that_only_fill_a_step_are_not_blamed():
     )
     steps = SkippedSteps(1, PATHS, lambda batch: batch.lengths[0] != 7, Workers())
     with pytest.raises(UserError, match="No clip of step 1"):
-        steps.take(1, True, (marked,), ROWS)
+        steps.count(1, True, (marked,), ROWS)
 
 
 def test_when_most_clips_are_bad_it_is_not_the_clips():

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from open_seq2seq.training.stop_signal import StopRequest
+from open_seq2seq.training.stop_signal import StopSignal
 from tests.support.paths import ROOT
 
 BUSY = """
 import time
-from open_seq2seq.training.stop_signal import StopRequest
-with StopRequest() as request:
+from open_seq2seq.training.stop_signal import StopSignal
+with StopSignal() as request:
     print("busy", flush=True)
     while not request.is_set:
         time.sleep(0.01)
@@ -23,10 +23,10 @@ with StopRequest() as request:
 
 def test_the_first_signal_is_noted_and_the_old_handler_comes_back():
     before = signal.getsignal(signal.SIGTERM)
-    with StopRequest() as request:
+    with StopSignal() as request:
         assert not request.is_set
         signal.raise_signal(signal.SIGTERM)
-        assert request.is_set and request.signal == signal.SIGTERM
+        assert request.is_set and request.number == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 

@@ -1,4 +1,4 @@
-"""Options of training that are off by default, from the command line's words to what a run leaves."""
+"""Options of training that are off by default, from the command line to what a run leaves."""
 
 import json
 import shutil
@@ -144,7 +144,7 @@ def test_a_run_that_gets_no_better_stops_early_and_keeps_its_state(run, tmp_path
         6,
     ]  # the first is a new best, the next two are not
     assert newest(tmp_path / "run").step == 6
-    assert newest(tmp_path / "run").state["patience"]["n_waited"] == 2
+    assert newest(tmp_path / "run").progress.patience.n_waited == 2
     assert (
         "stopped early after step 6: loss of validation"
         in (tmp_path / "run" / "run.log").read_text()

@@ -11,14 +11,15 @@ import numpy as np
 import soundfile
 
 from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
-from open_seq2seq.data.waveforms import StoreOptions, WaveformStore
+from open_seq2seq.data.waveforms import Reading, WaveformStore
 from tests.support.fuzzing import wav_files
 from tests.support.fuzzing.edits import damage, pick, put_no_file
 from tests.support.fuzzing.harness import Refused, refusal_of
 from tests.support.fuzzing.wav_files import Encoding, chunk
 
 _RATE = 16000
-_STORE = StoreOptions(sample_rate=_RATE, n_samples=_RATE)
+_STOPPING = Reading(num_readers=1)
+_SKIPPING = Reading(num_readers=1, on_bad_audio="skip")
 _NAMES = (
     "clip.wav",
     "clip.flac",
@@ -95,10 +96,14 @@ def _check(clip: Clip, path: str) -> None:
     )
     if clip.expected is not None:
         _compare(samples, clip)
-    store = WaveformStore([path], _STORE)
+    store = _open(path, _STOPPING)
     waveforms, lengths = store.take(np.array([0]), np.zeros(1), _RATE)
     assert not store.bad and lengths[0] == min(len(samples), _RATE)
     np.testing.assert_array_equal(waveforms[0, : lengths[0]], samples[: lengths[0]])
+
+
+def _open(path: str, reading: Reading) -> WaveformStore:
+    return WaveformStore([path], reading, sample_rate=_RATE, n_samples=_RATE)
 
 
 def _compare(samples: np.ndarray, clip: Clip) -> None:
@@ -122,11 +127,11 @@ def _compare(samples: np.ndarray, clip: Clip) -> None:
 
 def _assert_refused(path: str) -> None:
     """Assert that a store names the file in an error, or skips it with a reason."""
-    skipping = WaveformStore([path], _STORE._replace(on_bad_audio="skip"))
+    skipping = _open(path, _SKIPPING)
     assert list(skipping.bad) == [0] and skipping.bad[0].strip()
     try:
         with refusal_of("", path):
-            WaveformStore([path], _STORE).take(np.array([0]), np.zeros(1), _RATE)
+            _open(path, _STOPPING).take(np.array([0]), np.zeros(1), _RATE)
     except Refused:
         return
     raise AssertionError("the store accepts a file that the decoder refuses")

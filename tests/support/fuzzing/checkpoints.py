@@ -15,6 +15,8 @@ import numpy as np
 
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.storage.logdir import load_run
+from open_seq2seq.storage.progress import Progress, RunInfo
 from tests.support.fuzzing.edits import damage, pick, put_no_file
 from tests.support.fuzzing.harness import refusal_of
 
@@ -22,14 +24,8 @@ _MODEL = {
     "dense/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
     "dense/bias": np.ones(4, np.float32),
 }
-_STATE = {
-    "step": 7,
-    "epoch": 0.5,
-    "best_top1": 0.9,
-    "labels": ["go", "no"],
-    "dataset_version": "v2",
-    "blueprint": None,
-}
+_PROGRESS = Progress(step=7, row=5, n_rows=10, best_top1=0.9)
+_INFO = RunInfo(labels=("go", "no"), dataset_version="v2")
 _VALUES = (
     None,
     True,
@@ -63,10 +59,11 @@ class Fuzzer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        checkpoint = Checkpoint(_MODEL, {"step": np.array(7)}, dict(_STATE))
-        saved = checkpoints.save(folder / "saved", checkpoint, keep=1)
-        self._contents = {name: (saved / name).read_bytes() for name in _FILES}
-        shutil.rmtree(folder / "saved")
+        made = checkpoints.save(
+            folder / "made", Checkpoint(_MODEL, {"step": np.array(7)}, _PROGRESS, _INFO), keep=1
+        )
+        self._contents = {name: (made / name).read_bytes() for name in _FILES}
+        shutil.rmtree(folder / "made")
         self._path = folder / "step-00000007"
 
     def run(self, rng: np.random.Generator) -> str:
@@ -86,7 +83,7 @@ class Fuzzer:
             what = self._put_no_file(rng)
         try:
             with refusal_of(what, str(self._path), is_sound=kind == "sound"):
-                checkpoint = checkpoints.load_run(self._path)
+                checkpoint = load_run(self._path)
         finally:
             shutil.rmtree(self._path)
             left = os.listdir(self._folder)
@@ -100,18 +97,19 @@ class Fuzzer:
             if kind in ("sound", "corrupt"):  # values other than the written ones are refused
                 np.testing.assert_array_equal(array, _MODEL[name])
         assert isinstance(checkpoint.step, int), what
-        assert all(isinstance(label, str) for label in checkpoint.state["labels"]), what
+        assert all(isinstance(label, str) for label in checkpoint.labels), what
         return what
 
     def _forge(self, rng: np.random.Generator) -> tuple[str, dict[str, bytes]]:
         contents, state = dict(self._contents), json.loads(self._contents["state.json"])
         del state["sha256"]
         if rng.random() < 0.4:
-            key = pick(rng, list(state))
-            state[key] = pick(rng, _VALUES)
-            what = f"state {key} {str(state[key])[:30]}"
+            part = pick(rng, (state, state["progress"], state["info"]))
+            key = pick(rng, list(part))
+            part[key] = pick(rng, _VALUES)
+            what = f"state {key} {str(part[key])[:30]}"
             if rng.random() < 0.3:
-                del state[key]
+                del part[key]
         else:
             name = pick(rng, ("model.npz", "training.npz"))
             what, contents[name] = self._odd_arrays(rng, contents[name])

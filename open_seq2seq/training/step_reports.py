@@ -1,9 +1,10 @@
-"""What the chief says while it trains: loss, speed, samples, summaries, each at its own interval."""
+"""Reports of the training steps: loss, speed, samples and summaries, each at its own interval."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,10 @@ import numpy as np
 from open_seq2seq.config.run_params import RunParams
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.reporting import Reporter
-from open_seq2seq.structs import Batch, StepDetails, StepMetrics
+from open_seq2seq.structs import Batch, KerasModel, StepDetails, StepMetrics
 from open_seq2seq.training.schedule import Schedule
 
-Labels = tuple[str, ...]
+logger = logging.getLogger(__name__)
 
 
 class Speed:
@@ -52,15 +53,16 @@ class Speed:
         self._times = [moment + lost for moment in self._times]
 
 
-class Progress:
+class StepReports:
     """Reports on the steps of one run."""
 
     def __init__(
         self,
         params: RunParams,
         schedule: Schedule,
-        model: Any,
+        model: KerasModel,
         trained: list[str],
+        labels: tuple[str, ...],
         reporter: Reporter,
         speed: Speed,
     ) -> None:
@@ -71,38 +73,39 @@ class Progress:
             schedule: how long the run is.
             model: predicts the samples that are shown.
             trained: names of the variables that each step's details are about.
-            reporter: takes the lines.
+            labels: names of the labels.
+            reporter: shows the bar, writes summaries.
             speed: of the steps.
         """
-        self._params, self._schedule, self._model, self._trained = params, schedule, model, trained
+        self._params, self._schedule, self._model = params, schedule, model
+        self._trained, self._labels = trained, labels
         self._reporter, self._speed = reporter, speed
 
-    def report(
-        self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch, labels: Labels
-    ) -> None:
-        """Say and write what is due after ``step``.
+    def report(self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch) -> None:
+        """Log and write what is due after ``step``.
 
         Args:
             step: steps taken so far.
             metrics: of the last one.
             learning_rate: of the last one.
             batch: clips of the last one.
-            labels: names of the labels.
         """
         p = self._params
         if metrics.skipped:
-            scale = f", loss scale was {float(metrics.loss_scale):g}"
-            self._reporter.say(
-                f"step {step}: the gradients are not finite, nothing was applied{scale}"
+            logger.warning(
+                f"step {step}: the gradients are not finite, nothing was applied, "
+                f"loss scale was {float(metrics.loss_scale):g}"
             )
         if _is_due(p.print_loss_steps, step):
             self._report_loss(step, float(metrics.loss), learning_rate)
         self._reporter.move_bar(step)
         if _is_due(p.print_samples_steps, step):
-            self._report_sample(batch, labels)
+            self._report_sample(batch)
         if _is_due(p.print_bench_info_steps, step):
-            speed = f"{self._speed.seconds_per_step * 1000:.1f} ms a step, {self._speed.clips_per_s:.1f} clips/s"
-            self._reporter.say(f"step {step}: {speed}")
+            logger.info(
+                f"step {step}: {self._speed.seconds_per_step * 1000:.1f} ms a step, "
+                f"{self._speed.clips_per_s:.1f} clips/s"
+            )
         if _is_due(p.save_summaries_steps, step):
             self._summarize(step, metrics, learning_rate)
 
@@ -111,20 +114,19 @@ class Progress:
         epoch = (step - 1) // self._schedule.steps_per_epoch + 1
         line = f"step {step} of {self._schedule.total}, epoch {epoch}, {values}"
         if self._reporter.shows_bar:
-            self._reporter.log(line)
+            logger.debug(line)
             self._reporter.move_bar(step, values)
         else:
             left_s = (self._schedule.total - step) * self._speed.seconds_per_step
-            self._reporter.say(f"{line}, {datetime.timedelta(seconds=round(left_s))} left")
+            logger.info(f"{line}, {datetime.timedelta(seconds=round(left_s))} left")
 
-    def _report_sample(self, batch: Batch, labels: Labels) -> None:
-        probabilities = tf.nn.softmax(
-            self._model({k: v[:1] for k, v in batch.inputs.items()}, training=False)[0]
-        ).numpy()
+    def _report_sample(self, batch: Batch) -> None:
+        first = {name: values[:1] for name, values in batch.inputs.items()}
+        probabilities = tf.nn.softmax(self._model(first, training=False)[0]).numpy()
         best = int(np.argmax(probabilities))
-        label = labels[int(batch.labels[0])]
-        self._reporter.say(
-            f"sample: label {label}, predicted {labels[best]} ({probabilities[best]:.2f})"
+        label = self._labels[int(batch.labels[0])]
+        logger.info(
+            f"sample: label {label}, predicted {self._labels[best]} ({probabilities[best]:.2f})"
         )
 
     def _summarize(self, step: int, metrics: StepMetrics, learning_rate: float) -> None:
@@ -136,15 +138,16 @@ class Progress:
         }
         scalars = {"loss": float(metrics.loss), "clips_per_s": self._speed.clips_per_s}
         scalars |= {name: value for name, value in offered.items() if name in kinds}
-        variables = self._model.trainable_variables
-        if "variable_norm" in kinds:
-            scalars |= {f"variable_norm/{v.path}": float(tf.norm(v.value)) for v in variables}
-        histograms = (
-            {f"variables/{v.path}": v.value for v in variables} if "variables" in kinds else {}
-        )
+        histograms: dict[str, Any] = {}
+        for variable in self._model.trainable_variables:
+            if "variable_norm" in kinds:
+                norm = float(tf.norm(variable.value))
+                scalars[f"variable_norm/{variable.path}"] = norm
+            if "variables" in kinds:
+                histograms[f"variables/{variable.path}"] = variable.value
         if metrics.details is not None and not metrics.skipped:
             self._add_details(metrics.details, learning_rate, scalars, histograms)
-        self._reporter.summarize("train", step, scalars, histograms)
+        self._reporter.metrics.summarize("train", step, scalars, histograms)
 
     def _add_details(
         self,
@@ -153,16 +156,14 @@ class Progress:
         scalars: dict[str, float],
         histograms: dict[str, Any],
     ) -> None:
-        kinds, names = self._params.summaries, self._trained
-        if "gradients" in kinds:
-            histograms.update(
-                zip((f"gradients/{name}" for name in names), details.gradients, strict=True)
-            )
-        if "gradient_norm" in kinds:
-            norms = (float(tf.norm(gradient)) for gradient in details.gradients)
-            scalars.update(zip((f"gradient_norm/{name}" for name in names), norms, strict=True))
+        kinds = self._params.summaries
+        for name, gradient in zip(self._trained, details.gradients, strict=True):
+            if "gradients" in kinds:
+                histograms[f"gradients/{name}"] = gradient
+            if "gradient_norm" in kinds:
+                scalars[f"gradient_norm/{name}"] = float(tf.norm(gradient))
         if "larc_summaries" in kinds and details.larc_factors:
-            for name, factor in zip(names, map(float, details.larc_factors), strict=True):
+            for name, factor in zip(self._trained, map(float, details.larc_factors), strict=True):
                 scalars[f"larc_grad_update/{name}"] = factor
                 scalars[f"larc_final_lr/{name}"] = factor * learning_rate
                 scalars[f"larc_clip_on/{name}"] = float(factor < 1.0)

@@ -3,10 +3,9 @@
 import pydantic
 import pytest
 
-from open_seq2seq.config.early_stopping import EarlyStopping
+from open_seq2seq.config.early_stopping import EarlyStopping, Patience
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation
-from open_seq2seq.training.early_stopping import Patience
 
 
 def evaluation(**values):
@@ -25,10 +24,10 @@ def evaluation(**values):
 
 
 def waited(params, values, name):
-    patience = Patience(params)
+    patience = Patience()
     for value in values:
-        patience.take(evaluation(**{name: value}))
-        yield patience.is_over
+        patience = params.after(patience, evaluation(**{name: value}))
+        yield params.is_over(patience)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +57,21 @@ def test_small_gains_and_losses_that_are_not_numbers_are_no_gains():
     ]
 
 
-def test_a_restored_count_goes_on():
-    params = EarlyStopping(patience=3)
-    first, second = Patience(params), Patience(params)
+def test_the_state_counts_evaluations_since_the_best_value():
+    params, patience = EarlyStopping(patience=3), Patience()
     for value in (0.5, 0.4, 0.4):
-        first.take(evaluation(top1=value))
-    second.restore(first.state)
-    second.take(evaluation(top1=0.5))
-    assert second.is_over
+        patience = params.after(patience, evaluation(top1=value))
+    assert patience == Patience(best=0.5, n_waited=2)
+    assert (
+        params.describe(patience) == "top1 of validation has been 0.5000 or worse for 2 evaluations"
+    )
+    assert params.is_over(params.after(patience, evaluation(top1=0.5)))
 
 
 def test_unknown_metrics_and_labels_are_refused():
     with pytest.raises(pydantic.ValidationError, match="got 'accuracy'"):
         EarlyStopping(metric="accuracy", patience=1)
     with pytest.raises(UserError, match="no label 'maybe'; the labels are yes no"):
-        EarlyStopping(metric="recall/maybe", patience=1).check(("yes", "no"))
+        EarlyStopping(metric="recall/maybe", patience=1).check(("yes", "no"), is_evaluated=True)
+    with pytest.raises(UserError, match="nothing is evaluated in --mode=train"):
+        EarlyStopping(patience=1).check(("yes", "no"), is_evaluated=False)

@@ -1,0 +1,1 @@
+"""The commands beside ``open-seq2seq``: preparing data, synthetic data, and imports."""

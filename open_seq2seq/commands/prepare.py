@@ -1,0 +1,139 @@
+"""Write the manifests that training reads from a folder of Speech Commands clips.
+
+    open-seq2seq-prepare --data_dir=data/speech_commands/v0.01 --dataset_version=v1-12
+
+DATA_DIR holds a folder per word, <word>/<speaker>_nohash_<n>.wav (or .flac), and for the versions
+with silence _background_noise_/*.wav. Into the output folder go <version>-train.csv, -val.csv and
+-test.csv, -labels.txt, -summary.csv, -summary.json and the clips of silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+from open_seq2seq.data.dataset_versions import (
+    CUSTOM_VERSION,
+    LABELS,
+    SILENCE,
+    UNKNOWN,
+    V1_WORDS,
+    labels_for_keywords,
+    words_of,
+)
+from open_seq2seq.errors import UserError
+from open_seq2seq.system.terminal import exit_on_user_error
+
+DEFAULT_VERSION = "v1-12"
+_PROG = "open-seq2seq-prepare"
+
+
+def main(arguments: list[str]) -> None:
+    """Do what ``arguments`` say."""
+    flags = _parse(arguments)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO)
+    if flags.seed < 0:
+        raise UserError(f"--seed {flags.seed}: expected 0 or more")
+    version, labels = _version_and_labels(flags)
+
+    # these take a second, which --help and a wrong flag need not wait
+    from rich.console import Console
+
+    from open_seq2seq.preprocessing.download import RELEASES, download_dataset
+    from open_seq2seq.preprocessing.prepare import Settings, prepare
+
+    if flags.download:
+        release = "v0.01" if words_of(version) == V1_WORDS else "v0.02"
+        download_dataset(flags.data_dir, RELEASES[release])
+    settings = Settings(
+        data_dir=flags.data_dir,
+        output_dir=flags.output_dir,
+        version=version,
+        labels=labels,
+        split=flags.split,
+        seed=flags.seed,
+        balance=not flags.no_balance,
+        command=shlex.join([_PROG, *arguments]),
+    )
+    prepare(settings, Console())
+
+
+def run() -> None:
+    """Run the command with this process's arguments, and exit with its status."""
+    exit_on_user_error(lambda: main(sys.argv[1:]))
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=_PROG,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--data_dir", type=Path, required=True, help="folder with a folder of clips per word"
+    )
+    parser.add_argument(
+        "--dataset_version",
+        choices=tuple(LABELS),
+        help=f"labels to use (default: {DEFAULT_VERSION})",
+    )
+    parser.add_argument(
+        "--keywords", metavar="A,B,C", help="custom keywords instead of a version's words"
+    )
+    parser.add_argument(
+        "--output_dir",
+        type=Path,
+        default=Path("data/speech_commands"),
+        help="folder for the manifests (default: data/speech_commands)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("official", "random"),
+        default="official",
+        help="official: the published lists or, without them, the same rule on the speaker; "
+        "random: 80-10-10 per word, speakers cross splits (default: official)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed for everything that is drawn (default: 0)"
+    )
+    parser.add_argument(
+        "--no_balance", action="store_true", help="do not duplicate rows of the smaller classes"
+    )
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch the published archive (1.5 or 2.4 GB) unless DATA_DIR has clips",
+    )
+    return parser.parse_args(arguments)
+
+
+def _version_and_labels(flags: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    if flags.keywords is None:
+        version = flags.dataset_version or DEFAULT_VERSION
+        return version, LABELS[version]
+    if flags.dataset_version is not None:
+        raise UserError(
+            f"--keywords {flags.keywords} and --dataset_version {flags.dataset_version} exclude "
+            "each other: give custom keywords, or a version with its words"
+        )
+    return CUSTOM_VERSION, labels_for_keywords(_read_keywords(flags.keywords))
+
+
+def _read_keywords(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise UserError(
+            f"--keywords {text!r}: an empty word, expected words with one comma between them, such "
+            "as yes,no"
+        )
+    repeated = sorted({word for word in words if words.count(word) > 1})
+    if repeated:
+        raise UserError(f"--keywords {text}: {repeated[0]!r} is duplicated; name each word once")
+    reserved = sorted({UNKNOWN, SILENCE} & set(words))
+    if reserved:
+        raise UserError(f"--keywords {text}: {reserved[0]!r} is added by itself; name only words")
+    return words

@@ -1,0 +1,92 @@
+"""What a run measures: metrics.jsonl, and summaries for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from open_seq2seq.lazy import tf
+from open_seq2seq.storage.run_files import RunFiles
+
+if TYPE_CHECKING:
+    from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
+
+_FILE = "metrics.jsonl"
+
+logger = logging.getLogger(__name__)
+
+
+class Metrics:
+    """Writes the chief's metrics; without files it only logs them."""
+
+    def __init__(self, files: RunFiles | None) -> None:
+        self._files = files
+        self._writers: dict[str, Any] = {}
+
+    def record_evaluation(
+        self,
+        evaluation: Evaluation,
+        *,
+        mode: str,
+        split: str,
+        step: int,
+        epoch: float,
+        version: str,
+    ) -> None:
+        """Log an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
+        logger.info(
+            f"{split}: step {step}, {evaluation.n_clips} clips, loss {evaluation.loss:.4f}, "
+            f"accuracy {evaluation.top1:.2%}, top 5 {evaluation.top5:.2%}, "
+            f"{evaluation.seconds:.1f} s"
+        )
+        if self._files is None:
+            return
+        line = {
+            "mode": mode,
+            "step": step,
+            "epoch": round(epoch, 4),
+            "dataset_version": version,
+            "split": split,
+            **evaluation._asdict(),
+        }
+        if not math.isfinite(evaluation.loss):  # JSON has no NaN and no infinity
+            line["loss"] = None
+        self._files.append(_FILE, json.dumps(line), to_disk=True)
+        scalars = {name: getattr(evaluation, name) for name in ("loss", "top1", "top5")}
+        self.summarize(split, step, scalars)
+
+    def summarize(
+        self,
+        section: str,
+        step: int,
+        scalars: dict[str, float],
+        histograms: dict[str, Any] | None = None,
+    ) -> None:
+        """Write values for TensorBoard under ``section`` (train, val or test)."""
+        if self._files is None:
+            return
+        name = f"tensorboard/{section}"
+        with self._files.tolerating(name):
+            self._files.check()  # TensorFlow would make the logdir anew, for its own files
+            if section not in self._writers:
+                folder = str(self._files.logdir / name)
+                self._writers[section] = tf.summary.create_file_writer(folder)
+            # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
+            with self._writers[section].as_default(step=np.int64(step)):
+                for key, value in scalars.items():
+                    tf.summary.scalar(key, np.float32(value))
+                for key, values in (histograms or {}).items():
+                    tf.summary.histogram(key, values)
+            self._writers[section].flush()
+
+    def close(self) -> None:
+        """Close the files of TensorBoard."""
+        for section, writer in self._writers.items():
+            assert self._files is not None
+            with self._files.tolerating(f"tensorboard/{section}"):
+                writer.close()
+        self._writers = {}

@@ -1,0 +1,24 @@
+"""What the package logs, as a list of lines."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from open_seq2seq.system.terminal import logging_to
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[str]]:
+    """Within this, each line goes into the list."""
+    handler = _Lines()
+    with logging_to(handler):
+        yield handler.lines
