@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from open_seq2seq.data.augment import (
     no_draws,
 )
 from open_seq2seq.data.cache import ArrayCache
+from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
@@ -33,9 +34,6 @@ from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Batch, Clips, Tensor
-
-if TYPE_CHECKING:
-    from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer  # it opens datasets
 
 _STEPS_READ_AHEAD = 4
 _STEPS_MADE_AHEAD = 1
@@ -58,7 +56,7 @@ class Dataset:
         self,
         table: pd.DataFrame,
         labels: tuple[str, ...],
-        params: SpeechCommandsDataLayer,
+        params: ClipParams,
         *,
         training: bool,
         seed: int,

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation
-from open_seq2seq.data.front_end import FrontEnd
-from open_seq2seq.data.mixup import Mixup
+from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.source import Source
-from open_seq2seq.data.spec_augment import SpecAugment
-from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +17,7 @@ if TYPE_CHECKING:
     from open_seq2seq.data.dataset import Dataset  # pandas, which it needs, takes half a second
 
 
-class SpeechCommandsDataLayer(Source, FrontEnd, Augmentation, SpecAugment, Mixup, Reading):
+class SpeechCommandsDataLayer(Source, ClipParams):
     """From audio files to images of log-mel energies or MFCC, by default 128 frames x 128 bands.
 
     Clips are read, augmented, transformed, sliced or padded, and kept in a cache if asked.
@@ -60,18 +56,12 @@ class SpeechCommandsDataLayer(Source, FrontEnd, Augmentation, SpecAugment, Mixup
                 raise UserError(f"{path}: no such audio file")
         return self._open(pd.DataFrame({"label": 0, "path": paths}), labels, training=False, seed=0)
 
-    def without_augmentation(self) -> SpeechCommandsDataLayer:
-        """Return the same data layer with nothing random done to clips and images."""
-        off = {**dict(NO_AUGMENTATION), **dict(SpecAugment()), **dict(Mixup())}
-        off["augmentation"] = self.augmentation  # the engine makes the features all the same
-        return self.model_copy(update=off)
-
     def _open(
         self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int
     ) -> Dataset:
         from open_seq2seq.data.dataset import Dataset
 
-        params = self
+        params: ClipParams = self
         if not (training and self.augment_data):
             params = self.without_augmentation()
         return Dataset(table, labels, params, training=training, seed=seed)

@@ -168,8 +168,8 @@ class _Layers:
         x = self.masked(x, lengths)
         kernel = (layer.frames("kernel_size"), 1)
         how = {
-            # over both axes, of which the second has one place: TensorFlow's own depthwise kernels
-            # take no other strides
+            # on both axes, though the second has length 1: without oneDNN, TensorFlow's depthwise
+            # kernel needs equal strides
             "strides": (layer.frames("stride"), layer.frames("stride")),
             "dilation_rate": (layer.frames("dilation"), 1),
             "padding": layer.padding.lower(),

@@ -25,10 +25,10 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
     """Set the network's weights.
 
     Args:
-        network: to be set.
-        arrays: by the names of the network's weights.
-        source: that they come from, for the message.
-        hint: what to do, for the message.
+        network: the network.
+        arrays: values by the names of the network's weights.
+        source: file of the arrays, for messages.
+        hint: remedy, for messages.
 
     Raises:
         UserError: a weight is missing or has another shape.
@@ -47,7 +47,7 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
 
 
 def check_output(logdir: Path) -> None:
-    """Refuse a folder that has checkpoints: saving an imported one would delete the later ones."""
+    """Refuse a folder with checkpoints: saving the imported one would delete later ones."""
     for name in (LAST, BEST):
         if checkpoints.list_checkpoints(logdir / name):
             raise UserError(
@@ -65,7 +65,9 @@ def save(
     step: int,
     imported_from: str,
 ) -> Path:
-    """Write the network as a checkpoint of ``logdir``; it has no optimizer's state.
+    """Write the network as a checkpoint in ``logdir`` and return its folder.
+
+    It has no optimizer state, so it serves eval, infer and load_model, but not continue_learning.
 
     Raises:
         UserError: the folder cannot be written.
@@ -78,7 +80,7 @@ def save(
         ),
         imported_from=imported_from,
     )
-    # epoch 0: nothing says how many steps an epoch had
+    # the epoch stays 0, as the number of steps per epoch is unknown
     checkpoint = Checkpoint(variables.values_of(network.variables), {}, Progress(step=step), info)
     try:
         return checkpoints.save(logdir / LAST, checkpoint, keep=1)

@@ -91,7 +91,7 @@ def _reorder(
 
 
 def _write(path: Path, output_dir: Path, model: NemoModel, arrays: dict[str, np.ndarray]) -> None:
-    """Write config, labels and checkpoint; the folder is there whole or not at all."""
+    """Write config, labels and checkpoint, so that the folder is complete or absent."""
     target = output_dir.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(target) as folder:

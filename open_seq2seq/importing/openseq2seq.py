@@ -24,7 +24,7 @@ _FILE_ENDING = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")  # of the file
 
 
 def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdir: Path) -> Path:
-    """Write a TensorFlow 1 checkpoint as one of ``config``.
+    """Write a TensorFlow 1 checkpoint as a checkpoint of this toolkit.
 
     Args:
         path: the checkpoint, such as ``model.ckpt-1234``, or a folder, of which the newest is
@@ -72,7 +72,7 @@ def import_checkpoint(path: Path, config: Config, labels: tuple[str, ...], logdi
 def _read_weights(
     reader: _Reader, network: KerasModel, prefix: str
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return arrays by the names of the network's weights, and the variables that are left."""
+    """Return arrays by the names of the network's weights, and the names of unused variables."""
     shapes = {weight.path: tuple(weight.shape) for weight in network.weights}
     arrays: dict[str, np.ndarray] = {}
     sorted_names = names.sort_names(reader.names)
@@ -149,7 +149,7 @@ class _Reader:
 
     @property
     def step(self) -> int:
-        """The step that the checkpoint was written at, or 0 where neither it nor its name says."""
+        """Step of the checkpoint, from its variables or its name; 0 if unknown."""
         if "global_step" in self.names:
             return int(self.read("global_step"))
         return max(0, _step_in(self.path.name))

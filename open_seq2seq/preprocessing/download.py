@@ -12,7 +12,7 @@ from open_seq2seq.system.archives import Archive, Wanted
 
 logger = logging.getLogger(__name__)
 
-_MAX_BYTES = 8 << 30  # v0.02, the larger one, holds 3.4 GB
+_MAX_BYTES = 8 << 30  # the larger release, v0.02, has 3.4 GB
 
 RELEASES = {
     "v0.01": Archive(

@@ -83,10 +83,10 @@ def _end_of_last_line(file: FileIO) -> int:
 
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to make a file or folder at; afterwards it takes that name.
+    """Yield a temporary path for a file or folder that is renamed to ``path`` at the end.
 
-    So ``path`` is what it was, or the new one whole, whenever the process ends. What is made is
-    deleted where the block raises. A folder can take the place of an empty folder only.
+    Whenever the process ends, ``path`` is unchanged or complete. If the block raises, the temporary
+    file or folder is deleted. A folder can replace only an empty folder.
     """
     partial = partial_path(path)
     remove(partial)
@@ -99,12 +99,12 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def partial_path(path: Path) -> Path:
-    """Return where `written_aside` makes ``path``."""
+    """Return the temporary path of `written_aside`."""
     return path.with_name(f".{path.name}.partial")
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link or a whole folder, if it is there."""
+    """Delete a file, a link or a whole folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -42,7 +42,7 @@ def settle() -> None:
 
 @contextlib.contextmanager
 def logging_to(handler: logging.Handler) -> Iterator[None]:
-    """Within this, all that the package logs goes to ``handler`` alone."""
+    """Send all messages of the package to ``handler`` only, inside the context."""
     logger = logging.getLogger("open_seq2seq")
     level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
@@ -57,7 +57,7 @@ def logging_to(handler: logging.Handler) -> Iterator[None]:
 
 
 def stdout_handler() -> logging.Handler:
-    """Return a handler that prints messages to stdout as they are, from level INFO on."""
+    """Return a handler that prints messages of level INFO and above to stdout, unformatted."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setLevel(logging.INFO)
     return handler

@@ -185,8 +185,8 @@ def test_an_imported_archive_has_nemos_logits(tmp_path, gz, prefix):
     reflect_after_end(samples, lengths, front_end.n_fft // 2)
     clips = Clips.of(samples, lengths, no_draws(NO_AUGMENTATION, 2))
     features = engine.features(Clips(*map(tf.constant, clips))).numpy()
-    found = logits_of(model, features.transpose(0, 2, 1))
-    parity.assert_close_to_largest(found, arrays["wave_padded_logits"])
+    logits = logits_of(model, features.transpose(0, 2, 1))
+    parity.assert_close_to_largest(logits, arrays["wave_padded_logits"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The tap-by-tap convolution against one in NumPy, in float64."""
+"""The tap-by-tap convolution against a reference in NumPy and float64."""
 
 import functools
 import itertools
@@ -19,7 +19,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_outputs_and_gradients_are_those_written_out(padding):
+def test_outputs_and_gradients_match_numpy(padding):
     n_compared = 0
     for n_frames, n_taps, stride, dilation in CASES:
         if padding == "valid" and (n_taps - 1) * dilation >= n_frames:
@@ -30,35 +30,35 @@ def test_outputs_and_gradients_are_those_written_out(padding):
         inputs, kernel, upstream = map(tf.constant, values)
         how = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding}
         convolve = functools.partial(time_conv.convolve, **how)
-        found = reference.outputs_and_gradients(convolve, inputs, kernel, upstream)
-        for ours, expected in zip(found, reference.convolve(*values, where), strict=True):
-            np.testing.assert_allclose(
-                ours, expected, atol=2e-5, err_msg=str((n_frames, n_taps, stride, dilation))
-            )
+        ours = reference.outputs_and_gradients(convolve, inputs, kernel, upstream)
+        case = str((n_frames, n_taps, stride, dilation))
+        for tensor, expected in zip(ours, reference.convolve(*values, where), strict=True):
+            np.testing.assert_allclose(tensor, expected, atol=2e-5, err_msg=case)
         n_compared += 1
     assert n_compared > 20
 
 
-def test_half_precision_adds_up_in_float32():
-    """Of whole numbers, where all is exact but the one rounding of the end.
+def test_half_precision_is_summed_in_float32():
+    """With integers, everything is exact but the last rounding.
 
-    bfloat16 has every whole number up to 256, so a tap's product is exact in any order: four
-    channels of 1 times up to 63 are at most 252, and 128 frames in the kernel's gradient at most
-    128. The sum over 25 taps needs more digits.
+    bfloat16 represents every integer up to 256, so the product of a tap is exact: four channels of
+    1 times 63 are at most 252, and the 128 frames in the kernel's gradient at most 128. The sum
+    over 25 taps needs more digits.
     """
     n_frames, n_taps = 16, 25
     inputs, upstream = RNG.choice([-1.0, 1.0], (2, 8, n_frames, 1, 4))
     kernel = RNG.integers(-63, 64, (n_taps, 1, 4, 4)).astype(float)
     x, w, e = (tf.cast(values, tf.bfloat16) for values in (inputs, kernel, upstream))
-    found = reference.outputs_and_gradients(
-        functools.partial(time_conv.convolve, kernel=w), x, w, e
-    )
+    convolve = functools.partial(time_conv.convolve, kernel=w)
     where = reference.input_of_tap(n_frames, n_taps, 1, 1, "same")
-    for ours, exact in zip(found, reference.convolve(inputs, kernel, upstream, where), strict=True):
-        assert ours.dtype == tf.bfloat16
-        np.testing.assert_array_equal(
-            ours.numpy().astype(float), exact.astype(ours.numpy().dtype).astype(float)
-        )
+    for tensor, exact in zip(
+        reference.outputs_and_gradients(convolve, x, w, e),
+        reference.convolve(inputs, kernel, upstream, where),
+        strict=True,
+    ):
+        assert tensor.dtype == tf.bfloat16
+        rounded = exact.astype(tensor.numpy().dtype)
+        np.testing.assert_array_equal(tensor.numpy().astype(float), rounded.astype(float))
 
 
 def test_the_layer_matches_conv2d():

@@ -1,4 +1,7 @@
-"""Training runs forked from a process that has imported TensorFlow, to start in one second."""
+"""Training runs forked from a process that has imported TensorFlow, to start in one second.
+
+Import this module before NumPy.
+"""
 
 from __future__ import annotations
 

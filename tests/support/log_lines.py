@@ -1,4 +1,4 @@
-"""What the package logs, as a list of lines."""
+"""Messages that the package logs, as a list of lines."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ class _Lines(logging.Handler):
 
 @contextlib.contextmanager
 def collected() -> Iterator[list[str]]:
-    """Within this, each line goes into the list."""
+    """Yield a list to which each message is appended inside the context."""
     handler = _Lines()
     with logging_to(handler):
         yield handler.lines

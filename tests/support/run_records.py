@@ -8,7 +8,7 @@ from typing import Any
 
 from open_seq2seq.storage import checkpoints
 
-LAST_STEP = 39  # eventful_config.py says why
+LAST_STEP = 39  # early stopping of eventful_config.py
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,4 @@
-"""Convolutions over time written out in NumPy, with their gradients, in TensorFlow's meaning of
-stride and padding.
-"""
+"""Reference in NumPy for convolutions over time and their gradients, padded as in TensorFlow."""
 
 import numpy as np
 
@@ -8,10 +6,10 @@ from open_seq2seq.lazy import tf
 
 
 def input_of_tap(n_frames, n_taps, stride, dilation, padding):
-    """Return [outputs, taps, frames]: 1 where the tap sees the frame for that output, or else 0.
+    """Return [outputs, taps, frames]: 1 where a tap multiplies the frame for an output, else 0.
 
-    TensorFlow pads SAME so that there are ceil(frames / stride) outputs, the odd frame of padding
-    after the end: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
+    SAME pads so that there are ceil(frames / stride) outputs, with an odd padding frame at the end:
+    https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
     """
     span = (n_taps - 1) * dilation + 1
     if padding.upper() == "VALID":
@@ -24,13 +22,13 @@ def input_of_tap(n_frames, n_taps, stride, dilation, padding):
 
 
 def convolve(inputs, kernel, upstream, where):
-    """Return outputs and the gradients of inputs and kernel.
+    """Return the outputs and the gradients of inputs and kernel.
 
     Args:
         inputs: [batch, frames, 1, channels].
         kernel: [taps, 1, channels, filters].
         upstream: [batch, outputs, 1, filters], the gradient of the outputs.
-        where: of `input_of_tap`.
+        where: result of `input_of_tap`.
     """
     x, w, e = inputs[:, :, 0], kernel[:, 0], upstream[:, :, 0]
     outputs = np.einsum("otn,bnc,tcf->bof", where, x, w, optimize=True)
@@ -40,7 +38,7 @@ def convolve(inputs, kernel, upstream, where):
 
 
 def convolve_depthwise(inputs, kernel, upstream, where):
-    """Return the same for a kernel [taps, 1, channels, 1] that keeps each channel to itself."""
+    """Return outputs and gradients of a depthwise kernel [taps, 1, channels, 1]."""
     x, w, e = inputs[:, :, 0], kernel[:, 0, :, 0], upstream[:, :, 0]
     outputs = np.einsum("otn,bnc,tc->boc", where, x, w, optimize=True)
     to_inputs = np.einsum("otn,boc,tc->bnc", where, e, w, optimize=True)
@@ -49,7 +47,7 @@ def convolve_depthwise(inputs, kernel, upstream, where):
 
 
 def outputs_and_gradients(convolution, inputs, kernel, upstream):
-    """Return the same by TensorFlow, of a function of the inputs that has that kernel."""
+    """Return outputs and gradients of ``convolution``, a TensorFlow function with ``kernel``."""
     with tf.GradientTape() as tape:
         tape.watch([inputs, kernel])
         outputs = convolution(inputs)
