@@ -1,0 +1,66 @@
+"""Where log records of a run go: terminal, run.log, or nowhere."""
+
+import logging
+
+import pytest
+
+from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.system.terminal import logging_to
+
+LOGGER = logging.getLogger("open_seq2seq.somewhere")
+
+
+@pytest.fixture
+def log_all(tmp_path):
+    """Return a function that logs at every level, before and after the logdir is opened."""
+
+    def log_all(*, is_chief):
+        reporter = Reporter(is_chief=is_chief)
+        with logging_to(reporter):
+            LOGGER.info("early %s", "info")
+            LOGGER.debug("early debug")
+            reporter.open(tmp_path / "run")
+            LOGGER.debug("late debug")
+            LOGGER.warning("late warning")
+            reporter.close()
+        LOGGER.warning("after the end")
+        return tmp_path / "run" / "run.log"
+
+    return log_all
+
+
+def test_the_terminal_shows_info_and_above_and_run_log_has_all(log_all, capsys):
+    path = log_all(is_chief=True)
+    assert capsys.readouterr().out == "early info\nlate warning\n"
+    lines = path.read_text().splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == [
+        "early info",
+        "early debug",
+        "late debug",
+        "late warning",
+    ]
+
+
+def test_other_ranks_are_silent_and_write_nothing(log_all, capsys):
+    path = log_all(is_chief=False)
+    assert capsys.readouterr().out == ""
+    assert not path.parent.exists()
+
+
+def test_the_packages_logger_is_as_before_afterwards(log_all):
+    logger = logging.getLogger("open_seq2seq")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    log_all(is_chief=True)
+    assert (logger.level, logger.propagate, list(logger.handlers)) == before
+
+
+def test_one_run_after_another_logs_into_its_own_file(tmp_path):
+    reporter = Reporter(is_chief=True)
+    with logging_to(reporter):
+        for name in ("one", "other"):
+            reporter.open(tmp_path / name)
+            LOGGER.info(name)
+            reporter.close()
+    for name in ("one", "other"):
+        assert (tmp_path / name / "run.log").read_text().endswith(f"  {name}\n")
+        assert len((tmp_path / name / "run.log").read_text().splitlines()) == 1
