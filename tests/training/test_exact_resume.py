@@ -80,7 +80,7 @@ def test_the_records_tell_runs_apart(undisturbed, tmp_path):
     """What the two tests above see with must not be blind."""
     steps = read_lines(undisturbed / "steps")
     assert strange_steps(steps[:7] + steps[4:], steps) == []  # taken up again from step 4
-    assert strange_steps(steps[:7] + steps[8:], steps) == ["steps 8 to 8 are left out"]
+    assert strange_steps(steps[:7] + steps[8:], steps) == ["steps 8 to 8 are missing"]
     other = [*steps[:6], steps[6] | {"loss": steps[5]["loss"]}, *steps[7:]]
     assert strange_steps(other, steps) == ["step 7: loss"]
     subprocess.run(["cp", "-r", undisturbed / "logdir", tmp_path / "copy"], check=True)
