@@ -163,7 +163,7 @@ def test_damage_of_any_kind_is_noticed_and_got_over():
     command = [sys.executable, "trials/damage_test.py", "--damages=250", "--seed=1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 not noticed or not got over" in done.stdout
+    assert "; 0 not detected or not handled" in done.stdout
 
 
 def test_one_under_the_name_of_another_step_is_not_the_newest(tmp_path, caplog):
