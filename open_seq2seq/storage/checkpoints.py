@@ -123,7 +123,10 @@ def load(path: Path) -> Checkpoint:
     try:
         for name in ("state.json", *_FILES):
             check_plain(path / name)
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        text = (path / "state.json").read_text(encoding="utf-8")
+        state = json.loads(text)
+        if text != _as_text(state):  # a byte between the values, of which no digest knows
+            raise CorruptCheckpointError("state.json is not what was written")
         digests = state.pop("sha256")
         version = state["format"]
         if version not in range(1, _FORMAT + 1):
@@ -167,7 +170,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     }
     with open(path / "state.json", "w", encoding="utf-8") as file:
         digests["state"] = _sha256_of_state(state)
-        json.dump({**state, "sha256": digests}, file, indent=1)
+        file.write(_as_text({**state, "sha256": digests}))
         flush_file(file)
     flush_folder(path)
 
@@ -249,6 +252,10 @@ def load_newest(folder: Path) -> Checkpoint | None:
             f"{folder}: all {len(paths)} checkpoints are corrupt; remove the folder to start again"
         )
     return None
+
+
+def _as_text(state: dict[str, Any]) -> str:
+    return json.dumps(state, indent=1)
 
 
 def _sha256_of_state(state: dict[str, Any]) -> str:

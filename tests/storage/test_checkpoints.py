@@ -280,13 +280,20 @@ def forge(path, content=None, **changes):
         for name in ("model.npz", "training.npz")
     }
     digests["state"] = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-    (path / "state.json").write_text(json.dumps({**state, "sha256": digests}))
+    (path / "state.json").write_text(json.dumps({**state, "sha256": digests}, indent=1))
 
 
 def npz(save=np.savez, **arrays):
     file = io.BytesIO()
     save(file, **arrays)
     return file.getvalue()
+
+
+def test_a_changed_byte_between_the_values_of_the_state_is_noticed(tmp_path):
+    path = checkpoints.save(tmp_path, make(1), keep=1) / "state.json"
+    path.write_text(path.read_text().replace("\n ", "\n\t", 1))
+    with pytest.raises(CorruptCheckpointError, match=r"state\.json is not what was written"):
+        checkpoints.load(path.parent)
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):

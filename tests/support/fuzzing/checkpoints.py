@@ -120,7 +120,7 @@ class Fuzzer:
         try:
             text = json.dumps(state, sort_keys=True)
             digests["state"] = hashlib.sha256(text.encode()).hexdigest()
-            contents["state.json"] = json.dumps({**state, "sha256": digests}).encode()
+            contents["state.json"] = json.dumps({**state, "sha256": digests}, indent=1).encode()
         except ValueError:  # a number with too many digits
             contents["state.json"] = b'{"step": ' + b"9" * 5000 + b"}"
         if rng.random() < 0.1:
