@@ -28,6 +28,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.progress import Progress, RunInfo
+from open_seq2seq.storage.variables import differing
 from tests.support.log_lines import collected
 
 STEPS = (10, 20, 30)
@@ -166,17 +167,11 @@ def problem_of(folder: Path, corrupted: set[int]) -> str:
     saved = make(intact[-1])
     if loaded[2:] != saved[2:]:
         return "another state was loaded than saved"
-    if not have_same_bytes(loaded.model, saved.model):
+    if any(differing(loaded.model, saved.model)):
         return "another model was loaded than saved"
-    if not have_same_bytes(loaded.training, saved.training):
+    if any(differing(loaded.training, saved.training)):
         return "another training state was loaded than saved"
     return ""
-
-
-def have_same_bytes(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all(
-        one[name].tobytes() == other[name].tobytes() for name in one
-    )
 
 
 def main() -> int:

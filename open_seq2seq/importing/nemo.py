@@ -16,8 +16,7 @@ from open_seq2seq.importing.nemo_archive import read_archive
 from open_seq2seq.importing.nemo_config import write_config
 from open_seq2seq.importing.nemo_model import LabelOrder, NemoModel, describe
 from open_seq2seq.importing.nemo_weights import convert_weights
-from open_seq2seq.system import archives
-from open_seq2seq.system.files import written_aside
+from open_seq2seq.system.files import is_vacant, written_aside
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ def import_archive(
 
 
 def _check_output(folder: Path) -> None:
-    if not archives.is_vacant(folder):
+    if not is_vacant(folder):
         raise UserError(f"--output_dir: {folder} is not an empty folder; name a new one")
 
 

@@ -9,6 +9,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import has_clips
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
+from open_seq2seq.system.files import is_vacant
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def download_dataset(data_dir: Path, release: Archive) -> None:
     if has_clips(data_dir):
         logger.info("--download: %s has clips already, nothing is fetched", data_dir)
         return
-    if not archives.is_vacant(data_dir):
+    if not is_vacant(data_dir):
         raise UserError(
             f"--data_dir {data_dir}: has files that are not clips; name a new or an empty folder"
         )

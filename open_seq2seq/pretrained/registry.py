@@ -17,6 +17,7 @@ from open_seq2seq.errors import UserError, shown
 from open_seq2seq.storage.logdir import has_checkpoint
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
+from open_seq2seq.system.files import is_vacant
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
@@ -155,7 +156,7 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
                 f"{name}: not here yet; {_call(name)} fetches {archive.url} "
                 f"and keeps it in {folder}"
             )
-        if not archives.is_vacant(folder):
+        if not is_vacant(folder):
             raise UserError(
                 f"{folder}: has files that are not a model; move it away and {_again(name)}"
             )

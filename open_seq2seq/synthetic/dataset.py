@@ -16,7 +16,7 @@ from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
 from open_seq2seq.synthetic.speakers import Speaker
 from open_seq2seq.system.cores import n_cores
-from open_seq2seq.system.files import partial_path, written_aside
+from open_seq2seq.system.files import is_vacant, partial_path, written_aside
 
 _BATCH = 64  # clips per task
 _N_TALKERS = 24
@@ -113,7 +113,7 @@ def _partial_folder(output_dir: Path) -> Iterator[Path]:
     output_dir = output_dir.expanduser().resolve()
     partial = partial_path(output_dir)
     try:
-        if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+        if not is_vacant(output_dir):
             raise UserError(
                 f"output_dir: {output_dir} exists and is not an empty folder; name a new one, or "
                 "delete it first"

@@ -126,11 +126,6 @@ def fetch_and_unpack(
         ) from None
 
 
-def is_vacant(folder: Path) -> bool:
-    """Tell whether an unpacked archive can become ``folder``: it does not exist or is empty."""
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-
-
 def _fetch(url: str, partial: Path, file: Path, wanted: Wanted) -> None:
     """Fetch ``url`` to ``partial``, and resume after errors as long as each try fetches more."""
     while True:

@@ -103,6 +103,11 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
+def is_vacant(folder: Path) -> bool:
+    """Tell whether a new folder can become ``folder``: it does not exist or is empty."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
 def remove(path: Path) -> None:
     """Delete a file, a link or a whole folder, if it exists."""
     if path.is_dir() and not path.is_symlink():

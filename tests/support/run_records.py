@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.variables import differing
 
 LAST_STEP = 39  # early stopping of eventful_config.py
 
@@ -44,14 +45,8 @@ def differences(logdir: Path, expected: Path) -> list[str]:
         if one[2:] != other[2:]:
             problems.append(f"{folder}: {one[2:]}, not {other[2:]}")
         for part in ("model", "training"):
-            ours, theirs = getattr(one, part), getattr(other, part)
-            for name in ours.keys() | theirs.keys():
-                if (
-                    name not in ours
-                    or name not in theirs
-                    or ours[name].tobytes() != theirs[name].tobytes()
-                ):
-                    problems.append(f"{folder}: {part}: {name}")
+            names_of_others = differing(getattr(one, part), getattr(other, part))
+            problems += [f"{folder}: {part}: {name}" for name in names_of_others]
     ours, theirs = evaluations(logdir), evaluations(expected)
     problems += [
         f"evaluation {key}"

@@ -12,6 +12,7 @@ import pytest
 from open_seq2seq.errors import UserError
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
+from open_seq2seq.system.files import is_vacant
 from tests.support.archive_server import member, tar_gz
 
 FILES = {"./plans/house.txt": b"a house", "./list.txt": b"house\n"}
@@ -266,5 +267,5 @@ def test_a_corrupt_archive_is_refused(server, tmp_path, content):
 def test_only_missing_and_empty_folders_are_vacant(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    vacant = [name for name in ("new", "empty", "file", ".") if archives.is_vacant(tmp_path / name)]
+    vacant = [name for name in ("new", "empty", "file", ".") if is_vacant(tmp_path / name)]
     assert vacant == ["new", "empty"]
