@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import pydantic
 
@@ -27,6 +27,14 @@ class Group(Params):
     Groups are bases of that class, so a config names all its keys at one level. Code that needs a
     few of them takes the group for its argument, and the reference has a table for each group.
     """
+
+
+GroupT = TypeVar("GroupT", bound=Group)
+
+
+def part_of(params: Params, group: type[GroupT]) -> GroupT:
+    """Return a group's parameters by themselves; unlike a whole data layer they can be a key."""
+    return group(**{name: getattr(params, name) for name in group.model_fields})
 
 
 class LayerOptions(NamedTuple):

@@ -7,18 +7,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
-from tests.support.paths import CONFIGS, ROOT, TINY
+from tests.support.forked import fork, wait
+from tests.support.paths import CONFIGS, TINY
 
 
 @pytest.fixture(scope="module")
@@ -338,64 +338,54 @@ def test_an_eval_with_another_config_is_refused(run, trained):
         run("eval", trained, "--encoder_params/n_hidden=5")
 
 
-NARROW = """
-from example_configs.speech_commands.jasper10x3 import *
+SHORT = """
+from example_configs.speech_commands.{name} import *
 
-layers = base_params["encoder_params"]["convnet_layers"]
-narrow = [
-    {
-        **layer,
-        "num_channels": layer["num_channels"] // 10,
-        "kernel_size": min(layer["kernel_size"][0], 3),
-        "repeat": 1,
-    }
-    for layer in layers
-]
-base_params["encoder_params"] = {**base_params["encoder_params"], "convnet_layers": narrow}
+params = dict(base_params["encoder_params"])
+if "convnet_layers" in params:
+    params["convnet_layers"] = [
+        {{
+            **layer,
+            "num_channels": -(-layer["num_channels"] // 10),
+            "kernel_size": min(layer["kernel_size"][0], 3),
+            "repeat": 1,
+        }}
+        for layer in params["convnet_layers"]
+    ]
+elif "resnet_size" in params:
+    params["block_sizes"] = [2, 1, 1, 1]
+else:
+    params["num_blocks"] = [2, 1, 1, 1]
+base_params["encoder_params"] = params
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_example_takes_a_step(run, tmp_path, path):
-    if path.stem == "jasper10x3":  # narrower and with fewer taps; test_full_size.py has the whole
-        path = tmp_path / "narrow.py"
-        path.write_text(NARROW)
-    args = [
-        "--benchmark",
-        "--bench_steps=2",
-        "--bench_start=1",
-        "--batch_size_per_gpu=2",
-        "--dataset_version=v2-12",
-    ]
-    args += ["--data_layer_params/audio_length=64"]
-    assert run("train", tmp_path / "run", *args, config=path) == 0
-
-
-def start(tone_dataset, logdir, *args):
-    command = [
-        sys.executable,
-        "run.py",
-        f"--config_file={TINY}",
-        f"--dataset_location={tone_dataset}",
-        f"--logdir={logdir}",
-    ]
-    return subprocess.Popen(
-        [*command, *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.mark.parametrize("name", [path.stem for path in CONFIGS])
+def test_every_example_takes_a_step(run, tmp_path, name):
+    """With fewer and narrower layers of the same kinds; test_full_size.py has whole networks."""
+    config = tmp_path / "short.py"
+    config.write_text(SHORT.format(name=name))
+    args = ["--benchmark", "--bench_steps=2", "--bench_start=1", "--batch_size_per_gpu=2"]
+    args += ["--dataset_version=v2-12", "--data_layer_params/audio_length=64"]
+    assert run("train", tmp_path / "run", *args, config=config) == 0
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_a_checkpoint(tone_dataset, tmp_path, number, status):
-    process = start(
-        tone_dataset, tmp_path / "run", "--num_epochs=100000", "--save_checkpoint_steps=1000000"
-    )
-    log = tmp_path / "run" / "run.log"
+    arguments = [
+        f"--config_file={TINY}",
+        f"--dataset_location={tone_dataset}",
+        f"--logdir={tmp_path / 'run'}",
+        "--num_epochs=100000",
+        "--save_checkpoint_steps=1000000",
+    ]
+    process = fork(main, arguments, output=tmp_path / "output")
+    log, output = tmp_path / "run" / "run.log", tmp_path / "output"
     while "step 5 " not in (log.read_text() if log.exists() else ""):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
+        assert wait(process, 0.05) is None, output.read_text()
     os.kill(process.pid, number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == status, err
-    assert "the checkpoint is saved" in out and "Traceback" not in err
+    assert wait(process, 60) == status, output.read_text()
+    assert "the checkpoint is saved" in output.read_text()
+    assert "Traceback" not in output.read_text()
     assert newest(tmp_path / "run").step >= 5

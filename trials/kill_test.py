@@ -21,22 +21,19 @@ disk. tests/storage/test_checkpoints.py tests that checkpoints wait for the disk
 
 import argparse
 import collections
-import os
 import random
 import re
-import signal
 import sys
 import tempfile
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-# first: it keeps NumPy from starting threads
-from tests.support.forked import fork, wait, warm_up  # noqa: E402
-
-# isort: split
+from open_seq2seq import cli  # noqa: E402
 from open_seq2seq.storage import checkpoints  # noqa: E402
+from tests.support.forked import fork, wait  # noqa: E402
 from tests.support.paths import EVENTFUL  # noqa: E402
 from tests.support.run_records import LAST_STEP, differences, read_lines, strange_steps  # noqa: E402
 from tests.support.tones import save_tones  # noqa: E402
@@ -76,11 +73,12 @@ class Run:
         if cache == "image files":
             self.arguments.append(f"--data_layer_params/cache_dir={folder / 'cache'}")
 
-    def start(self, expected_step: int) -> int:
-        """Start a process that trains; return its process id."""
+    def start(self, expected_step: int) -> ForkServerProcess:
+        """Start a process that trains."""
         with open(self.output, "a") as output:
             output.write(f"{_FIRST_LINE}; the last complete checkpoint is step {expected_step}\n")
-        return fork(self.arguments, self.output, {"STEP_LOG": str(self.step_log)})
+        environment = {"STEP_LOG": str(self.step_log)}
+        return fork(cli.main, self.arguments, output=self.output, environment=environment)
 
     def newest(self) -> int:
         """Return the step of the last complete checkpoint, or 0."""
@@ -100,27 +98,29 @@ class Run:
         return len(read_lines(self.step_log))
 
 
-def wait_for_moment(run: Run, pid: int, aim: str, rng: random.Random) -> int | None:
+def wait_for_moment(
+    run: Run, process: ForkServerProcess, aim: str, rng: random.Random
+) -> int | None:
     """Wait for a random time to kill at; return the exit status if the run ends before."""
     deadline = time.monotonic() + _PATIENCE_S
     if aim == "start":
-        return wait(pid, rng.uniform(0, _START_S))
+        return wait(process, rng.uniform(0, _START_S))
     n_steps = run.n_steps()
     n_saves, was_saving = 0, False
     if aim == "save":
         n_saves = rng.randint(1, 4)
     while time.monotonic() < deadline:
-        status = wait(pid, 0)
+        status = wait(process, 0)
         if status is not None:
             return status
         if aim == "training" and run.n_steps() > n_steps:
-            return wait(pid, rng.uniform(0, 0.3))
+            return wait(process, rng.uniform(0, 0.3))
         if aim == "save" and run.is_saving() != was_saving:
             was_saving = not was_saving
             if was_saving:
                 n_saves -= 1
                 if n_saves == 0:
-                    return wait(pid, 0.03 * rng.random() ** 3)
+                    return wait(process, 0.03 * rng.random() ** 3)
         time.sleep(0.0005)
     raise RuntimeError("the run hangs")
 
@@ -133,16 +133,16 @@ def kill_until_done(
     n_killed = 0
     while True:
         expected = run.newest()
-        pid = run.start(expected)
+        process = run.start(expected)
         if n_killed < n_kills:
             aim = rng.choices(("save", "training", "start"), (60, 30, 10))[0]
-            status = wait_for_moment(run, pid, aim, rng)
+            status = wait_for_moment(run, process, aim, rng)
         else:
             aim = "end"
-            status = wait(pid, _PATIENCE_S)
+            status = wait(process, _PATIENCE_S)
         if status is None:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            process.kill()
+            process.join()
             n_killed += 1
             counts[aim] += 1
             if run.is_saving():
@@ -179,7 +179,6 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
-    warm_up()
     rng = random.Random(args.seed)
     counts: collections.Counter = collections.Counter()
     problems = []

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from open_seq2seq.components import part_of
 from open_seq2seq.data.augment import (
     Augmentation,
     Draws,
@@ -29,7 +30,7 @@ from open_seq2seq.data.prefetch import prefetch
 from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
 from open_seq2seq.data.spec_augment import cover, draw_rectangles
-from open_seq2seq.data.spectral_engine import SpectralEngine
+from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
@@ -94,7 +95,10 @@ class Dataset:
         self._files = files[is_usable]  # index of each row's file
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
         self.paths = paths[self._files]
-        self._n_samples = Extent.of(params, params.time_stretch, self._store.longest).n_samples
+        # in eighths of a second: datasets whose longest clips are about as long share an engine
+        eighth = max(1, params.sample_rate // 8)
+        self._longest = -(-self._store.longest // eighth) * eighth
+        self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._background: np.ndarray | None = None
         if self._recordings:
             self._background = background_table(self._recordings, params.sample_rate, extent.block)
@@ -119,21 +123,15 @@ class Dataset:
         params = self.params  # front end and augmentation at once
         if params.augmentation == "librosa":
             return LibrosaEngine(params, params, seed=self.seed, background=self._background)
-        return SpectralEngine(
-            params,
-            params,
+        make: Callable[..., SpectralEngine] = shared_engine
+        if self._background is not None:
+            make = functools.partial(SpectralEngine, background=self._background)
+        return make(
+            part_of(params, FrontEnd),
+            part_of(params, Augmentation),
             seed=self.seed,
-            longest=self._store.longest,
-            background=self._background,
+            longest=self._longest,
         )
-
-    @functools.cached_property
-    def _cover(self) -> Callable[..., Tensor]:
-        return tf.function(cover, autograph=False, jit_compile=True)
-
-    @functools.cached_property
-    def _mix(self) -> Callable[..., Batch]:
-        return tf.function(mix, autograph=False)
 
     def batches(self, plan: Plan, epoch: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step of the plan: ``iter_size`` of them.
@@ -227,13 +225,13 @@ class Dataset:
             self._kept.images.put(part.rows, np.asarray(images))
         images = tf.convert_to_tensor(images)
         if rectangles is not None:
-            images = self._cover(images, tf.constant(rectangles[part.rows]), self._mask_value)
+            images = _covering()(images, tf.constant(rectangles[part.rows]), self._mask_value)
         labels = tf.constant(self._labels[part.rows])
         targets = tf.one_hot(labels, len(self.labels))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
         if fractions is None:
             return batch
-        return self._mix(batch, tf.constant(fractions[part.rows]))
+        return _mixing()(batch, tf.constant(fractions[part.rows]))
 
     @property
     def _mask_value(self) -> float:
@@ -257,6 +255,16 @@ class Dataset:
             ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),
             ArrayCache(n_rows, (), np.int32, folder, ["image_lengths", key]),
         )
+
+
+@functools.cache
+def _covering() -> Callable[..., Tensor]:
+    return tf.function(cover, autograph=False, jit_compile=True)
+
+
+@functools.cache
+def _mixing() -> Callable[..., Batch]:
+    return tf.function(mix, autograph=False)
 
 
 class _KeptImages(NamedTuple):

@@ -9,6 +9,7 @@ together. With nothing drawn, these are the plain features of evaluation and of 
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -192,6 +193,21 @@ class SpectralEngine:
         first = tf.clip_by_value(first, 0, n_blocks)  # frames outside the clip are masked later
         gathered = tf.gather(blocks, first[:, :, None] + tf.range(blocks_per_frame), batch_dims=1)
         return tf.reshape(gathered, [-1, indices.shape[1], after])
+
+
+@functools.lru_cache(maxsize=8)
+def shared_engine(
+    front_end: FrontEnd, augmentation: Augmentation, *, seed: int, longest: int
+) -> SpectralEngine:
+    """Return the engine of these arguments, the same one each time: XLA compiles it once a process.
+
+    Args:
+        front_end: what it computes.
+        augmentation: the bounds of what is drawn, without recorded noise.
+        seed: of the noise table.
+        longest: samples of the longest clip.
+    """
+    return SpectralEngine(front_end, augmentation, seed=seed, longest=longest)
 
 
 class _Band(NamedTuple):

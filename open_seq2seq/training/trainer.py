@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,7 +174,8 @@ class Trainer:
                     f"stopped after step {state.step}; the checkpoint is saved, continue with "
                     "--continue_learning"
                 )
-                return 128 + (stop_signal.number or signal.SIGINT)
+                # one process may have got the signal for all
+                return 128 + max(self.workers.gather(stop_signal.number))
         if self._is_out_of_patience and self.early_stopping is not None:
             reason = self.early_stopping.describe(state.progress.patience)
             logger.info(f"stopped early after step {state.step}: {reason}")

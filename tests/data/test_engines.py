@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import librosa
 import numpy as np
@@ -337,6 +338,15 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     )
 
 
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Without graphs: which samples an engine uses shows without XLA's second for each graph."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("pad_side", ["both", "end"])
 @pytest.mark.parametrize("frame_padding", ["zeros", "reflect"])
 @pytest.mark.parametrize("time_stretch", [0.0, 0.2])

@@ -6,8 +6,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from open_seq2seq.cli import main
 from open_seq2seq.storage import checkpoints
-from tests.support.horovod_jobs import elastic, fixed, run_job
+from tests.support.horovod_jobs import elastic, fixed, run_forked_job, run_job
 from tests.support.paths import LOSING
 
 pytestmark = [
@@ -19,6 +20,7 @@ pytestmark = [
     ),
 ]
 N_ROWS = 144  # of the training data
+N_EPOCHS = 5  # of elastic training; 18 slow steps each while one process is alone
 TIMEOUT_S = 8
 
 
@@ -41,13 +43,17 @@ def losing(tmp_path):
 
 @pytest.mark.parametrize("lost", ["saving 0 SIGKILL", "allreduce 1 SIGSTOP"])
 def test_a_lost_process_ends_the_job_and_is_named_in_time(lost, arguments, losing, tmp_path):
-    job = run_job(arguments, fixed(2), losing(lost))
-    assert job.status != 0
-    assert "open_seq2seq/" not in job.output  # no traceback of ours; the launcher has its own
+    def end_the_stopped_one(processes, line):  # as a launcher would
+        if "rank 1" in line and " has " in line:
+            processes[1].kill()
+
+    job = run_forked_job(2, main, arguments, environment=losing(lost), disturb=end_the_stopped_one)
+    assert sorted(job.statuses) == [-signal.SIGKILL, 3]
+    assert "Traceback" not in job.output
     assert job.seconds_until_named(lost.split()[1], tmp_path / "lost_at") < TIMEOUT_S + 15
     if "SIGSTOP" in lost:
         return
-    again = run_job([*arguments, "--no_dir_check"], fixed(2))
+    again = run_forked_job(2, main, [*arguments, "--no_dir_check"])
     assert again.status == 0, again.output
     assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == 2
 
@@ -75,13 +81,14 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
     seconds.
 
     Its new process starts so slowly, as on a busy machine, that it would count as lost if it were
-    there already.
+    there already. The one that is left takes its time, to be found at work.
     """
     row_log = tmp_path / "rows"
-    flags = ["--num_epochs=60", "--elastic_commit_steps=4", "--print_loss_steps=None"]
+    flags = [f"--num_epochs={N_EPOCHS}", "--elastic_commit_steps=4", "--print_loss_steps=None"]
     environment = losing("forward 0 SIGKILL") | {
         "ROW_LOG": str(row_log),
         "LATE": f"1 {TIMEOUT_S + 2}",
+        "SLOW_ALONE": "0.5",
     }
     job = run_job(
         [*arguments, *flags],
@@ -97,33 +104,32 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
     alone = sizes.index(1)
     assert 2 in sizes[:alone] and 2 in sizes[alone:]  # one was lost, and another one joined
     epochs = epochs_of(row_log)
-    assert len(epochs) == 60
+    assert len(epochs) == N_EPOCHS
     for rows in epochs.values():
         assert sorted(rows) == list(range(N_ROWS))
-    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == 60
+    assert (
+        checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == N_EPOCHS
+    )
 
 
 @pytest.mark.parametrize("whom", ["launcher", "one of them"])
 def test_a_signal_stops_all_processes_after_the_same_step_and_is_quick(whom, arguments, tmp_path):
-    import psutil
+    arguments = [*arguments, "--num_epochs=500", "--print_loss_steps=20"]
 
-    asked = []
-
-    def stop(process, line):
+    def stop(launcher, line):
         if "step 20 of" in line:
-            target = process
-            if whom != "launcher":
-                children = psutil.Process(process.pid).children(recursive=True)
-                target = next(
-                    p
-                    for p in children
-                    if p.environ().get("HOROVOD_RANK") == "1" and "run.py" in p.cmdline()
-                )
-            target.send_signal(signal.SIGTERM)
-            asked.append(line)
+            launcher.send_signal(signal.SIGTERM)
 
-    job = run_job([*arguments, "--num_epochs=500", "--print_loss_steps=20"], fixed(2), disturb=stop)
-    assert asked and job.status != 0
+    def stop_one(processes, line):
+        if "step 20 of" in line:
+            processes[1].terminate()
+
+    if whom == "launcher":
+        job = run_job(arguments, fixed(2), disturb=stop)
+        assert job.status != 0
+    else:
+        job = run_forked_job(2, main, arguments, disturb=stop_one)
+        assert job.statuses == (128 + signal.SIGTERM, 128 + signal.SIGTERM)
     stopped = job.time_of(r"stopped after step \d+; the checkpoint is saved")
     assert stopped and job.ended - job.time_of("step 20 of") < 10
     assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step < 60

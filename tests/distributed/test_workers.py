@@ -1,9 +1,7 @@
 """Several processes: what Horovod does, and what is said where it cannot."""
 
 import json
-import os
-import subprocess
-import sys
+import signal
 from importlib.util import find_spec
 
 import numpy as np
@@ -16,7 +14,9 @@ from open_seq2seq.distributed.replicas import check_replicas, spread_seeds
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.storage import checkpoints
-from tests.support.paths import EVENTFUL, ROOT, TINY
+from tests.support.forked import fork, wait
+from tests.support.horovod_jobs import run_forked_job
+from tests.support.paths import EVENTFUL, TINY
 from tests.support.run_records import read_lines
 
 
@@ -42,47 +42,20 @@ def test_horovod_that_is_missing_is_named_with_the_script_that_builds_it(monkeyp
     distributed.check(use_horovod=None, num_gpus=1)
 
 
-@pytest.fixture(scope="module")
-def horovodrun(tone_dataset):
-    if find_spec("horovod") is None:
-        pytest.skip(
-            "Horovod is not installed; scripts/install_horovod.sh builds it with a C++ compiler"
-        )
+needs_horovod = pytest.mark.skipif(
+    find_spec("horovod") is None,
+    reason="Horovod is not installed; scripts/install_horovod.sh builds it with a C++ compiler",
+)
 
-    def run(
-        n_processes,
-        logdir,
-        *args,
-        mode="train_eval",
-        config=TINY,
-        succeeds=True,
-        environment=os.environ,
-    ):
-        launcher = [
-            sys.executable,
-            "-m",
-            "horovod.runner.launch",
-            "-np",
-            str(n_processes),
-            sys.executable,
-        ]
-        flags = [
-            f"--config_file={config}",
-            f"--mode={mode}",
-            f"--dataset_location={tone_dataset}",
-            f"--logdir={logdir}",
-        ]
-        environment = environment | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [*launcher, "run.py", *flags, *args],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
-        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
-        return done.stdout if succeeds else done.stdout + done.stderr
+
+@pytest.fixture(scope="module")
+def two_ranks(tone_dataset):
+    """Return a function that does what run.py does in two processes, and gives their job."""
+
+    def run(logdir, *args, mode="train_eval", config=TINY, environment=None):
+        flags = [f"--config_file={config}", f"--mode={mode}", f"--dataset_location={tone_dataset}"]
+        arguments = [*flags, f"--logdir={logdir}", *args]
+        return run_forked_job(2, main, arguments, environment=environment)
 
     return run
 
@@ -155,23 +128,26 @@ base_params |= {"optimizer": "Momentum", "check_ranks_steps": 4}
 """
 
 
+@needs_horovod
 @pytest.mark.horovod
 @pytest.mark.slow
-def test_a_rank_that_goes_astray_stops_the_run(horovodrun, tmp_path):
+def test_a_rank_that_goes_astray_stops_the_run(two_ranks, tmp_path):
     config = tmp_path / "config.py"
     config.write_text(TINY.read_text() + DRIFTING)
-    out = horovodrun(2, tmp_path / "run", config=config, mode="train", succeeds=False)
-    assert "after step 4 the weights of rank 1 are not those of rank 0" in out
-    assert "training.py" not in out  # no traceback of ours; the launcher adds its own
+    job = two_ranks(tmp_path / "run", config=config, mode="train")
+    assert job.status == 2
+    assert "after step 4 the weights of rank 1 are not those of rank 0" in job.output
+    assert "Traceback" not in job.output
 
 
+@needs_horovod
 @pytest.mark.horovod
 @pytest.mark.slow
-def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_dataset, tmp_path):
+def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(two_ranks, run, tmp_path):
     plain = ["--data_layer_params/augment_data=False", "--optimizer=Momentum", "--num_epochs=3"]
-    out = horovodrun(2, tmp_path / "two", *plain, "--batch_size_per_gpu=16")
-    flags = [f"--config_file={TINY}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
-    assert main([*flags, f"--logdir={tmp_path / 'one'}", *plain, "--batch_size_per_gpu=32"]) == 0
+    job = two_ranks(tmp_path / "two", *plain, "--batch_size_per_gpu=16")
+    assert job.status == 0, job.output
+    assert run("train_eval", tmp_path / "one", *plain, "--batch_size_per_gpu=32") == 0
     two, one = (checkpoints.load_newest(tmp_path / name / "checkpoints") for name in ("two", "one"))
     assert two.step == one.step == 15  # 144 rows of 32 are 5 steps, the last of them half full
     for name in one.model:
@@ -181,10 +157,10 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
     for first, second in zip(metrics(tmp_path / "two"), metrics(tmp_path / "one"), strict=True):
         assert (first["n_clips"], first["top1"]) == (second["n_clips"], second["top1"])
         assert first["loss"] == pytest.approx(second["loss"], rel=1e-3)
-    assert out.count("training: steps 0 to 15") == 1  # rank 0 alone prints
+    assert job.output.count("training: steps 0 to 15") == 1  # rank 0 alone prints
 
     evaluated = metrics(tmp_path / "two")
-    horovodrun(2, tmp_path / "two", "--batch_size_per_gpu=16", mode="eval")
+    assert two_ranks(tmp_path / "two", "--batch_size_per_gpu=16", mode="eval").status == 0
     for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
         assert (line["split"], line["n_clips"], line["top1"]) == (
             same["split"],
@@ -193,43 +169,37 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(horovodrun, tone_datas
         )
 
 
+@needs_horovod
 @pytest.mark.horovod
 @pytest.mark.slow
 def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(
-    horovodrun, tone_dataset, tmp_path
+    two_ranks, tone_dataset, tmp_path
 ):
     """The run counts every row of the epoch once, those before the kill on two ranks, those after
     it on one.
     """
     config = tmp_path / "config.py"
     config.write_text(EVENTFUL.read_text() + KILLED)
-    environment = os.environ | {"STEP_LOG": str(tmp_path / "steps")}
     args = ["--num_epochs=2", "--early_stopping_params=None"]
-    two_ranks = {"mode": "train", "config": config, "environment": environment}
-    horovodrun(2, tmp_path / "run", *args, "--iter_size=1", succeeds=False, **two_ranks)
+    options = {"mode": "train", "config": config}
+    environment = {"STEP_LOG": str(tmp_path / "steps")}
+    job = two_ranks(tmp_path / "run", *args, "--iter_size=1", **options, environment=environment)
+    assert job.status == -signal.SIGKILL, job.output
     assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").step == 4  # of 8 in the epoch
     two = [line for line in read_lines(tmp_path / "steps") if line["step"] <= 4]
     assert sorted(line["rank"] for line in two) == [0] * 4 + [1] * 4
 
     flags = [f"--config_file={EVENTFUL}", "--mode=train", f"--dataset_location={tone_dataset}"]
-    command = [
-        sys.executable,
-        "run.py",
-        *flags,
-        f"--logdir={tmp_path / 'run'}",
-        *args,
-        "--continue_learning",
-    ]
-    environment["STEP_LOG"] = str(tmp_path / "rest")
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    arguments = [*flags, f"--logdir={tmp_path / 'run'}", *args, "--continue_learning"]
+    environment = {"STEP_LOG": str(tmp_path / "rest")}
+    rest = fork(main, arguments, output=tmp_path / "output", environment=environment)
+    output = (tmp_path / "output").read_text
+    assert wait(rest) == 0, output()
     assert (
-        "had 2 processes and has one process now" in done.stdout
-        and "sums round differently" in done.stdout
+        "had 2 processes and has one process now" in output()
+        and "sums round differently" in output()
     )
-    assert "continuing from step 4, epoch 1" in done.stdout
+    assert "continuing from step 4, epoch 1" in output()
     one = read_lines(tmp_path / "rest")
     assert [line["step"] for line in one] == list(range(5, 17))
     for epoch, lines in ((0, [*two, *one[:4]]), (1, one[4:])):

@@ -3,6 +3,7 @@
 ``LOSE`` is ``phase rank signal``: in the seventh step or the first evaluation or checkpoint, the
 process of that rank sends itself the signal, and writes the time into the file ``LOST_AT``.
 ``LATE`` is ``rank seconds``: a process that is started with that rank comes so much later.
+``SLOW_ALONE`` is how many seconds longer a step takes while there is one process alone.
 ``ROW_LOG`` names a file that gets a line for each step, with its data position and real rows, and
 for each start, with the data position to go back to.
 """
@@ -126,6 +127,15 @@ def _log_step(step: hooks.StepRecord) -> None:
 if "ROW_LOG" in os.environ:
     hooks.before_start.append(_log_start)
     hooks.after_step.append(_log_step)
+
+
+def _slow_down(step: hooks.StepRecord) -> None:
+    if step.workers.size == 1:
+        time.sleep(float(os.environ["SLOW_ALONE"]))
+
+
+if "SLOW_ALONE" in os.environ:
+    hooks.after_step.append(_slow_down)
 
 base_model = tiny_config.base_model
 base_params = {**tiny_config.base_params, "loss": LosingLoss, "batch_size_per_gpu": 8}

@@ -1,19 +1,13 @@
 """Training steps with NaN or infinity in the inputs, the loss or the gradients.
 
-tests/training/test_skipped_steps.py imports it. As a script under horovodrun it checks all cases in
-several processes.
+tests/training/test_skipped_steps.py checks all cases in one process, and in several.
 """
 
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 from open_seq2seq import distributed
-from open_seq2seq.distributed import Workers
 from open_seq2seq.lazy import keras, tf
 from open_seq2seq.losses import CrossEntropyLoss
 from open_seq2seq.optimizers.loss_scaling import Backoff, ConstantScale, LogMax
@@ -28,7 +22,8 @@ SCALINGS = {
     "Backoff": Backoff(scale_max=1024.0),
     "LogMax": LogMax(),
 }
-CASES = list(itertools.product(("inputs", "loss", "gradients"), SCALINGS, (1, 4)))
+CASES = list(itertools.product(SCALINGS, (1, 4)))
+PLACES = ("inputs", "loss", "gradients")
 BAD_VALUES = (np.nan, np.inf, -np.inf)
 N_CLIPS, N_FEATURES, N_LABELS, RATE = 4, 5, 3, 0.1
 _POISONED = 99  # length that marks a clip whose loss or gradient becomes non-finite
@@ -39,17 +34,17 @@ class PoisonedLoss(CrossEntropyLoss):
 
     def __call__(self, logits, batch, *, training=False):
         marked = tf.equal(batch.lengths, _POISONED)
-        bad, where = PoisonedLoss.bad, PoisonedLoss.where
+        bad, place = PoisonedLoss.bad, PoisonedLoss.place
 
         @tf.custom_gradient
         def poison(values):
             def gradient(upstream):
-                return tf.where(marked[:, None] & (where == "gradients"), bad, upstream)
+                return tf.where(marked[:, None] & (place == "gradients"), bad, upstream)
 
             return tf.identity(values), gradient
 
         losses = super().__call__(poison(logits), batch, training=training)
-        return tf.where(marked & (where == "loss"), bad, losses)
+        return tf.where(marked & (place == "loss"), bad, losses)
 
 
 def make_model():
@@ -69,8 +64,8 @@ def make_batch(random):
     return Batch(features, lengths, labels, np.eye(N_LABELS, dtype=np.float32)[labels], weights)
 
 
-def poisoned(batch, where, bad, clip=2):
-    if where == "inputs":
+def poisoned(batch, place, bad, clip=2):
+    if place == "inputs":
         features = batch.features.copy()
         features[clip, 1] = bad
         return batch._replace(features=features)
@@ -108,15 +103,16 @@ class Run:
         return metrics, self.values()
 
 
-def check(where, scaling, iter_size, workers):
+def check(scaling, iter_size, workers):
     """Assert that a bad clip on the last worker skips the step on all workers without a trace."""
     random = np.random.default_rng([workers.rank, iter_size])
-    PoisonedLoss.where, PoisonedLoss.bad = where, tf.Variable(0.0)
+    PoisonedLoss.place, PoisonedLoss.bad = tf.Variable(""), tf.Variable(0.0)
     run = Run(SCALINGS[scaling], workers)
     workers.broadcast(run.variables)
     good = [make_batch(random) for _ in range(iter_size)]
     run.after_step(good)  # moments, averages and statistics are no longer the initial ones
-    for bad in BAD_VALUES:
+    for place, bad in itertools.product(PLACES, BAD_VALUES):
+        PoisonedLoss.place.assign(place)
         PoisonedLoss.bad.assign(bad)
         before, scales = run.values(), [v.numpy() for v in run.scaler.variables]
         _, expected = run.after_step(good)
@@ -127,7 +123,7 @@ def check(where, scaling, iter_size, workers):
 
         batches = list(good)
         if workers.rank == workers.size - 1:
-            batches[-1] = poisoned(good[-1], where, bad)
+            batches[-1] = poisoned(good[-1], place, bad)
         metrics, after = run.after_step(batches)
         assert metrics.skipped
         for old, new in zip(before, after, strict=True):
@@ -149,9 +145,10 @@ def check(where, scaling, iter_size, workers):
         assert workers.gather(float(run.scaler.value)) == [float(run.scaler.value)] * workers.size
 
 
-if __name__ == "__main__":
-    job_workers: Workers = distributed.start(True, timeout_s=60, rendezvous_timeout_s=300)
-    assert job_workers.size > 1
+def check_all() -> None:
+    """Check all cases in each process of a job."""
+    workers = distributed.start(True, timeout_s=60, rendezvous_timeout_s=300)
+    assert workers.size > 1
     for case in CASES:
-        check(*case, job_workers)
-    print(f"rank {job_workers.rank}: {len(CASES)} cases are as they should be")
+        check(*case, workers)
+    print(f"rank {workers.rank}: {len(CASES)} cases are as they should be")

@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.support.forked import fork, wait, warm_up  # first: it keeps NumPy from starting threads
-
-# isort: split
+from open_seq2seq.cli import main as run
 from open_seq2seq.storage import checkpoints
+from tests.support.forked import fork, wait
 from tests.support.paths import TINY
 
 DISK, DATA = Path(sys.argv[1], "disk"), Path(sys.argv[2])
@@ -29,13 +29,13 @@ ARGUMENTS = [
 ]
 
 
-def start(*arguments: str) -> int:
+def start(*arguments: str) -> ForkServerProcess:
     OUTPUT.write_text("")
-    return fork([*ARGUMENTS, *arguments], OUTPUT)
+    return fork(run, [*ARGUMENTS, *arguments], output=OUTPUT)
 
 
-def check(pid: int, expected_status: int, *expected: str) -> None:
-    status, output = wait(pid, 300), OUTPUT.read_text()
+def check(process: ForkServerProcess, expected_status: int, *expected: str) -> None:
+    status, output = wait(process, 300), OUTPUT.read_text()
     assert status == expected_status, (status, output)
     assert "Traceback" not in output and all(text in output for text in expected), output
 
@@ -51,53 +51,59 @@ def mount(*options: str) -> bool:
     return subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
 
 
-warm_up()
-DISK.mkdir()
-assert mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(DISK))
+def main() -> None:
+    DISK.mkdir()
+    assert mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(DISK))
 
-# the disk fills up: the first checkpoint without space ends the run
-pid = start("--mode=train_eval", "--num_epochs=1000", "--num_checkpoints=1000", "--eval_steps=1")
-check(
-    pid,
-    2,
-    "error: logdir: cannot save a checkpoint in",
-    "No space left on device",
-    "earlier ones are intact",
-)
-steps = intact()
-assert len(steps) > 3 and steps == list(range(2, steps[-1] + 1, 2))
-assert not list((LOGDIR / "checkpoints").glob(".*"))  # no incomplete checkpoint is left
-lines = [json.loads(line) for line in (LOGDIR / "metrics.jsonl").read_text().splitlines()]
-assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
+    # the disk fills up: the first checkpoint without space ends the run
+    process = start(
+        "--mode=train_eval", "--num_epochs=1000", "--num_checkpoints=1000", "--eval_steps=1"
+    )
+    check(
+        process,
+        2,
+        "error: logdir: cannot save a checkpoint in",
+        "No space left on device",
+        "earlier ones are intact",
+    )
+    steps = intact()
+    assert len(steps) > 3 and steps == list(range(2, steps[-1] + 1, 2))
+    assert not list((LOGDIR / "checkpoints").glob(".*"))  # no incomplete checkpoint is left
+    lines = [json.loads(line) for line in (LOGDIR / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
 
-# with free space again, the run resumes
-for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")[:-1]:
-    shutil.rmtree(path)
-to_the_end = ["--num_epochs=None", f"--max_steps={steps[-1] + 2}", "--continue_learning"]
-check(start("--mode=train", *to_the_end), 0, f"continuing from step {steps[-1]}")
-assert intact()[-1] == steps[-1] + 2
+    # with free space again, the run resumes
+    for path in checkpoints.list_checkpoints(LOGDIR / "checkpoints")[:-1]:
+        shutil.rmtree(path)
+    to_the_end = ["--num_epochs=None", f"--max_steps={steps[-1] + 2}", "--continue_learning"]
+    check(start("--mode=train", *to_the_end), 0, f"continuing from step {steps[-1]}")
+    assert intact()[-1] == steps[-1] + 2
 
-# the disk turns read-only during a run, which keeps no files open
-pid = start(
-    "--mode=train", "--num_epochs=1000", "--save_summaries_steps=None", "--continue_learning"
-)
-before = intact()[-1]
-while intact()[-1] < before + 4:
-    assert wait(pid, 0.01) is None, OUTPUT.read_text()
-while not mount("-o", "remount,ro", str(DISK)):  # not while a file is being written
-    time.sleep(0.001)
-check(
-    pid,
-    2,
-    "error: logdir: cannot save a checkpoint in",
-    "Read-only file system",
-    "run.log: cannot be written",
-)
-assert intact()[-1] >= before + 4
+    # the disk turns read-only during a run, which keeps no files open
+    process = start(
+        "--mode=train", "--num_epochs=1000", "--save_summaries_steps=None", "--continue_learning"
+    )
+    before = intact()[-1]
+    while intact()[-1] < before + 4:
+        assert wait(process, 0.01) is None, OUTPUT.read_text()
+    while not mount("-o", "remount,ro", str(DISK)):  # not while a file is being written
+        time.sleep(0.001)
+    check(
+        process,
+        2,
+        "error: logdir: cannot save a checkpoint in",
+        "Read-only file system",
+        "run.log: cannot be written",
+    )
+    assert intact()[-1] >= before + 4
 
-# the disk is read-only when a run starts
-check(
-    start("--mode=train", "--num_epochs=1000", "--continue_learning"),
-    2,
-    "cannot be read and written by this user",
-)
+    # the disk is read-only when a run starts
+    check(
+        start("--mode=train", "--num_epochs=1000", "--continue_learning"),
+        2,
+        "cannot be read and written by this user",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -3,33 +3,32 @@ same run again.
 """
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
+from open_seq2seq.cli import main
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
+from tests.support.forked import fork, wait
 from tests.support.paths import EVENTFUL, ROOT
 from tests.support.run_records import LAST_STEP, differences, read_lines, strange_steps
 
 
 def start(tone_dataset, folder, *args):
     flags = [f"--config_file={EVENTFUL}", "--mode=train_eval", f"--dataset_location={tone_dataset}"]
-    environment = os.environ | {"STEP_LOG": str(folder / "steps"), "OMP_NUM_THREADS": "1"}
-    with open(folder / "output", "a") as output:
-        command = [sys.executable, "run.py", *flags, f"--logdir={folder / 'logdir'}", *args]
-        return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment)
+    arguments = [*flags, f"--logdir={folder / 'logdir'}", *args]
+    environment = {"STEP_LOG": str(folder / "steps"), "OMP_NUM_THREADS": "1"}
+    return fork(main, arguments, output=folder / "output", environment=environment)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tone_dataset, tmp_path_factory):
     """A folder with the logdir of a whole run, and a line for each of its steps."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert start(tone_dataset, folder).wait(timeout=300) == 0, (folder / "output").read_text()
+    assert wait(start(tone_dataset, folder), 300) == 0, (folder / "output").read_text()
     return folder
 
 
@@ -39,14 +38,13 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(
 ):
     killed = start(tone_dataset, tmp_path, "--save_checkpoint_steps=5")
     while len(read_lines(tmp_path / "steps")) < 21:  # the third epoch ends with step 24
-        assert killed.poll() is None, (tmp_path / "output").read_text()
-        time.sleep(0.001)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+        assert wait(killed, 0.001) is None, (tmp_path / "output").read_text()
+    killed.kill()
+    killed.join()
     newest = checkpoints.load_newest(tmp_path / "logdir" / "checkpoints")
     assert newest.step % 8 != 0 and newest.step < LAST_STEP  # within an epoch of 8 steps
     resumed = start(tone_dataset, tmp_path, "--continue_learning")
-    assert resumed.wait(timeout=300) == 0, (tmp_path / "output").read_text()
+    assert wait(resumed, 300) == 0, (tmp_path / "output").read_text()
     assert (
         f"continuing from step {newest.step}, epoch {newest.step // 8 + 1}"
         in (tmp_path / "output").read_text()
