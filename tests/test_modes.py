@@ -350,10 +350,10 @@ if "convnet_layers" in params:
             "kernel_size": min(layer["kernel_size"][0], 3),
             "repeat": 1,
         }}
-        for layer in params["convnet_layers"]
+        for layer in params["convnet_layers"][:4] + params["convnet_layers"][-3:]
     ]
 elif "resnet_size" in params:
-    params["block_sizes"] = [2, 1, 1, 1]
+    params["block_sizes"], params["block_strides"] = [2, 1], [1, 2]
 else:
     params["num_blocks"] = [2, 1, 1, 1]
 base_params["encoder_params"] = params
