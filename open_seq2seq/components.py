@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
 from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
+from open_seq2seq.system.paths import expand_home
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    return value
+
+
+# pydantic's own str refuses the names of files that are not UTF-8
+Text = Annotated[str, pydantic.PlainValidator(_check_text)]
+# any parameter that is a path
+PathText = Annotated[str, pydantic.PlainValidator(lambda value: expand_home(_check_text(value)))]
 
 
 class Params(pydantic.BaseModel):

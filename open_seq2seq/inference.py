@@ -15,6 +15,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import KerasModel
 from open_seq2seq.system.files import flush_file, partial_path, written_aside
+from open_seq2seq.system.paths import NAME_ERRORS
 
 
 class Prediction(NamedTuple):
@@ -68,7 +69,7 @@ def write_predictions(
     try:
         with (
             written_aside(path) as partial,
-            open(partial, "w", newline="", encoding="utf-8") as file,
+            open(partial, "w", newline="", encoding="utf-8", errors=NAME_ERRORS) as file,
         ):
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", *labels])

@@ -39,7 +39,7 @@ class RunOptions(NamedTuple):
     bench_steps: int = 20
     bench_start: int = 10
     enable_logs: bool = False
-    infer_output_file: str | None = None
+    infer_output_file: Path | None = None
     clips: tuple[str, ...] = ()
 
 
@@ -141,9 +141,8 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     labels = checkpoint.labels
     dataset = _clips_to_infer(config, options, labels)
     check_labels(checkpoint, dataset.labels, p.logdir)
-    output = None
-    if options.infer_output_file:
-        output = Path(options.infer_output_file)
+    output = options.infer_output_file
+    if output is not None:
         inference.check_output(output)
     model = build_for_run(config, Workers(), "infer", len(labels))
     variables.assign(model.variables, checkpoint.model, "model")

@@ -25,7 +25,8 @@ from open_seq2seq.data.dataset_versions import (
     words_of,
 )
 from open_seq2seq.errors import UserError
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.terminal import console, exit_on_user_error
 
 DEFAULT_VERSION = "v1-12"
 _PROG = "open-seq2seq-prepare"
@@ -40,8 +41,6 @@ def main(arguments: list[str]) -> None:
     version, labels = _version_and_labels(flags)
 
     # these take a second, which --help and a wrong flag need not wait
-    from rich.console import Console
-
     from open_seq2seq.preprocessing.download import RELEASES, download_dataset
     from open_seq2seq.preprocessing.prepare import Settings, prepare
 
@@ -58,7 +57,7 @@ def main(arguments: list[str]) -> None:
         balance=not flags.no_balance,
         command=shlex.join([_PROG, *arguments]),
     )
-    prepare(settings, Console())
+    prepare(settings, console())
 
 
 def run() -> None:
@@ -74,7 +73,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--data_dir", type=Path, required=True, help="folder with a folder of clips per word"
+        "--data_dir", type=user_path, required=True, help="folder with a folder of clips per word"
     )
     parser.add_argument(
         "--dataset_version",
@@ -86,7 +85,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--output_dir",
-        type=Path,
+        type=user_path,
         default=Path("data/speech_commands"),
         help="folder for the manifests (default: data/speech_commands)",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -161,6 +161,8 @@ def _expectation(cls: type[Params], kind: str, location: list, problem: Any, val
 
 def type_name(annotation: Any) -> str:
     """Spell a type as the reference does: ``float or 'Backoff'``."""
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return " or ".join(map(repr, get_args(annotation)))
     if annotation is type(None):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -21,6 +20,7 @@ from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.optimizers.larc import LARC
+from open_seq2seq.system.paths import user_path
 
 _INTRODUCTION = """\
 # Config reference
@@ -93,7 +93,7 @@ def groups(cls: type[Params]) -> list[type[Group]]:
 def main() -> None:
     """Write the reference to a file."""
     parser = argparse.ArgumentParser(description="Write the reference of all parameters.")
-    parser.add_argument("path", type=Path, help="Markdown file to write")
+    parser.add_argument("path", type=user_path, help="Markdown file to write")
     path = parser.parse_args().path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(reference(), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from open_seq2seq.components import Decoder, Encoder, Group, Loss
+from open_seq2seq.components import Decoder, Encoder, Group, Loss, PathText
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.slots import SLOTS
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
@@ -52,7 +52,7 @@ class Data(Group):
         default="v1-12",
         description="Version of the dataset; it replaces {dataset_version} in any other string.",
     )
-    dataset_location: str = Field(
+    dataset_location: PathText = Field(
         default="data/speech_commands",
         description="Folder of the manifests; it replaces {dataset_location} in any other string.",
     )
@@ -168,7 +168,7 @@ class Optimization(Group):
 class FineTuning(Group):
     """Which weights the run starts with, and which it trains."""
 
-    load_model: str | None = Field(
+    load_model: PathText | None = Field(
         default=None,
         description="Logdir or checkpoint of another run to fine-tune: a new run starts with its "
         "weights where they fit.",
@@ -263,7 +263,7 @@ class Processes(Group):
 class Output(Group):
     """What is written, printed and evaluated, and when."""
 
-    logdir: str = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
+    logdir: PathText = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
     save_checkpoint_steps: int | None = Field(
         default=None, gt=0, description="Steps between checkpoints; None: one checkpoint per epoch."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,11 @@ _MOST_SAMPLES = 1 << 28
 _BLOCK = 1 << 20  # frames
 # TypeError: of formats without a header
 _READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)
+
+
+def open_audio(path: str | Path) -> soundfile.SoundFile:
+    """Open a file for libsndfile; soundfile itself refuses a name that is not UTF-8."""
+    return soundfile.SoundFile(os.fsencode(path))
 
 
 class BadAudioError(Exception):
@@ -55,13 +62,13 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
     """
     try:
         check_plain(path)
-        with soundfile.SoundFile(path) as audio:
+        with open_audio(path) as audio:
             converted_from = _conversion(audio, sample_rate)
             is_int16 = audio.subtype == "PCM_16"
             rate = audio.samplerate
             samples = _read_all(audio, "int16" if is_int16 else "float32")
     except _READ_ERRORS as error:
-        raise BadAudioError(_reason(error)) from None
+        raise BadAudioError(reason_of(error)) from None
     if not len(samples):
         raise BadAudioError("it holds no samples")
     if not converted_from:
@@ -90,13 +97,13 @@ def check_header(path: str, sample_rate: int) -> Header:
     """
     try:
         check_plain(path)
-        with soundfile.SoundFile(path) as audio:
+        with open_audio(path) as audio:
             if not audio.frames:
                 raise BadAudioError("it holds no samples")
             n_samples = -(-audio.frames * sample_rate // audio.samplerate)
             return Header(n_samples, _conversion(audio, sample_rate))
     except _READ_ERRORS as error:
-        raise BadAudioError(_reason(error)) from None
+        raise BadAudioError(reason_of(error)) from None
 
 
 def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
@@ -130,7 +137,8 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
     return f"{audio.samplerate} Hz, {counted(audio.channels, 'channel')}, {audio.subtype}"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be read, without the file's name."""
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.strip(" :.")
     if isinstance(error, TypeError):

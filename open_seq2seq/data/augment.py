@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from open_seq2seq.components import Group
+from open_seq2seq.components import Group, PathText
 from open_seq2seq.data.audio import BadAudioError, read_wav
 from open_seq2seq.errors import UserError
 
@@ -60,7 +60,7 @@ class Augmentation(Group):
         le=0,
         description="Highest level of added white noise, in dB of full scale; None: no noise.",
     )
-    background_noise: str | None = Field(
+    background_noise: PathText | None = Field(
         default=None,
         description="Folder of recorded noise that is mixed in; the preprocessing makes "
         "<version>-noise.",

@@ -10,6 +10,7 @@ from pydantic import Field
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.source import Source
 from open_seq2seq.errors import UserError
+from open_seq2seq.system.paths import expand_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +52,11 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         """Make a dataset of single files whose labels are not known, for inference."""
         import pandas as pd
 
-        for path in paths:
+        files = [expand_home(path) for path in paths]
+        for path in files:
             if not os.path.isfile(path):
                 raise UserError(f"{path}: no such audio file")
-        return self._open(pd.DataFrame({"label": 0, "path": paths}), labels, training=False, seed=0)
+        return self._open(pd.DataFrame({"label": 0, "path": files}), labels, training=False, seed=0)
 
     def _open(
         self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from open_seq2seq.components import Group
+from open_seq2seq.components import Group, PathText
 from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_wav
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError, counted
@@ -27,7 +27,7 @@ class Reading(Group):
         description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep "
         "the first epoch's images; False: read and compute each time.",
     )
-    cache_dir: str | None = Field(
+    cache_dir: PathText | None = Field(
         default=None, description="Folder for the cache; by default it is kept in memory."
     )
     on_bad_audio: Literal["stop", "skip"] = Field(

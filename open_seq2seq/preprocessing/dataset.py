@@ -154,7 +154,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _is_word_folder(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a word's folder; hidden ones and `_background_noise_` are not."""
-    return entry.is_dir() and not entry.name.startswith((".", "_")) and entry.name.isprintable()
+    return entry.is_dir() and not entry.name.startswith((".", "_")) and _is_printable(entry.name)
+
+
+def _is_printable(name: str) -> bool:
+    """Tell whether a name can be printed; bytes that are not UTF-8 can, escaped."""
+    return all(char.isprintable() or "\udc80" <= char <= "\udcff" for char in name)
 
 
 def _clips_of_word(
@@ -167,7 +172,7 @@ def _clips_of_word(
         stem, suffix = os.path.splitext(entry.name)
         if entry.name.startswith("."):
             n_skipped["hidden"] += 1
-        elif not entry.name.isprintable():  # a CSV file cannot hold bytes that are not UTF-8
+        elif not _is_printable(entry.name):
             n_skipped["with unprintable names"] += 1
         elif suffix.lower() not in AUDIO_SUFFIXES:
             n_skipped["not .wav or .flac"] += 1

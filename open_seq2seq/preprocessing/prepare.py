@@ -27,6 +27,7 @@ from open_seq2seq.preprocessing.splits import (
     split_randomly,
 )
 from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals
+from open_seq2seq.system.paths import NAME_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,12 @@ def prepare(settings: Settings, console: Console) -> None:
                     new / f"{settings.version}-{split}.csv", rows[rows["split"] == split]
                 )
             write_labels(new / f"{settings.version}-labels.txt", settings.labels)
-            counts.to_csv(new / f"{settings.version}-summary.csv", index=False, lineterminator="\n")
+            counts.to_csv(
+                new / f"{settings.version}-summary.csv",
+                index=False,
+                lineterminator="\n",
+                errors=NAME_ERRORS,
+            )
             about = _about(settings, split_rule) | total
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
@@ -99,9 +105,7 @@ def prepare(settings: Settings, console: Console) -> None:
             "earlier manifests are unchanged; free disk space, or choose a writable folder"
         ) from None
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
-    console.print(
-        f"written to {settings.output_dir}", markup=False, highlight=False, soft_wrap=True
-    )
+    console.print(f"written to {settings.output_dir}", soft_wrap=True)
 
 
 def put_in_place(new: Path, destination: Path, old: Path) -> None:

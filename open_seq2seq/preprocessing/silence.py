@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.audio import BadAudioError, check_header, open_audio, reason_of
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
@@ -147,20 +147,21 @@ def write_noise(files: list[NoiseFile], folder: Path) -> None:
 def _open(path: Path) -> NoiseFile | None:
     try:
         check_header(str(path), SAMPLE_RATE)  # refuses pipes and impossible rates and lengths
-        header = soundfile.info(path)
+        with open_audio(path) as audio:
+            return NoiseFile(path, audio.frames * SAMPLE_RATE // audio.samplerate)
     except (BadAudioError, soundfile.SoundFileError) as error:
-        logger.warning("%s: skipped, cannot be read as audio (%s)", path, error)
+        logger.warning("%s: skipped, cannot be read as audio (%s)", path, reason_of(error))
         return None
-    return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
 
 
 def _read_noise(file: NoiseFile) -> np.ndarray:
     """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
     try:
-        noise, sample_rate = soundfile.read(file.path, dtype="float32", always_2d=True)
+        with open_audio(file.path) as audio:
+            noise, sample_rate = audio.read(dtype="float32", always_2d=True), audio.samplerate
     except soundfile.SoundFileError as error:
         raise UserError(
-            f"{file.path}: the noise file is corrupt ({error}); replace or delete it"
+            f"{file.path}: the noise file is corrupt ({reason_of(error)}); replace or delete it"
         ) from None
     n_channels = noise.shape[1]  # noise is [samples, channels]
     if sample_rate != SAMPLE_RATE or n_channels != 1:

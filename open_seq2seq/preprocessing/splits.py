@@ -12,6 +12,8 @@ import pandas as pd
 from open_seq2seq.data.official_split import PUBLISHED_LISTS, SPLITS, official_split
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.dataset import listed
+from open_seq2seq.system.files import check_text
+from open_seq2seq.system.paths import NAME_ERRORS
 
 _BOTH_LISTS = " and ".join(PUBLISHED_LISTS.values())
 
@@ -122,11 +124,12 @@ def refuse_empty_splits(
 def _read_list(path: Path) -> set[str]:
     """Return the lines ``word/file.wav`` of a list, without .wav, as the clips may be FLAC."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        check_text(path)
+        lines = path.read_text(encoding="utf-8-sig", errors=NAME_ERRORS).split("\n")
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: cannot read the list ({error}); "
-            "expected UTF-8 lines like 'yes/0a7c2a8d_nohash_0.wav'"
+            "expected lines like 'yes/0a7c2a8d_nohash_0.wav'"
         ) from None
     return {_without_suffix(line.strip()) for line in lines if line.strip()}
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from open_seq2seq.data.official_split import SPLITS
@@ -55,16 +54,14 @@ def print_summary(
     by_label = counts.set_index(["label", "split"])
     for label in counts["label"].unique():
         n_rows = [str(by_label.loc[(label, split), "rows"]) for split in SPLITS]
-        table.add_row(escape(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
+        table.add_row(label, *n_rows, str(by_label.loc[(label, "train"), "copies"]))
     table.add_section()
     table.add_row(
         "all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"])
     )
     table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
     console.print(table)
-    console.print(
-        f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False
-    )
+    console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}")
 
 
 def _n_copies(rows: pd.DataFrame) -> int:

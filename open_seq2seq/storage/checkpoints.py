@@ -141,7 +141,7 @@ def load(path: Path) -> Checkpoint:
             _read_arrays(path / "model.npz"),
             _read_arrays(path / "training.npz"),
             Progress.model_validate_json(json.dumps(progress)),
-            RunInfo.model_validate_json(json.dumps(info)),
+            RunInfo.model_validate(info),
         )
     except CorruptCheckpointError:
         raise
@@ -166,7 +166,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     state = {
         "format": _FORMAT,
         "progress": checkpoint.progress.model_dump(mode="json"),
-        "info": checkpoint.info.model_dump(mode="json"),
+        "info": checkpoint.info.model_dump(),  # JSON's types already; mode="json" refuses names
     }
     with open(path / "state.json", "w", encoding="utf-8") as file:
         digests["state"] = _sha256_of_state(state)

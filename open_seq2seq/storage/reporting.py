@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -42,7 +41,7 @@ class Reporter(logging.Handler):
         super().__init__()
         self.is_chief = is_chief
         self.metrics = Metrics(None)
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._console = terminal.console()
         self._files: RunFiles | None = None
         self._waiting: list[str] = []
         self._progress: Progress | None = None
@@ -122,7 +121,7 @@ class Reporter(logging.Handler):
 
     def _print(self, line: str) -> None:
         try:
-            self._console.print(line, markup=False)
+            self._console.print(line, soft_wrap=True)
         except BrokenPipeError:
             raise
         except OSError as error:

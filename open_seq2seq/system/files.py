@@ -38,18 +38,31 @@ def check_plain(path: str | Path) -> None:
         raise OSError(errno.EINVAL, f"It is {kind}, expected a file", str(path))
 
 
+def check_text(path: str | Path) -> None:
+    """Refuse what `check_plain` refuses, and text in UTF-16 or UTF-32, which begins with zero bytes.
+
+    Raises:
+        OSError: as `check_plain`.
+        ValueError: no file can have this name, or it has zero bytes near its beginning.
+    """
+    check_plain(path)
+    with open(path, "rb") as file:
+        if b"\0" in file.read(_BLOCK_BYTES):
+            raise ValueError("it has zero bytes, expected text in utf-8")
+
+
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
     """Append one line, and remove an incomplete last line first, left by a crash or a full disk.
 
     Args:
         path: the file; it is created if missing, but its folder is not.
-        line: the line without a line break.
+        line: the line without a line break; what UTF-8 lacks is escaped.
         to_disk: whether to wait until the line would survive a power cut.
 
     Raises:
         OSError: the line cannot be written; the file is unchanged.
     """
-    data = (line + "\n").encode()
+    data = f"{line}\n".encode(errors="backslashreplace")
     with open(path, "ab+", buffering=0) as file:
         # lock, as an evaluation beside the run appends too: its half-written line must not be cut
         with contextlib.suppress(OSError):  # a file system without locks

@@ -48,12 +48,12 @@ def test_scan_skips_and_counts_other_files(make_dataset, caplog):
 @pytest.mark.skipif(
     sys.platform != "linux", reason="needs a file system that takes any bytes as a name"
 )
-def test_scan_skips_names_that_a_csv_file_cannot_hold(make_dataset):
+def test_scan_lists_names_that_are_not_utf8(make_dataset):
     folder = make_dataset({"yes": 1})
     with open(os.path.join(os.fsencode(folder), b"yes", b"\xff_nohash_0.wav"), "wb") as file:
         file.write(b"x")
-    scan_clips(folder)["path"].str.encode("utf-8")
-    assert len(scan_clips(folder)) == 1
+    names = [os.fsencode(path) for path in scan_clips(folder)["path"]]
+    assert names == [b"yes/00000000_nohash_0.wav", b"yes/\xff_nohash_0.wav"]
 
 
 def test_errors_for_missing_and_empty_folders_name_the_remedies(tmp_path):
