@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--infer_output_file",
         type=user_path,
         metavar="CSV",
-        help="where --mode=infer writes its predictions"
+        help="where --mode=infer writes its predictions",
     )
     parser.add_argument(
         "--benchmark", action="store_true", help="time training steps; nothing is written"

@@ -61,13 +61,19 @@ def _make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "checkpoint", type=user_path, metavar="CHECKPOINT", help="name of the checkpoint, or its folder"
+        "checkpoint",
+        type=user_path,
+        metavar="CHECKPOINT",
+        help="name of the checkpoint, or its folder",
     )
     parser.add_argument(
         "--config_file", required=True, metavar="CONFIG", help="config that describes the network"
     )
     parser.add_argument(
-        "--labels_file", type=user_path, required=True, help="what its outputs mean: one label per line"
+        "--labels_file",
+        type=user_path,
+        required=True,
+        help="what its outputs mean: one label per line",
     )
     parser.add_argument(
         "--output_dir",

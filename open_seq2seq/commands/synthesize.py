@@ -59,7 +59,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output_dir", type=user_path, required=True, help="a folder that does not exist or is empty"
+        "--output_dir",
+        type=user_path,
+        required=True,
+        help="a folder that does not exist or is empty",
     )
     parser.add_argument(
         "--version",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import fcntl
@@ -39,16 +40,18 @@ def check_plain(path: str | Path) -> None:
 
 
 def check_text(path: str | Path) -> None:
-    """Refuse what `check_plain` refuses, and text in UTF-16 or UTF-32, which begins with zero bytes.
+    """Refuse what `check_plain` refuses, and text in UTF-16 or UTF-32.
 
     Raises:
         OSError: as `check_plain`.
-        ValueError: no file can have this name, or it has zero bytes near its beginning.
+        ValueError: no file can have this name, or it is text of these kinds.
     """
     check_plain(path)
     with open(path, "rb") as file:
-        if b"\0" in file.read(_BLOCK_BYTES):
-            raise ValueError("it has zero bytes, expected text in utf-8")
+        start = file.read(4)
+    # both mark their beginning, or else one of two bytes or more is zero
+    if b"\0" in start or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16 or UTF-32 text, expected utf-8")
 
 
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:

@@ -118,8 +118,11 @@ GOOD = "label,word,path\n0,yes,yes/1.wav\n"
 MISTAKES = {
     "empty": ("", "the manifest is empty"),
     "header only": ("label,path\n", "a header but no rows"),
-    "binary": (b"label,path\n0,yes/\x00\xff\n", "not a readable CSV manifest .*utf-8"),
-    "not in UTF-8": (b"label,path\n0,yes/\xff.wav\n", r"no such file:\n  line 2: 'yes/\\udcff.wav'"),
+    "binary": (b"\x00\x01label,path\n0,yes/1.wav\n", "not a readable CSV manifest .*utf-8"),
+    "not in UTF-8": (
+        b"label,path\n0,yes/\xff.wav\n",
+        r"no such file:\n  line 2: 'yes/\\udcff.wav'",
+    ),
     "no label": ("word,path\nyes,yes/1.wav\n", "column 'label' is missing, found word, path"),
     "no path": ("label,wav\n0,yes/1.wav\n", "column 'path' is missing, found label, wav"),
     "label twice": (
