@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeGuard, TypeVar
 
 import pydantic
 from pydantic_core import PydanticCustomError
@@ -33,6 +33,16 @@ class Params(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
+
+
+def is_params(value: Any) -> TypeGuard[type[Params]]:
+    """Tell whether a value is a class of parameters."""
+    return isinstance(value, type) and issubclass(value, Params)
+
+
+def types_of(params: type[Params]) -> dict[str, Any]:
+    """Return the type of each parameter of a class."""
+    return {name: field.annotation for name, field in params.model_fields.items()}
 
 
 class Group(Params):

@@ -1,9 +1,9 @@
 """Manifests: CSV files with one row per clip.
 
 Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path``
-(relative to the manifest's folder and within it, or absolute, also with ``~``). ``path`` is the last column so that
-a line cut short always shows: it either lacks columns or names a file that is not there. Only
-``label`` and ``path`` are required.
+(relative to the manifest's folder and within it, or absolute; ``~/`` is the home folder). ``path``
+is the last column so that a line cut short always shows: it either lacks columns or names a file
+that is not there. Only ``label`` and ``path`` are required. A name can have any bytes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Paths that a user gives, wherever: a leading ``~`` is the home folder, a name any bytes.
 
-A shell expands ``~`` only at the beginning of a word, which leaves ``--logdir=~/runs``, config files,
+A shell expands ``~`` only at the beginning of a word, which leaves ``--logdir=~/runs``, configs,
 JSON and the environment.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from open_seq2seq.errors import UserError
 
 # how files that hold names are encoded: what is not UTF-8 in a name stays the bytes that it is
-NAME_ERRORS = "surrogateescape"
+NAME_ERRORS: Final = "surrogateescape"
 
 
 def expand_home(path: str | os.PathLike[str]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def escaping(stream: TextIO) -> TextIO:
-    """Return ``stream``, which from now on escapes what its encoding lacks: ``\\u72ac``.
+    """Return ``stream``, which from now on escapes what its encoding lacks.
 
     By default a name with such a character would end the command.
     """
