@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from open_seq2seq.config.overrides import parse_arguments, typed
+from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say
 
@@ -17,6 +18,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq",
         allow_abbrev=False,
+        formatter_class=HelpFormatter,
         description="Train, evaluate and use speech-command models.",
         epilog="Every parameter of the config can be changed here: --batch_size_per_gpu=16, "
         "--encoder_params/resnet_size=18, --dataset_version=v2, "

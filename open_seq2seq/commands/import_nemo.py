@@ -13,6 +13,7 @@ import argparse
 import shlex
 import sys
 
+from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
@@ -44,7 +45,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-import-nemo",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(

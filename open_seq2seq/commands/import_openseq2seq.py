@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from open_seq2seq.config.overrides import parse_arguments, typed
+from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
@@ -57,7 +58,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-import-openseq2seq",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -25,6 +25,7 @@ from open_seq2seq.data.dataset_versions import (
     words_of,
 )
 from open_seq2seq.errors import UserError
+from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import console, exit_on_user_error
 
@@ -69,7 +70,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=_PROG,
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 
+from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import console, exit_on_user_error, say
 
@@ -55,7 +56,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-synthesize",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(

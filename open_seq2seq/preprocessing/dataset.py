@@ -43,7 +43,9 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
     rows, n_skipped = [], Counter[str]()
     for folder in filter(_is_word_folder, _entries(data_dir)):
         clips, others = _clips_of_word(folder)
-        if clips:  # a folder without clips is no word; the manifests may be in it
+        if clips and not _is_printable(folder.name):
+            n_skipped["in folders with unprintable names"] += len(clips)
+        elif clips:  # a folder without clips is no word; the manifests may be in it
             rows += clips
             n_skipped += others
     if not rows:
@@ -53,7 +55,7 @@ def scan_clips(data_dir: Path) -> pd.DataFrame:
         )
     if n_skipped:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(n_skipped.items()))
-        logger.warning("%s: skipped files that are not clips: %s", data_dir, reasons)
+        logger.warning("%s: skipped files: %s", data_dir, reasons)
     return pd.DataFrame(rows, columns=["word", "speaker", "path", "n_bytes"])
 
 
@@ -154,7 +156,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _is_word_folder(entry: os.DirEntry[str]) -> bool:
     """Tell whether an entry is a word's folder; hidden ones and `_background_noise_` are not."""
-    return entry.is_dir() and not entry.name.startswith((".", "_")) and _is_printable(entry.name)
+    return entry.is_dir() and not entry.name.startswith((".", "_"))
 
 
 def _is_printable(name: str) -> bool:

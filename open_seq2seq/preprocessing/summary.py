@@ -10,6 +10,7 @@ from rich.table import Table
 
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.preprocessing.splits import crossing_speakers
+from open_seq2seq.system.terminal import printable
 
 
 def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
@@ -47,20 +48,23 @@ def print_summary(
     counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console
 ) -> None:
     """Print the counts as a table, one line per label."""
-    table = Table("label", title=title)
+    table = Table(title=title, pad_edge=False)
+    # in a narrow terminal words are folded, and no number or name is cut
+    table.add_column("label", overflow="fold", min_width=7)
     for split in SPLITS:
-        table.add_column(split, justify="right")
-    table.add_column("copies in train", justify="right")
+        n_digits = len(str(total["rows"][split]))
+        table.add_column(split, justify="right", min_width=max(n_digits, len(split)))
+    table.add_column("copies in train", justify="right", min_width=6)
     by_label = counts.set_index(["label", "split"])
     for label in counts["label"].unique():
         n_rows = [str(by_label.loc[(label, split), "rows"]) for split in SPLITS]
-        table.add_row(label, *n_rows, str(by_label.loc[(label, "train"), "copies"]))
+        table.add_row(printable(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
     table.add_section()
     table.add_row(
         "all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"])
     )
     table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
-    console.print(table)
+    console.print(table, crop=False)
     console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class Metrics:
         with self._files.tolerating(name):
             self._files.check()  # TensorFlow would make the logdir anew, for its own files
             if section not in self._writers:
-                folder = str(self._files.logdir / name)
+                folder = os.fsencode(self._files.logdir / name)  # a name can have any bytes
                 self._writers[section] = tf.summary.create_file_writer(folder)
             # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
             with self._writers[section].as_default(step=np.int64(step)):

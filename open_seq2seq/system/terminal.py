@@ -26,6 +26,12 @@ def escaping(stream: TextIO) -> TextIO:
     return stream
 
 
+def printable(text: str) -> str:
+    """Return ``text`` as stdout shows it, for what is laid out by its width, such as a table."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def say(line: str) -> None:
     """Print a line to stdout."""
     print(line, file=escaping(sys.stdout))
