@@ -48,9 +48,9 @@ def print_summary(
     counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console
 ) -> None:
     """Print the counts as a table, one line per label."""
-    table = Table(title=title, pad_edge=False)
+    table = Table(title=title, show_edge=False, pad_edge=False)
     # in a narrow terminal words are folded, and no number or name is cut
-    table.add_column("label", overflow="fold", min_width=7)
+    table.add_column("label", overflow="fold", min_width=8)
     for split in SPLITS:
         n_digits = len(str(total["rows"][split]))
         table.add_column(split, justify="right", min_width=max(n_digits, len(split)))
