@@ -70,6 +70,6 @@ def _named(clip: Any, index: int, sample_rate: int | None) -> tuple[str, bytes |
 
 def _no_clip(value: Any) -> UserError:
     return UserError(
-        f"predict: {shown(repr(value))} is no clip; expected the path of an audio file, an array, "
+        f"predict: {shown(value)} is no clip; expected the path of an audio file, an array, "
         "a pair of an array and its sample rate, or several of these"
     )
