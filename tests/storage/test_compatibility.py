@@ -71,7 +71,7 @@ def test_a_change_that_is_meant_is_allowed_and_warned_of(caplog):
         check_front_end(trained, front_end, "logdir: run", ["pad_value"])
     check_front_end(trained, front_end, "logdir: run", ["pad_value", "hop_length"])
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
-    assert "logdir: run was trained with n_fft=1024, now it is 512" in caplog.text
+    assert "logdir: run was trained with hop_length=125, now it is 160" in caplog.text
 
 
 @pytest.fixture(scope="module")
