@@ -5,6 +5,7 @@ learn.
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -296,6 +297,24 @@ def test_frozen_variables_are_not_trained(run, tmp_path):
     )
     name = "fully_connected_decoder.fully_connected/kernel"
     assert np.abs(first[name] - last[name]).max() > 0
+
+
+def test_evaluation_needs_no_place_to_write_and_no_state_of_training(
+    run, trained, tmp_path, capsys
+):
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    (copy / "run.log").unlink()
+    (copy / "run.log").mkdir()  # as unwritable as anything, also for an administrator
+    for path in copy.rglob("training.npz"):
+        path.unlink()
+    before = (copy / "metrics.jsonl").read_bytes()
+    assert run("eval", copy) == 0
+    out = capsys.readouterr().out
+    assert out.count(f"{copy} cannot be written: what follows is printed, not recorded") == 1
+    assert "test: step 72, 48 clips" in out
+    assert (copy / "metrics.jsonl").read_bytes() == before
+    with pytest.raises(UserError, match="corrupt"):
+        run("train", copy, "--continue_learning")
 
 
 def test_a_checkpoint_is_not_used_with_other_labels(run, trained, tone_dataset, tmp_path):

@@ -39,6 +39,15 @@ def check_plain(path: str | Path) -> None:
         raise OSError(errno.EINVAL, f"It is {kind}, expected a file", str(path))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file or folder from another one of its name, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def check_text(path: str | Path) -> None:
     """Refuse what `check_plain` refuses, and text in UTF-16 or UTF-32.
 
