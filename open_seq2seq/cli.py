@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from open_seq2seq.config.overrides import parse_arguments, typed
+from open_seq2seq.config.overrides import parse_arguments, parse_values
 from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> int:
 
     reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     with logging_to(reporter):
-        config = load_config(flags.config_file, flags.mode, typed(texts))
+        config = load_config(flags.config_file, flags.mode, parse_values(texts))
 
         from open_seq2seq.modes import RunOptions, run_mode
 

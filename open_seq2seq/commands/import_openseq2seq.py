@@ -16,7 +16,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from open_seq2seq.config.overrides import parse_arguments, typed
+from open_seq2seq.config.overrides import parse_arguments, parse_values
 from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
     from open_seq2seq.data.manifests import read_labels
     from open_seq2seq.importing.openseq2seq import import_checkpoint
 
-    config = load_config(flags.config_file, "infer", typed(texts))
+    config = load_config(flags.config_file, "infer", parse_values(texts))
     logdir = flags.output_dir or Path(config.params.logdir)
     with logging_to(stdout_handler()):
         import_checkpoint(flags.checkpoint, config, read_labels(flags.labels_file), logdir)

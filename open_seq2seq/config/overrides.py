@@ -54,7 +54,7 @@ class TypedText(str):
     """A value as it was typed; `load_config` reads it as the type of its parameter."""
 
 
-def typed(texts: dict[str, str]) -> dict[str, TypedText]:
+def parse_values(texts: dict[str, str]) -> dict[str, TypedText]:
     """Return what `parse_arguments` returns as overrides for `load_config`."""
     return {key: TypedText(text) for key, text in texts.items()}
 

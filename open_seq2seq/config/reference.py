@@ -31,8 +31,8 @@ A config file is Python with `base_model`, `base_params` and the overlays `train
 `eval_params`, `test_params` and `infer_params`, each of which may be left out. A value comes from
 `base_params`, then from the overlay, then from the command line: `--batch_size_per_gpu=16`,
 `--encoder_params/resnet_size=18`, and, for one overlay only,
-`--eval_params/data_layer_params/cache_data=False`. Values on the command line are Python literals,
-or else text.
+`--eval_params/data_layer_params/cache_data=False`. A value on the command line is a Python literal
+where the parameter takes it, or else text: `--logdir=2026` is text. Paths may begin with `~`.
 
 The run's own parameters come from the overlay of the mode: `train_params` for `train` and
 `train_eval`, `eval_params` for `eval`, `infer_params` for `infer`. From the other overlays only

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,6 +14,9 @@ from open_seq2seq.config.overrides import TypedText, parse_value
 from open_seq2seq.config.problems import fits
 from open_seq2seq.config.run_params import RunParams
 from open_seq2seq.config.slots import SLOTS
+
+# of a list: text in quotes, or without a comma and quotes
+_ELEMENT = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,'"\s][^,'"]*?)\s*(?:,\s*|$)""")
 
 Types = Mapping[str, Any]  # of each parameter
 
@@ -32,18 +35,19 @@ def read_texts(values: dict[str, Any]) -> dict[str, Any]:
 def read_text(text: str, annotation: Any) -> Any:
     """Return what ``text`` means for a parameter: a Python literal if it fits, or else text.
 
-    ``None`` is None only for a parameter that can be None, and text for one that is always text.
-    Of a list the elements are read so.
+    ``None`` is None only for a parameter that can be None, and text for one that is always text. In
+    a list of texts the elements are read so, and need no quotes, which a shell would take away.
     """
     value = parse_value(text)
-    if isinstance(value, str) or fits(value, annotation):
+    if fits(value, annotation):
         return value
-    if _takes_text(annotation):
-        return str(text)
     element = _element_of(annotation)
-    if isinstance(value, list) and element is not None:
-        return [read_text(part, element) for part in _elements(text)]
-    return value
+    if element is not None and _takes_text(element):
+        parts = _elements(text)
+        return value if parts is None else [read_text(part, element) for part in parts]
+    if isinstance(value, str) or not _takes_text(annotation):
+        return value
+    return str(text)
 
 
 def _read_fields(values: dict[str, Any], types: Types) -> dict[str, Any]:
@@ -80,9 +84,16 @@ def _element_of(annotation: Any) -> Any:
     return get_args(lists[0])[0] if lists else None
 
 
-def _elements(text: str) -> list[str]:
-    """Return the elements of a list as they were typed."""
+def _elements(text: str) -> list[str] | None:
+    """Return the elements of a list as they were typed, None for what is no list."""
     text = text.strip()
-    parsed = ast.parse(text, mode="eval").body
-    assert isinstance(parsed, ast.List)
-    return [ast.get_source_segment(text, element) or "" for element in parsed.elts]
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    inner, elements, end = text[1:-1], [], 0
+    while end < len(inner):
+        match = _ELEMENT.match(inner, end)
+        if match is None:
+            return None
+        elements.append(match[1])
+        end = match.end()
+    return elements

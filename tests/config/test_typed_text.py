@@ -8,7 +8,7 @@ import pytest
 
 from open_seq2seq.components import PathText
 from open_seq2seq.config import load_config
-from open_seq2seq.config.overrides import typed
+from open_seq2seq.config.overrides import parse_values
 from open_seq2seq.config.typed_text import read_text
 from open_seq2seq.errors import UserError
 from tests.support.paths import EXAMPLES, TINY
@@ -58,11 +58,17 @@ LATIN = os.fsdecode(b"caf\xe9")  # a name that is not UTF-8
         (list[PathText], " [1e-3]", ["1e-3"]),
         (list[str], f"['{LATIN}']", [LATIN]),
         (list[Literal["a", "1"]], "[1]", ["1"]),
+        (list[str], "[loss_scale, ~/a b.csv, 01.csv]", ["loss_scale", "~/a b.csv", "01.csv"]),
+        (list[str], """['a, b', "it's", c,]""", ["a, b", "it's", "c"]),
+        (list[str], "[]", []),
+        (list[str] | None, "None", None),
         # what does not fit is refused later, with the value in the message
         (int, "two", "two"),
         (int, "1.5", 1.5),
         (bool, "1", 1),
         (list[str], "a.csv", "a.csv"),
+        (list[str], "['a', , b]", "['a', , b]"),
+        (list[str], "[it's]", "[it's]"),
         (list[int], "['a']", ["a"]),
     ],
 )
@@ -73,7 +79,7 @@ def test_the_type_decides(annotation, text, value):
 
 def load(**texts):
     keys = {key.replace("__", "/"): text for key, text in texts.items()}
-    return load_config(str(TINY), "train_eval", typed(keys))
+    return load_config(str(TINY), "train_eval", parse_values(keys))
 
 
 def test_parameters_at_every_depth_are_read_so():
@@ -110,7 +116,7 @@ def test_the_parameters_of_a_part_named_on_the_command_line_have_its_types():
     config = load_config(
         str(EXAMPLES / "resnet50.py"),
         "train",
-        typed({"optimizer_params": "{}", "optimizer": "Adam", "loss_scaling": "Backoff"}),
+        parse_values({"optimizer_params": "{}", "optimizer": "Adam", "loss_scaling": "Backoff"}),
     )
     assert type(config.optimizer).__name__ == "Adam"
     assert type(config.loss_scaling).__name__ == "Backoff"
@@ -123,7 +129,7 @@ def test_a_function_of_the_users_own_says_what_its_arguments_are(tmp_path):
         + "\nbase_params |= {'lr_policy': policy, 'lr_policy_params': {'name': 'x'}}\n"
     )
     texts = {"lr_policy_params/name": "5", "lr_policy_params/rate": "0.5"}
-    config = load_config(str(tmp_path / "c.py"), "train", typed(texts))
+    config = load_config(str(tmp_path / "c.py"), "train", parse_values(texts))
     assert config.lr_policy(global_step=0) == ("5", 0.5)
 
 

@@ -12,7 +12,7 @@ import pytest
 from open_seq2seq import cli
 from open_seq2seq.commands import import_nemo, import_openseq2seq, prepare, synthesize
 from open_seq2seq.config import load_config
-from open_seq2seq.config.overrides import typed
+from open_seq2seq.config.overrides import parse_values
 from open_seq2seq.config.reference import parameter_classes
 from open_seq2seq.errors import UserError
 from open_seq2seq.pretrained import registry
@@ -97,7 +97,7 @@ def test_a_config_and_the_command_line_can_name_the_home_folder(home):
         "train_params/data_layer_params/dataset_files": "['~/t.csv', 'relative.csv']",
     }
     (home / "c.py").write_text(TINY.read_text() + "\nbase_params['load_model'] = '~/other'\n")
-    config = load_config("~/c.py", "train_eval", typed(texts))
+    config = load_config("~/c.py", "train_eval", parse_values(texts))
     assert config.params.logdir == f"{home}/r"
     assert config.params.load_model == f"{home}/other"
     train = config.data_layers["train"]
