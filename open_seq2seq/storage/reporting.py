@@ -12,10 +12,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage.metrics import Metrics
@@ -23,6 +25,7 @@ from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system import terminal
 
 _LOG_FILE = "run.log"
+_BAR_WIDTH = 80  # characters of a terminal that has room for the bar and the times
 
 logger = logging.getLogger(__name__)
 
@@ -104,16 +107,23 @@ class Reporter(logging.Handler):
         """Show a progress bar, on a terminal."""
         if not self.shows_bar:
             return
-        self._progress = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=None),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
+        columns: list[ProgressColumn]
+        if self._console.width < _BAR_WIDTH:
+            # cut without rich's ellipsis, which not every terminal has
+            cut = Column(no_wrap=True, overflow="crop")
+            text = "step {task.completed:.0f}/{task.total:.0f} {task.description}"
+            columns = [TextColumn(text, table_column=cut)]
+        else:
+            columns = [
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=None),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            ]
+        self._progress = Progress(*columns, console=self._console)
         self._progress.start()
         self._task = self._progress.add_task("", total=total_steps, completed=step)
 
