@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from open_seq2seq.data.audio_files import TOO_DEEP
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN, words_of
 from open_seq2seq.errors import UserError, counted, listed, named
 from open_seq2seq.preprocessing.layout import NOISE_FOLDER
@@ -44,6 +45,8 @@ def scan_clips(data_dir: Path, speakers: re.Pattern[str] | None = None) -> pd.Da
     contents = read_folder(data_dir)
     left_out = left_out_lines(contents.left_out)
     if not contents.clips:
+        if deep := contents.left_out[TOO_DEEP]:
+            remedy = f"did you mean --data_dir={data_dir / deep[0].partition('/')[0]}?"
         seen = f"; left out are{listed(left_out)}" if left_out else ""
         raise UserError(
             f"--data_dir {data_dir}: no clips; expected <word>/<speaker>_nohash_<n>.wav, or other "
@@ -154,6 +157,8 @@ def _refuse_missing(keywords: tuple[str, ...], words: set[str], version: str) ->
         if close:
             problem += f", did you mean {close[0]!r}?"
         problems.append(problem)
+    if any("," in word for word in words):
+        problems.append("a word with a comma stands in double quotes")
     raise UserError(
         f"--keywords: {'; '.join(problems)}; words with clips are {named(sorted(words), 50)}"
     )
