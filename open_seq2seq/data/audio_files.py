@@ -16,10 +16,10 @@ AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"),
     *(".wave", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph"),
 )
-# What it does not read, and a phone or a browser records.
+# What it does not read, or not without being told a sample rate.
 _FOREIGN_SUFFIXES = (
     *(".m4a", ".m4b", ".mp4", ".aac", ".3gp", ".amr", ".wma", ".webm", ".weba"),
-    *(".mka", ".mkv", ".mov", ".avi", ".ac3", ".ape", ".wv", ".ra", ".spx", ".tta", ".dsf"),
+    *(".mka", ".mkv", ".mov", ".avi", ".ac3", ".ape", ".wv", ".ra", ".spx", ".tta", ".raw", ".pcm"),
 )
 
 HIDDEN = "hidden"

@@ -60,6 +60,12 @@ def scan_clips(data_dir: Path, speakers: re.Pattern[str] | None = None) -> pd.Da
             data_dir,
             named(contents.written),
         )
+    if contents.without_audio:
+        logger.info(
+            "%s: folders without audio files are no words: %s",
+            data_dir,
+            named(contents.without_audio, 30),
+        )
     rows = [
         (clip.word, speaker_in(clip.path, speakers), clip.path, clip.n_bytes)
         for clip in contents.clips

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
+from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
@@ -22,7 +22,13 @@ from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, row
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
 from open_seq2seq.preprocessing.layout import noise_folder, silence_folder
 from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
-from open_seq2seq.preprocessing.silence import find_noise, list_noise, write_noise, write_silence
+from open_seq2seq.preprocessing.silence import (
+    NoiseFile,
+    find_noise,
+    list_noise,
+    write_noise,
+    write_silence,
+)
 from open_seq2seq.preprocessing.speakers import warn_of_unknown_speakers
 from open_seq2seq.preprocessing.splits import (
     AT_RANDOM,
@@ -72,7 +78,7 @@ def prepare(settings: Settings, console: Console) -> None:
         clips = _draw_unknown(clips, settings.labels.index(UNKNOWN), n_beside, rng)
     warn_of_shared_audio(clips, settings.data_dir)
     has_silence = SILENCE in settings.labels
-    noise = find_noise(settings.data_dir) if has_silence else list_noise(settings.data_dir)
+    noise = _noise(settings)
     try:
         settings.output_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -149,6 +155,16 @@ def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataF
         refuse_crossing_speakers(clips)
     refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels), rule)
     return clips, rule
+
+
+def _noise(settings: Settings) -> list[NoiseFile]:
+    if SILENCE not in settings.labels:
+        return list_noise(settings.data_dir)
+    if settings.version == CUSTOM_VERSION:
+        return find_noise(settings.data_dir)
+    return find_noise(
+        settings.data_dir, "choose a version without silence (--dataset_version v1-30 or v2)"
+    )
 
 
 def _keyword_rows(clips: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:

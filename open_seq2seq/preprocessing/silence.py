@@ -63,10 +63,16 @@ def list_noise(data_dir: Path) -> list[NoiseFile]:
     return [file for file in map(_open, paths) if file]
 
 
-def find_noise(data_dir: Path) -> list[NoiseFile]:
+def find_noise(
+    data_dir: Path, otherwise: str = "leave the label out with --no_silence"
+) -> list[NoiseFile]:
     """List the noise files for silence, as `list_noise` does.
 
     If none is long enough for segments, each split gets whole files.
+
+    Args:
+        data_dir: the dataset.
+        otherwise: what a user can do who has no noise, for the message.
 
     Raises:
         UserError: the folder is missing, or a split would have no noise.
@@ -74,8 +80,7 @@ def find_noise(data_dir: Path) -> list[NoiseFile]:
     folder = data_dir / NOISE_FOLDER
     remedy = (
         f"silence needs noise: put a recording of 10 s or more into {folder}, or three of 1 s or "
-        "more, or leave the label out (custom keywords with --no_silence, or --dataset_version "
-        "v1-30 or v2)"
+        f"more, or {otherwise}"
     )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {remedy}")

@@ -42,6 +42,7 @@ class Contents(NamedTuple):
     clips: list[Clip]  # sorted by folder and name
     left_out: LeftOut
     written: list[str]  # folders that the preprocessing wrote
+    without_audio: list[str]  # other folders in which nothing is like audio
 
 
 def read_folder(data_dir: Path) -> Contents:
@@ -68,7 +69,7 @@ def left_out_lines(left_out: LeftOut) -> list[str]:
 
 
 def _read_folder(data_dir: Path) -> Contents:
-    contents = Contents([], defaultdict(list), [])
+    contents = Contents([], defaultdict(list), [], [])
     for entry in list_entries(data_dir):
         if not is_folder(entry):
             is_audio = os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES
@@ -80,7 +81,7 @@ def _read_folder(data_dir: Path) -> Contents:
             if entry.name != NOISE_FOLDER:
                 contents.left_out[_NO_WORD] += audio_in(entry.path, entry.name)
         elif not is_storable(as_word(entry.name)):
-            contents.left_out[_NO_LABEL] += audio_in(entry.path, entry.name)
+            contents.left_out[_NO_LABEL] += audio_in(entry.path, entry.name) or [f"{entry.name}/"]
         else:
             _add_word(contents, entry)
     return contents
@@ -111,9 +112,15 @@ def _add_word(contents: Contents, folder: os.DirEntry[str]) -> None:
         # a folder without clips is no word, but for example a logdir; its other files are its own
         if listing.audio or reason == FOREIGN:
             contents.left_out[reason] += [f"{folder.name}/{name}" for name in names]
-    for inner in listing.folders:
-        if inner.name != NOISE_FOLDER and not is_written_folder(inner.name):
-            contents.left_out[TOO_DEEP] += audio_in(inner.path, f"{folder.name}/{inner.name}")
+    too_deep = [
+        path
+        for inner in listing.folders
+        if inner.name != NOISE_FOLDER and not is_written_folder(inner.name)
+        for path in audio_in(inner.path, f"{folder.name}/{inner.name}")
+    ]
+    contents.left_out[TOO_DEEP] += too_deep
+    if not (listing.audio or listing.left_out[FOREIGN] or too_deep):
+        contents.without_audio.append(folder.name)
 
 
 def _preference(entry: os.DirEntry[str]) -> int:

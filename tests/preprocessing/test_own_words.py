@@ -283,7 +283,9 @@ def test_what_is_no_clip_is_said_by_name_and_number(data, write_clips, prepare, 
     for i in range(6):
         (data / "horn" / f"{i}.m4a").write_bytes(b"x")
     write_clips(*_numbered("silence", 4), "_background_noise_/hum.wav", seconds=10)
-    prepare("lamp,door", "--no_unknown", "--split=random")
+    (data / "texts").mkdir()
+    with caplog.at_level(logging.INFO):
+        prepare("lamp,door", "--no_unknown", "--split=random")
     (message,) = [text for text in caplog.messages if "not clips" in text]
     for line in (
         r"1 in folders whose names no labels file .*: line\\nfeed/001\.wav",
@@ -293,6 +295,7 @@ def test_what_is_no_clip_is_said_by_name_and_number(data, write_clips, prepare, 
         r"1 outside a word's folder.*: stray\.wav",
     ):
         assert re.search(f"^  {line}", message, re.MULTILINE)
+    assert f"{data}: folders without audio files are no words: texts" in caplog.messages
     assert any("4 clips of your own in 'silence' are not used" in text for text in caplog.messages)
 
 
