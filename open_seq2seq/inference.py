@@ -13,7 +13,7 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import KerasModel
+from open_seq2seq.structs import KerasModel, Tensor
 from open_seq2seq.system.files import flush_file, partial_path, written_aside
 
 
@@ -26,16 +26,27 @@ class Prediction(NamedTuple):
     probabilities: np.ndarray  # float32 [labels]
 
 
-def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
-    """Yield a prediction for every clip of ``dataset``, in its order."""
-    run = tf.function(lambda inputs: tf.nn.softmax(model(inputs, training=False)), autograph=False)
-    plan = Sampler(len(dataset), batch_size).in_order()
-    for step, (batch,) in enumerate(dataset.batches(plan)):
-        outputs = run(batch.inputs).numpy()
-        for row, weight, probabilities in zip(
-            plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True
-        ):
-            if weight:  # not one of the rows that fill the last batch
+class Predictor:
+    """Labels clips with one network, which is traced once, for batches of every size."""
+
+    def __init__(self, model: KerasModel) -> None:
+        self._model = model
+        inputs = {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in model.input.items()
+        }
+        self._run = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
+
+    def predict(self, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
+        """Yield a prediction for every clip of ``dataset``, in its order."""
+        if len(dataset) == 1:
+            batch_size = 1  # the only other size, so that the front end is compiled twice at most
+        plan = Sampler(len(dataset), batch_size).in_order()
+        for step, (batch,) in enumerate(dataset.batches(plan)):
+            n_clips = int(plan.weights[step, 0].sum())  # without those that fill the last batch
+            inputs = {name: values[:n_clips] for name, values in batch.inputs.items()}
+            for row, probabilities in zip(
+                plan.rows[step, 0], self._run(inputs).numpy(), strict=False
+            ):
                 best = int(np.argmax(probabilities))
                 yield Prediction(
                     dataset.paths[row],
@@ -43,6 +54,9 @@ def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Pr
                     float(probabilities[best]),
                     probabilities,
                 )
+
+    def _probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
+        return tf.nn.softmax(self._model(inputs, training=False))
 
 
 def check_output(path: Path) -> None:

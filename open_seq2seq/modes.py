@@ -19,7 +19,8 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluator
 from open_seq2seq.network import build_for_run, check_decoder
 from open_seq2seq.storage import run_lock, variables
-from open_seq2seq.storage.logdir import check_labels, check_logdir, load_checkpoint
+from open_seq2seq.storage.compatibility import check_front_end, check_labels, compare
+from open_seq2seq.storage.logdir import check_logdir, load_checkpoint
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.training.trainer import Trainer
 
@@ -112,10 +113,13 @@ def _evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
     datasets = _open_datasets(config, sections)
     checkpoint = load_checkpoint(logdir, best=p.restore_best_checkpoint)
     labels = datasets["eval"].labels
-    check_labels(checkpoint, labels, logdir)
+    check_labels(checkpoint.info, labels, f"logdir: {logdir}")
+    for section in sections:
+        layer = config.data_layers[section]
+        check_front_end(checkpoint.info, layer, f"logdir: {logdir}", p.changed_front_end)
     workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
-        reporter.open(logdir)
+        reporter.open(logdir, only_if_writable=True)
         model = build_for_run(config, workers, "eval", len(labels))
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
@@ -139,15 +143,17 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     p = config.params
     checkpoint = load_checkpoint(Path(p.logdir), best=p.restore_best_checkpoint)
     labels = checkpoint.labels
+    layer = config.data_layers["infer"]
+    check_front_end(checkpoint.info, layer, f"logdir: {p.logdir}", p.changed_front_end)
     dataset = _clips_to_infer(config, options, labels)
-    check_labels(checkpoint, dataset.labels, p.logdir)
+    check_labels(checkpoint.info, dataset.labels, f"logdir: {p.logdir}")
     output = None
     if options.infer_output_file:
         output = Path(options.infer_output_file)
         inference.check_output(output)
     model = build_for_run(config, Workers(), "infer", len(labels))
     variables.assign(model.variables, checkpoint.model, "model")
-    predictions = inference.predict(model, dataset, p.eval_batch_size)
+    predictions = inference.Predictor(model).predict(dataset, p.eval_batch_size)
     if output is not None:
         predictions = inference.write_predictions(output, labels, predictions)
     for prediction in predictions:
@@ -214,11 +220,17 @@ def _open_datasets(config: Config, sections: list[str]) -> dict[str, Dataset]:
         dataset = layer.open(training=section == "train", seed=config.params.random_seed)
         _log_clips(dataset, section)
         datasets[section] = dataset
-        if dataset.labels != datasets[sections[0]].labels:
+        first = sections[0]
+        if dataset.labels != datasets[first].labels:
             raise UserError(
-                f"{section}_params: its labels are not those of {sections[0]}_params; "
-                "use one labels file"
+                f"{section}_params: its labels are not those of {first}_params; use one labels file"
             )
+        compare(
+            config.data_layers[first].in_effect(),
+            layer.in_effect(),
+            f"{section}_params: {first}_params has",
+            config.params.changed_front_end,
+        )
     return datasets
 
 

@@ -11,6 +11,7 @@ from open_seq2seq.components import Decoder, Encoder, Group, Loss
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.slots import SLOTS
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.optimizers.larc import LARC
 
@@ -55,6 +56,11 @@ class Data(Group):
     dataset_location: str = Field(
         default="data/speech_commands",
         description="Folder of the manifests; it replaces {dataset_location} in any other string.",
+    )
+    changed_front_end: list[str] = Field(
+        default=[],
+        description="Keys of the front end, such as ['pad_value'], whose values may differ from "
+        "those that a checkpoint was trained with; any other difference is refused.",
     )
     batch_size_per_gpu: int = Field(
         default=32, gt=0, description="Clips in a training batch of each process."
@@ -297,6 +303,17 @@ class Output(Group):
 
 class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Processes, Output):
     """A config's ``base_params``, after the overlay of the mode and the command line."""
+
+    @field_validator("changed_front_end")
+    @classmethod
+    def _names_keys(cls, names: list[str]) -> list[str]:
+        unknown = sorted(set(names) - FrontEnd.model_fields.keys())
+        if unknown:
+            raise ValueError(
+                f"the front end has no {', '.join(unknown)}; its keys are "
+                f"{', '.join(FrontEnd.model_fields)}"
+            )
+        return names
 
     @field_validator(*SLOTS)
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,15 @@ _MOST_FRAMES = 1 << 40
 # of all channels, before or after resampling, 1 GB; a FLAC of silence can hold far more
 _MOST_SAMPLES = 1 << 28
 _BLOCK = 1 << 20  # frames
+_MOST_CHANNELS = 64  # of an array; one with more has its dimensions the other way round
+_SUBTYPES = {
+    "float32": "FLOAT",
+    "float64": "FLOAT",
+    "float16": "FLOAT",
+    "int16": "PCM_16",
+    "int32": "PCM_32",
+    "uint8": "PCM_U8",
+}
 # TypeError: of formats without a header
 _READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)
 
@@ -40,21 +50,52 @@ class Header(NamedTuple):
     converted_from: str  # as `Waveform.converted_from`
 
 
-def read_wav(path: str, sample_rate: int) -> Waveform:
+def as_wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Return a WAV file of an array: what is given in memory is read as files are.
+
+    Args:
+        samples: [samples] or [samples, channels], floats between -1 and 1, or int16, int32 or
+            uint8.
+        sample_rate: in Hz.
+
+    Raises:
+        BadAudioError: it has other dimensions, or another dtype.
+    """
+    subtype = _SUBTYPES.get(samples.dtype.name)
+    if subtype is None:
+        raise BadAudioError(f"its dtype is {samples.dtype}, expected one of {', '.join(_SUBTYPES)}")
+    if samples.ndim not in (1, 2) or samples.shape[1:] > (_MOST_CHANNELS,):
+        raise BadAudioError(
+            f"its shape is {samples.shape}, expected (samples,) or (samples, channels)"
+        )
+    if subtype == "FLOAT":
+        samples = samples.astype(np.float32)
+    elif subtype == "PCM_U8":
+        samples = (samples.astype(np.int16) - 128) << 8  # as libsndfile reads such a file
+    file = BytesIO()
+    try:
+        soundfile.write(file, samples, sample_rate, format="WAV", subtype=subtype)
+    except _READ_ERRORS:
+        raise BadAudioError(f"its sample rate is {sample_rate} Hz") from None
+    return file.getvalue()
+
+
+def read_wav(path: str | BytesIO, sample_rate: int) -> Waveform:
     """Read any file that libsndfile knows.
 
     Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files
     at ``sample_rate`` keep every sample as it is.
 
     Args:
-        path: file to read.
+        path: file to read, or the contents of one.
         sample_rate: wanted rate in Hz.
 
     Raises:
         BadAudioError: no audio, no samples, or samples that are not finite.
     """
     try:
-        check_plain(path)
+        if isinstance(path, str):
+            check_plain(path)
         with soundfile.SoundFile(path) as audio:
             converted_from = _conversion(audio, sample_rate)
             is_int16 = audio.subtype == "PCM_16"
@@ -82,14 +123,15 @@ def read_wav(path: str, sample_rate: int) -> Waveform:
     return Waveform(waveform, converted_from)
 
 
-def check_header(path: str, sample_rate: int) -> Header:
+def check_header(path: str | BytesIO, sample_rate: int) -> Header:
     """Read a file's header only.
 
     Raises:
         BadAudioError: the header promises no audio.
     """
     try:
-        check_plain(path)
+        if isinstance(path, str):
+            check_plain(path)
         with soundfile.SoundFile(path) as audio:
             if not audio.frames:
                 raise BadAudioError("it holds no samples")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -47,21 +48,40 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         labels = self.read_labels()
         return self._open(self.read_rows(labels), labels, training=training, seed=seed)
 
-    def open_clips(self, paths: list[str], labels: tuple[str, ...]) -> Dataset:
-        """Make a dataset of single files whose labels are not known, for inference."""
+    def open_clips(
+        self,
+        paths: list[str],
+        labels: tuple[str, ...],
+        contents: Mapping[str, bytes] | None = None,
+    ) -> Dataset:
+        """Make a dataset of single files whose labels are not known, for inference.
+
+        Args:
+            paths: of the files.
+            labels: what the network tells apart.
+            contents: audio files in memory, by path; the others are on the disk.
+        """
         import pandas as pd
 
         for path in paths:
-            if not os.path.isfile(path):
+            if path not in (contents or {}) and not os.path.isfile(path):
                 raise UserError(f"{path}: no such audio file")
-        return self._open(pd.DataFrame({"label": 0, "path": paths}), labels, training=False, seed=0)
+        table = pd.DataFrame({"label": 0, "path": paths})
+        options = {"contents": contents, "of_any_length": True}
+        return self._open(table, labels, training=False, seed=0, **options)
 
     def _open(
-        self, table: pd.DataFrame, labels: tuple[str, ...], *, training: bool, seed: int
+        self,
+        table: pd.DataFrame,
+        labels: tuple[str, ...],
+        *,
+        training: bool,
+        seed: int,
+        **options: Any,
     ) -> Dataset:
         from open_seq2seq.data.dataset import Dataset
 
         params: ClipParams = self
         if not (training and self.augment_data):
             params = self.without_augmentation()
-        return Dataset(table, labels, params, training=training, seed=seed)
+        return Dataset(table, labels, params, training=training, seed=seed, **options)

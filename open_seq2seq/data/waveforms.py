@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from open_seq2seq.components import Group
 from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_wav
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.system.cores import n_cores
+from open_seq2seq.system.cores import n_cores, thread_pool
 
 _SHOWN = 5
 
@@ -70,6 +70,7 @@ class WaveformStore:
         sample_rate: int,
         n_samples: int,
         alignment: int = 1,
+        contents: Mapping[str, bytes] | None = None,
     ) -> None:
         """Open a store.
 
@@ -80,6 +81,7 @@ class WaveformStore:
             n_samples: kept of each clip; of longer ones a window of this length is cut.
             alignment: windows begin at multiples of it, in samples, so that frames fall where they
                 would in the whole clip.
+            contents: audio files in memory, by path; the others are on the disk.
 
         Raises:
             UserError: a file cannot be used, and bad ones are not to be skipped.
@@ -89,8 +91,9 @@ class WaveformStore:
         self.bad: dict[int, str] = {}
         self.converted: dict[int, str] = {}
         self.longest = 0
+        self._contents = contents or {}
         self._sample_rate, self._n_samples, self._alignment = sample_rate, n_samples, alignment
-        self._pool = ThreadPoolExecutor(reading.n_readers, thread_name_prefix="reader")
+        self._pool = thread_pool("reader", reading.n_readers)
         self._kept: ArrayCache | None = None
         if reading.keeps_waveforms:
             self._keep()
@@ -123,18 +126,22 @@ class WaveformStore:
             waveforms, lengths = self._kept.values[indices, :width], self._lengths.values[indices]
             missing = np.flatnonzero(lengths > width)
 
-        def fill(row: int) -> None:
-            samples = self._read(int(indices[row]), float(crop[row]), width)
-            waveforms[row, : len(samples)] = samples
-            lengths[row] = len(samples)
+        rows: dict[tuple[int, float], list[int]] = {}  # the rows of each window, read once
+        for row in missing:
+            rows.setdefault((int(indices[row]), float(crop[row])), []).append(row)
 
-        list(self._pool.map(fill, missing))
+        def fill(window: tuple[int, float]) -> None:
+            samples = self._read(*window, width)
+            waveforms[rows[window], : len(samples)] = samples
+            lengths[rows[window]] = len(samples)
+
+        list(self._pool.map(fill, rows))
         return waveforms, lengths
 
     def _read(self, index: int, crop: float, width: int) -> np.ndarray:
         path = self.paths[index]
         try:
-            samples = read_wav(path, self._sample_rate).samples
+            samples = read_wav(self._source(index), self._sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
         step, last = self._alignment, max(0, len(samples) - width)
@@ -154,7 +161,7 @@ class WaveformStore:
         self.longest = int(self._lengths.values[self._lengths.has(indices)].max(initial=0))
 
     def _decode(self, index: int) -> Header:
-        waveform = read_wav(self.paths[index], self._sample_rate)
+        waveform = read_wav(self._source(index), self._sample_rate)
         if self._kept is not None:
             samples = waveform.samples[: self._n_samples]
             self._lengths.put(np.array([index]), np.array([len(waveform.samples)], np.int32))
@@ -164,7 +171,13 @@ class WaveformStore:
         return Header(len(waveform.samples), waveform.converted_from)
 
     def _check_header(self, index: int) -> Header:
-        return check_header(self.paths[index], self._sample_rate)
+        return check_header(self._source(index), self._sample_rate)
+
+    def _source(self, index: int) -> str | BytesIO:
+        path = self.paths[index]
+        if path in self._contents:
+            return BytesIO(self._contents[path])
+        return path
 
     def _for_each(self, indices: np.ndarray, check: Callable[[int], Header]) -> None:
         def look(index: int) -> int:

@@ -76,6 +76,10 @@ class RunInfo(Params):
         default=None,
         description="Network and front end (see architecture.py); None: they need the config file.",
     )
+    front_end: dict[str, Any] | None = Field(
+        default=None,
+        description="Front end in effect, by key; None: that of the architecture, if there is one.",
+    )
     imported_from: str | None = Field(
         default=None, description="Toolkit and file that the weights were imported from."
     )

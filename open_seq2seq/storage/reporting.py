@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from open_seq2seq.errors import UserError
 from open_seq2seq.storage.metrics import Metrics
 from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system import terminal
@@ -48,15 +49,26 @@ class Reporter(logging.Handler):
         self._progress: Progress | None = None
         self._task: Any = None
 
-    def open(self, logdir: Path) -> None:
+    def open(self, logdir: Path, *, only_if_writable: bool = False) -> None:
         """Make ``logdir`` and write into it from now on.
+
+        Args:
+            logdir: of the run.
+            only_if_writable: whether to do without files, with a warning, where it cannot be
+                written.
 
         Raises:
             UserError: it cannot be written.
         """
         if not self.is_chief:
             return
-        self._files = RunFiles(logdir)
+        try:
+            self._files = RunFiles(logdir)
+        except UserError:
+            if not only_if_writable:
+                raise
+            logger.warning(f"{logdir} cannot be written: what follows is printed, not recorded")
+            return
         self.metrics = Metrics(self._files)
         for line in self._waiting:
             self._files.append(_LOG_FILE, line)

@@ -38,6 +38,15 @@ def check_plain(path: str | Path) -> None:
         raise OSError(errno.EINVAL, f"It is {kind}, expected a file", str(path))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file or folder from another one of its name, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
     """Append one line, and remove an incomplete last line first, left by a crash or a full disk.
 

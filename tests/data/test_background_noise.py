@@ -20,6 +20,7 @@ def test_the_table_is_the_recordings_in_blocks(write_wav):
     np.testing.assert_allclose(table, expected, atol=1 / 32768)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("augmentation", ["spectral", "librosa"])
 def test_noise_is_mixed_in_at_its_volume_in_training_only(
     write_wav, write_manifest, tone, augmentation
