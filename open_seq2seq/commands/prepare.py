@@ -164,10 +164,10 @@ def _version_and_labels(flags: argparse.Namespace) -> tuple[str, tuple[str, ...]
 def _read_keywords(text: str) -> list[str]:
     try:
         rows = list(csv.reader([text], skipinitialspace=True, strict=True))
-    except csv.Error as error:
+    except csv.Error:  # a quote that is not closed, or a line break
         raise UserError(
-            f"--keywords {text!r}: {error}; expected words with one comma between them, such as "
-            'yes,no, and one that has a comma itself in double quotes: "yes, please",no'
+            f"--keywords {text!r}: expected words with one comma between them, such as yes,no, and "
+            'a word that has a comma itself in double quotes: "yes, please",no'
         ) from None
     words = [as_word(word) for row in rows for word in row]
     if not words or not all(words):

@@ -7,6 +7,7 @@ import logging
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -15,7 +16,12 @@ from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN,
 from open_seq2seq.errors import UserError, counted, listed, named
 from open_seq2seq.preprocessing.layout import NOISE_FOLDER
 from open_seq2seq.preprocessing.speakers import speaker_in
-from open_seq2seq.preprocessing.word_folders import left_out_lines, read_folder
+from open_seq2seq.preprocessing.word_folders import OUTSIDE, Contents, left_out_lines, read_folder
+
+_WITHOUT_DATA = (
+    "put recordings there, a folder per word; or --download fetches the published archive, and "
+    "open-seq2seq-synthesize makes synthetic clips"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,36 +42,12 @@ def scan_clips(data_dir: Path, speakers: re.Pattern[str] | None = None) -> pd.Da
     Raises:
         UserError: the folder is missing, cannot be read or has no clips.
     """
-    remedy = (
-        "put recordings there, a folder per word; or --download fetches the published archive, and "
-        "open-seq2seq-synthesize makes synthetic clips"
-    )
     if not data_dir.is_dir():
-        raise UserError(f"--data_dir {data_dir}: no such folder; {remedy}")
+        raise UserError(f"--data_dir {data_dir}: no such folder; {_WITHOUT_DATA}")
     contents = read_folder(data_dir)
-    left_out = left_out_lines(contents.left_out)
     if not contents.clips:
-        if deep := contents.left_out[TOO_DEEP]:
-            remedy = f"did you mean --data_dir={data_dir / deep[0].partition('/')[0]}?"
-        seen = f"; left out are{listed(left_out)}" if left_out else ""
-        raise UserError(
-            f"--data_dir {data_dir}: no clips; expected <word>/<speaker>_nohash_<n>.wav, or other "
-            f"audio files in a folder per word; {remedy}{seen}"
-        )
-    if left_out:
-        logger.warning("%s: skipped files that are not clips:%s", data_dir, listed(left_out))
-    if contents.written:
-        logger.info(
-            "%s: folders that the preprocessing wrote are no words: %s",
-            data_dir,
-            named(contents.written),
-        )
-    if contents.without_audio:
-        logger.info(
-            "%s: folders without audio files are no words: %s",
-            data_dir,
-            named(contents.without_audio, 30),
-        )
+        _refuse_no_clips(data_dir, contents)
+    _tell_of_left_out(data_dir, contents)
     rows = [
         (clip.word, speaker_in(clip.path, speakers), clip.path, clip.n_bytes)
         for clip in contents.clips
@@ -145,6 +127,31 @@ def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(label for label in labels if label not in (UNKNOWN, SILENCE))
 
 
+def _refuse_no_clips(data_dir: Path, contents: Contents) -> NoReturn:
+    remedy = _WITHOUT_DATA
+    if deep := contents.left_out[TOO_DEEP]:
+        remedy = f"did you mean --data_dir={data_dir / deep[0].partition('/')[0]}?"
+    elif contents.left_out[OUTSIDE]:
+        remedy = f"make a folder for each word, or did you mean --data_dir={data_dir.parent}?"
+    if lines := left_out_lines(contents.left_out):
+        remedy += f" Left out are:{listed(lines)}"
+    raise UserError(
+        f"--data_dir {data_dir}: no clips; expected <word>/<speaker>_nohash_<n>.wav, or other "
+        f"audio files in a folder per word; {remedy}"
+    )
+
+
+def _tell_of_left_out(data_dir: Path, contents: Contents) -> None:
+    if lines := left_out_lines(contents.left_out):
+        logger.warning("%s: skipped files that are not clips:%s", data_dir, listed(lines))
+    for reason, folders in (
+        ("folders that the preprocessing wrote are no words", contents.written),
+        ("folders without audio files are no words", contents.without_audio),
+    ):
+        if folders:
+            logger.info("%s: %s: %s", data_dir, reason, named(folders, 30))
+
+
 def _refuse_missing(keywords: tuple[str, ...], words: set[str], version: str) -> None:
     """Raise a `UserError` if keywords are not among the ``words`` that have clips."""
     missing = [word for word in keywords if word not in words]
@@ -165,9 +172,8 @@ def _refuse_missing(keywords: tuple[str, ...], words: set[str], version: str) ->
         problems.append(problem)
     if any("," in word for word in words):
         problems.append("a word with a comma stands in double quotes")
-    raise UserError(
-        f"--keywords: {'; '.join(problems)}; words with clips are {named(sorted(words), 50)}"
-    )
+    known = [f'"{word}"' if "," in word else word for word in sorted(words)]
+    raise UserError(f"--keywords: {'; '.join(problems)}; words with clips are {named(known, 50)}")
 
 
 def _tell_of_similar_words(clips: pd.DataFrame) -> None:

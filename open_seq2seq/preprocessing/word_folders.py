@@ -24,7 +24,7 @@ from open_seq2seq.preprocessing.layout import NOISE_FOLDER, is_written_folder
 _NO_WORD = "in folders that are no words, as their names begin with _ or .; rename the folders"
 _NO_LABEL = "in folders whose names no labels file can hold; rename the folders in plain UTF-8"
 _NO_ROW = "with names that no manifest can hold; rename them in plain UTF-8"
-_OUTSIDE = "outside a word's folder; move them into one"
+OUTSIDE = "outside a word's folder; move them into one"
 _SECOND_FORMAT = "duplicates in the other format; rename those that are other recordings"
 
 
@@ -74,7 +74,7 @@ def _read_folder(data_dir: Path) -> Contents:
         if not is_folder(entry):
             is_audio = os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES
             if is_audio and not entry.name.startswith("."):
-                contents.left_out[_OUTSIDE].append(entry.name)
+                contents.left_out[OUTSIDE].append(entry.name)
         elif is_written_folder(entry.name):
             contents.written.append(entry.name)
         elif entry.name.startswith(("_", ".")):
@@ -134,5 +134,5 @@ def _by_folder(paths: list[str]) -> str:
     n_files: dict[str, int] = defaultdict(int)
     for path in paths:
         n_files[str(PurePosixPath(path).parent)] += 1
-    folders = [f"{folder} ({n:,})" for folder, n in n_files.items()]
+    folders = [f"{folder}/ ({n:,})" for folder, n in n_files.items()]
     return f"{named(folders, 30)}, such as {named(paths[:1])}"

@@ -253,7 +253,7 @@ def test_a_word_may_have_a_comma(write_clips, prepare, tmp_path):
     rows = prepare('"yes, please",no', *BARE, "--split=random")
     assert read_labels(tmp_path / "out" / "keywords-labels.txt") == ("yes, please", "no")
     assert len(rows) == 6
-    with pytest.raises(UserError, match="double quotes"):
+    with pytest.raises(UserError, match=r'double quotes; words with clips are no, "yes, please"'):
         prepare("yes, please,no", *BARE, "--split=random")
     with pytest.raises(UserError, match="double quotes"):
         prepare('"yes, please,no', *BARE, "--split=random")
@@ -290,8 +290,8 @@ def test_what_is_no_clip_is_said_by_name_and_number(data, write_clips, prepare, 
     for line in (
         r"1 in folders whose names no labels file .*: line\\nfeed/001\.wav",
         r"2 in folders that are no words.*: _unknown_/001\.wav, _unknown_/002\.wav",
-        r"6 in formats that cannot be read.*: horn \(6\)",
-        r"7 one folder too deep.*: lamp/alice \(7\)",
+        r"6 in formats that cannot be read.*: horn/ \(6\)",
+        r"7 one folder too deep.*: lamp/alice/ \(7\)",
         r"1 outside a word's folder.*: stray\.wav",
     ):
         assert re.search(f"^  {line}", message, re.MULTILINE)
@@ -303,6 +303,8 @@ def test_clips_one_folder_too_deep_name_the_folder_to_give(data, write_clips, pr
     write_clips(*_numbered("v1/lamp", 3), *_numbered("v1/door", 3))
     with pytest.raises(UserError, match=f"did you mean --data_dir={data}/v1"):
         scan_clips(data)
+    with pytest.raises(UserError, match=f"did you mean --data_dir={data}/v1"):
+        scan_clips(data / "v1" / "lamp")
     write_clips(*_numbered("v1/keywords-noise", 1))
     with pytest.raises(UserError, match="6 one folder too deep"):
         scan_clips(data)
