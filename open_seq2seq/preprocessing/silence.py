@@ -127,10 +127,10 @@ def _share_out(files: list[NoiseFile]) -> list[NoiseFile]:
         )
     if too_short:
         logger.warning(
-            "noise files under 1 s, too short for silence: %s",
+            "noise files under 1 s, too short for silence, are for augmentation alone: %s",
             named(file.path.name for file in too_short),
         )
-    return shared
+    return shared + [file._replace(whole_for="train") for file in too_short]
 
 
 def write_silence(

@@ -418,10 +418,11 @@ def test_short_noise_is_shared_by_whole_files(data, write_clips, prepare, tmp_pa
     folder.mkdir()
     for i in range(20):  # 100 s; each file has its own sign and level
         soundfile.write(folder / f"{i:02}.wav", np.full(5 * 16000, (i + 1) / 40), 16000)
+    soundfile.write(folder / "click.wav", np.full(8000, 0.5), 16000)  # for augmentation alone
     prepare("lamp,door", "--no_unknown", "--split=random", "--no_balance")
     out = tmp_path / "out"
     noise = sorted(path.stem for path in (out / "keywords-noise").iterdir())
-    assert noise == [f"{i:02}" for i in range(16)]  # 80 % of the files, and all of each
+    assert noise == [*(f"{i:02}" for i in range(16)), "click"]  # 80 % of the files, and all of each
     assert soundfile.info(out / "keywords-noise" / "00.wav").frames == 5 * 16000
     for split, n in (("train", 7), ("val", 1), ("test", 1)):
         assert len(list((out / "keywords-silence" / split).iterdir())) == n
