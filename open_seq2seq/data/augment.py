@@ -7,7 +7,6 @@ number of workers, nor the order of reading, nor a restart changes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 
 from open_seq2seq.components import Group, PathText
 from open_seq2seq.data.audio import BadAudioError, read_wav
+from open_seq2seq.data.audio_files import list_recordings
 from open_seq2seq.errors import UserError
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
@@ -210,15 +210,17 @@ def find_recordings(background_noise: str) -> tuple[str, ...]:
     Raises:
         UserError: there is none.
     """
-    folder = Path(background_noise)
-    recordings = sorted(
-        str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac")
-    )
+    reason = "it holds no audio files"
+    recordings = []
+    try:
+        recordings = list_recordings(background_noise)
+    except OSError as error:
+        reason = error.strerror or str(error)
     if not recordings:
         raise UserError(
-            f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
-            "open-seq2seq-prepare makes it of a dataset with "
-            "_background_noise_, or say None"
+            f"data_layer_params/background_noise: no recordings in {background_noise} ({reason}); "
+            "name a folder of noise, such as the one that open-seq2seq-prepare makes of a dataset "
+            "with _background_noise_, or say None"
         )
     return tuple(recordings)
 

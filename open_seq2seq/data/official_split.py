@@ -32,7 +32,7 @@ def speaker_of(file_name: str) -> str:
 
 
 def official_split(speaker: str) -> Split:
-    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`).
+    """Return the split that the official rule gives to ``speaker``, as `speaker_of` returns it.
 
     Four fifths of the speakers are for training.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from open_seq2seq.data.official_split import SPLITS
+from open_seq2seq.errors import counted
 from open_seq2seq.preprocessing.splits import crossing_speakers
 from open_seq2seq.system.terminal import printable
+
+_FEW_ROWS = 100  # one row is more than a point of accuracy
+
+logger = logging.getLogger(__name__)
 
 
 def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
@@ -42,6 +48,24 @@ def totals(rows: pd.DataFrame) -> dict[str, Any]:
         "speakers": {split: _n_speakers(group) for split, group in by_split.items()},
         "speakers_in_several_splits": len(crossing_speakers(rows[rows["speaker"] != ""])),
     }
+
+
+def warn_of_few_rows(n_rows: dict[str, int]) -> None:
+    """Say what an accuracy on few rows is worth.
+
+    Args:
+        n_rows: number of rows of each split.
+    """
+    for split in ("val", "test"):
+        n = n_rows[split]
+        if 0 < n < _FEW_ROWS:
+            logger.warning(
+                "split %r has %s: 1 clip more or less that is recognized is %.1f points of "
+                "accuracy; add clips of more speakers before you compare models",
+                split,
+                counted(n, "clip"),
+                100 / n,
+            )
 
 
 def print_summary(

@@ -20,7 +20,7 @@ def test_scan_lists_clips_with_word_and_speaker(make_dataset):
     clips = scan_clips(folder)
     assert list(clips.itertuples(index=False, name=None)) == [
         ("no", "00000000", "no/00000000_nohash_0.wav", 3244),  # 44 bytes of header, 1,600 samples
-        ("no", "grandma 1", "no/grandma 1.WAV", 4),
+        ("no", "no/grandma 1.WAV", "no/grandma 1.WAV", 4),
         ("yes", "00000000", "yes/00000000_nohash_0.wav", 3244),
         ("yes", "00000001", "yes/00000001_nohash_0.wav", 3244),
     ]
@@ -39,10 +39,15 @@ def test_scan_skips_and_counts_other_files(make_dataset, caplog):
     assert len(clips) == 3
     assert clips["path"].str.endswith(".wav").all()
     (message,) = caplog.messages
-    assert message.endswith(
-        "1 duplicates in the other format, 2 hidden, 1 not .wav or .flac, 1 not files, "
-        "1 with unprintable names"
-    )
+    for line in (
+        "1 duplicates in the other format; rename those that are other recordings: "
+        "yes/00000000_nohash_0.flac",
+        "2 hidden: yes/.DS_Store, yes/._a.wav",
+        "1 not audio: yes/notes.txt",
+        "1 not files: yes/folder.wav",
+        "1 with names that no manifest can hold; rename them in plain UTF-8: yes/line\\nbreak.wav",
+    ):
+        assert f"\n  {line}" in message
 
 
 @pytest.mark.skipif(
