@@ -67,10 +67,8 @@ def test_a_package_beside_a_config(write, tmp_path):
     assert "No module named 'parts'" in refused(other)
 
 
-def test_functions_can_import_again_what_the_config_has_imported(write):
-    first = (
-        "import my_parts\ndef policy(global_step):\n    from my_parts import RATE\n    return RATE"
-    )
+def test_functions_of_a_config_can_import_modules_beside_it_later(write):
+    first = "def policy(global_step):\n    from my_parts import RATE\n    return RATE"
     last = "base_params |= {'lr_policy': policy, 'lr_policy_params': {}}"
     path = write("a", first, last, my_parts="RATE = 0.25")
     assert load_config(path, "train", {}).lr_policy(global_step=0) == 0.25
