@@ -38,6 +38,7 @@ def read_text(text: str, annotation: Any) -> Any:
     ``None`` is None only for a parameter that can be None, and text for one that is always text. In
     a list of texts the elements are read so, and need no quotes, which a shell would take away.
     """
+    text = str(text)  # not a TypedText, which has been read now
     value = parse_value(text)
     if fits(value, annotation):
         return value
@@ -47,7 +48,7 @@ def read_text(text: str, annotation: Any) -> Any:
         return value if parts is None else [read_text(part, element) for part in parts]
     if isinstance(value, str) or not _takes_text(annotation):
         return value
-    return str(text)
+    return text
 
 
 def _read_fields(values: dict[str, Any], types: Types) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from open_seq2seq.components import PathText
 from open_seq2seq.config import load_config
-from open_seq2seq.config.overrides import parse_values
+from open_seq2seq.config.overrides import TypedText, parse_values
 from open_seq2seq.config.typed_text import read_text
 from open_seq2seq.errors import UserError
 from tests.support.paths import EXAMPLES, TINY
@@ -73,7 +73,7 @@ LATIN = os.fsdecode(b"caf\xe9")  # a name that is not UTF-8
     ],
 )
 def test_the_type_decides(annotation, text, value):
-    read = read_text(text, annotation)
+    read = read_text(TypedText(text), annotation)
     assert read == value and type(read) is type(value)
 
 
