@@ -74,7 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="BOOL",
         help="compile forward and backward pass with XLA",
     )
-    parser.add_argument("clips", nargs="*", metavar="CLIP", help="audio files for --mode=infer")
+    parser.add_argument(
+        "clips",
+        nargs="*",
+        metavar="CLIP",
+        help="audio files, folders of them or manifests, for --mode=infer",
+    )
     return parser
 
 

@@ -21,6 +21,7 @@ from open_seq2seq.network import build_for_run, check_decoder
 from open_seq2seq.storage import run_lock, variables
 from open_seq2seq.storage.compatibility import check_front_end, check_labels, compare
 from open_seq2seq.storage.logdir import check_logdir, load_checkpoint
+from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.training.trainer import Trainer
 
@@ -145,8 +146,7 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     labels = checkpoint.labels
     layer = config.data_layers["infer"]
     check_front_end(checkpoint.info, layer, f"logdir: {p.logdir}", p.changed_front_end)
-    dataset = _clips_to_infer(config, options, labels)
-    check_labels(checkpoint.info, dataset.labels, f"logdir: {p.logdir}")
+    dataset = _clips_to_infer(config, options, checkpoint.info)
     output = options.infer_output_file
     if output is not None:
         inference.check_output(output)
@@ -164,15 +164,19 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     return 0
 
 
-def _clips_to_infer(config: Config, options: RunOptions, labels: tuple[str, ...]) -> Dataset:
-    if options.clips:
-        return config.data_layers["infer"].open_clips(list(options.clips), labels)
-    if not config.data_layers["infer"].dataset_files:
-        raise UserError(
-            "nothing to infer: name audio files on the command line, or a manifest with "
-            "infer_params/data_layer_params/dataset_files"
-        )
-    return config.data_layers["infer"].open(training=False, seed=0)
+def _clips_to_infer(config: Config, options: RunOptions, info: RunInfo) -> Dataset:
+    layer = config.data_layers["infer"]
+    clips = list(options.clips)
+    if not clips:
+        if not layer.dataset_files:
+            raise UserError(
+                "nothing to infer: name audio files, folders or manifests on the command line, or "
+                "manifests with infer_params/data_layer_params/dataset_files"
+            )
+        if layer.labels_file is not None or layer.labels_path.is_file():
+            check_labels(info, layer.read_labels(), f"logdir: {config.params.logdir}")
+        clips = list(layer.read_rows(None)["path"])
+    return layer.open_clips(clips, info.labels)
 
 
 def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:

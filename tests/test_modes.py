@@ -133,6 +133,35 @@ def test_infer_takes_paths_of_any_format(run, trained, tone_dataset, tmp_path, c
         run("infer", trained, "missing.wav")
 
 
+def test_infer_takes_folders_and_manifests_without_labels(run, trained, tone, tmp_path, capsys):
+    folder = tmp_path / "clips"
+    for name in ("b.wav", "a/deep/c.flac", "a/d.WAV", "a/._d.wav", ".hidden/e.wav", "notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("txt") or "._" in name:
+            (folder / name).write_text("no audio")
+        else:
+            sound = {"format": "FLAC" if "flac" in name else "WAV"}
+            soundfile.write(folder / name, tone(440.0), 16000, **sound)
+    (folder / "a" / "x.m4a").touch()
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("path\nclips/b.wav\nclips/a/d.WAV\n")
+    output = tmp_path / "out.csv"
+
+    def inferred(*args):
+        assert run("infer", trained, f"--infer_output_file={output}", *args) == 0
+        return [row["path"] for row in csv.DictReader(output.open())]
+
+    in_folder = [str(folder / name) for name in ("b.wav", "a/d.WAV", "a/deep/c.flac")]
+    assert inferred(str(folder)) == in_folder
+    assert "x.m4a" in capsys.readouterr().out
+    assert inferred(str(manifest), str(folder / "a")) == [*in_folder[:2], *in_folder[1:]]
+    files = f"--infer_params/data_layer_params/dataset_files=['{manifest}']"
+    assert inferred(files) == in_folder[:2]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty: no audio files in this folder"):
+        run("infer", trained, str(tmp_path / "empty"))
+
+
 @pytest.mark.parametrize(
     "options", [(), ("--iter_size=2", "--batch_size_per_gpu=8")], ids=["plain", "iter_size"]
 )

@@ -84,6 +84,24 @@ def list_recordings(folder: str | Path) -> list[str]:
     return [entry.path for entry in listing.audio]
 
 
+def find_audio(folder: str | Path) -> list[str]:
+    """Return the paths of the audio files in a folder and in all folders in it, sorted by folder.
+
+    Links to folders are not followed. Files in formats that cannot be read are warned of.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    listing = list_audio(folder)
+    paths = [entry.path for entry in listing.audio]
+    if foreign := listing.left_out.get(FOREIGN):
+        logger.warning("%s: left out, %s: %s", folder, FOREIGN, named(foreign))
+    for inner in listing.folders:
+        if not inner.is_symlink():
+            paths += find_audio(inner.path)
+    return paths
+
+
 def audio_in(folder: str, shown_as: str) -> list[str]:
     """Return the audio files of a folder from which none are wanted, as a message names them."""
     with suppress(OSError):

@@ -3,7 +3,8 @@
 Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path``
 (relative to the manifest's folder and within it, or absolute; ``~/`` is the home folder). ``path``
 is the last column so that a line cut short always shows: it either lacks columns or names a file
-that is not there. Only ``label`` and ``path`` are required. A name can have any bytes.
+that is not there. Only ``label`` and ``path`` are required, and for inference ``path``
+alone. A name can have any bytes.
 """
 
 from __future__ import annotations
@@ -58,15 +59,17 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
+def read_manifests(paths: list[Path], labels: tuple[str, ...] | None) -> pd.DataFrame:
     """Read and check manifests, one after the other, into one table.
 
     Args:
         paths: CSV files.
-        labels: the labels that the ``label`` column indexes.
+        labels: the labels that the ``label`` column indexes; None: it is not looked at, and may be
+            missing.
 
     Returns:
-        a table with columns ``label`` (int32) and ``path`` (absolute), in file order.
+        a table with columns ``label`` (int32; 0 without labels) and ``path`` (absolute), in file
+        order.
 
     Raises:
         UserError: a file is missing, empty or not a manifest; a label is no index into ``labels``
@@ -75,20 +78,21 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([_read_manifest(path, labels) for path in paths], ignore_index=True)
 
 
-def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
+def _read_manifest(path: Path, labels: tuple[str, ...] | None) -> pd.DataFrame:
     table = _read_table(path)
-    _check_columns(path, list(table.columns))
+    _check_columns(path, list(table.columns), ("path",) if labels is None else ("label", "path"))
     if table.empty:
         raise UserError(f"{path}: the manifest has a header but no rows")
 
     cut_short = table["path"] == ""
-    _refuse(path, cut_short, "the line is cut short, its path is missing", table["label"])
-    index = pd.to_numeric(table["label"], errors="coerce")
-    bad = ~index.between(0, len(labels) - 1) | (index % 1 != 0)
-    _refuse(path, bad, f"expected a label from 0 to {len(labels) - 1}", table["label"])
-    index = index.astype(np.int32)
-    if "word" in table:
-        _check_words(path, table["word"], index, labels)
+    _refuse(path, cut_short, "the line is cut short, its path is missing", table.iloc[:, 0])
+    index = pd.Series(0, table.index)
+    if labels is not None:
+        index = pd.to_numeric(table["label"], errors="coerce")
+        bad = ~index.between(0, len(labels) - 1) | (index % 1 != 0)
+        _refuse(path, bad, f"expected a label from 0 to {len(labels) - 1}", table["label"])
+        if "word" in table:
+            _check_words(path, table["word"], index.astype(np.int32), labels)
 
     root = str(path.resolve().parent)
     named = _expand_homes(table["path"])
@@ -103,7 +107,7 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
         table["path"],
     )
     _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
-    return pd.DataFrame({"label": index.to_numpy(), "path": clips})
+    return pd.DataFrame({"label": index.to_numpy(np.int32), "path": clips})
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -142,8 +146,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table[(table != "").any(axis=1)]
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
-    for name in ("label", "path"):
+def _check_columns(path: Path, columns: list[str], required: tuple[str, ...]) -> None:
+    for name in required:
         problem = ""
         if name not in columns:
             problem = "is missing"

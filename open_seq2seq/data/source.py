@@ -54,7 +54,7 @@ class Source(Group):
             )
         return labels
 
-    def read_rows(self, labels: tuple[str, ...]) -> pd.DataFrame:
+    def read_rows(self, labels: tuple[str, ...] | None) -> pd.DataFrame:
         """Read all manifests into one table, as `manifests.read_manifests` returns it."""
         from open_seq2seq.data.manifests import read_manifests
 

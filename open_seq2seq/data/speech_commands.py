@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from open_seq2seq.data.audio_files import find_audio
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.source import Source
 from open_seq2seq.errors import UserError
@@ -55,20 +57,20 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         labels: tuple[str, ...],
         contents: Mapping[str, bytes] | None = None,
     ) -> Dataset:
-        """Make a dataset of single files whose labels are not known, for inference.
+        """Make a dataset of files whose labels are not known, for inference.
 
         Args:
-            paths: of the files.
+            paths: of audio files, of folders of them, and of manifests (``.csv``), whose labels are
+                not looked at.
             labels: what the network tells apart.
             contents: audio files in memory, by path; the others are on the disk.
         """
         import pandas as pd
 
         contents = contents or {}
-        files = [path if path in contents else expand_home(path) for path in paths]
-        for path in files:
-            if path not in contents and not os.path.isfile(path):
-                raise UserError(f"{path}: no such audio file")
+        files: list[str] = []
+        for path in paths:
+            files += [path] if path in contents else _files_of(expand_home(path))
         table = pd.DataFrame({"label": 0, "path": files})
         options = {"contents": contents, "of_any_length": True}
         return self._open(table, labels, training=False, seed=0, **options)
@@ -88,3 +90,25 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         if not (training and self.augment_data):
             params = self.without_augmentation()
         return Dataset(table, labels, params, training=training, seed=seed, **options)
+
+
+def _files_of(path: str) -> list[str]:
+    """Return the audio files that a path stands for: itself, or those of a folder or a manifest."""
+    if os.path.isdir(path):
+        try:
+            files = find_audio(path)
+        except OSError as error:
+            raise UserError(
+                f"{error.filename}: cannot read this folder ({error.strerror}); "
+                "make it readable, or name the files"
+            ) from None
+        if not files:
+            raise UserError(f"{path}: no audio files in this folder; name another, or files")
+        return files
+    if path.lower().endswith(".csv"):
+        from open_seq2seq.data.manifests import read_manifests
+
+        return list(read_manifests([Path(path)], None)["path"])
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such audio file")
+    return [path]
