@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from open_seq2seq.data import notices
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import NON_FINITE_ADVICE, UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import KerasModel
 from open_seq2seq.system.files import flush_file, partial_path, written_aside
+
+_N_WARNINGS = 30
+
+logger = logging.getLogger(__name__)
 
 
 class Prediction(NamedTuple):
@@ -27,7 +33,18 @@ class Prediction(NamedTuple):
 
 
 def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
-    """Yield a prediction for every clip of ``dataset``, in its order."""
+    """Yield a prediction for every clip of ``dataset``, in its order.
+
+    What is odd about the clips is logged first.
+
+    Raises:
+        UserError: the model gives a clip probabilities that are not finite.
+    """
+    lines = notices.warnings_of_clips(dataset)
+    for line in [*notices.warnings_of_front_end(dataset.params), *lines[:_N_WARNINGS]]:
+        logger.warning(line)
+    if len(lines) > _N_WARNINGS:
+        logger.warning(f"and {len(lines) - _N_WARNINGS:,} more such lines about other clips")
     run = tf.function(lambda inputs: tf.nn.softmax(model(inputs, training=False)), autograph=False)
     plan = Sampler(len(dataset), batch_size).in_order()
     for step, (batch,) in enumerate(dataset.batches(plan)):
@@ -36,6 +53,11 @@ def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Pr
             plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True
         ):
             if weight:  # not one of the rows that fill the last batch
+                if not np.isfinite(probabilities).all():
+                    raise UserError(
+                        f"{dataset.paths[row]}: the model's probabilities for it are not finite, "
+                        f"so that it has no label. {NON_FINITE_ADVICE}"
+                    )
                 best = int(np.argmax(probabilities))
                 yield Prediction(
                     dataset.paths[row],

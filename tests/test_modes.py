@@ -256,7 +256,7 @@ def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(
     assert not (tmp_path / "run").exists()
     assert run("train", tmp_path / "run", *args, "--data_layer_params/on_bad_audio=skip") == 0
     out = capsys.readouterr().out
-    assert "1 unusable files are skipped" in out and str(bad) in out and "train: 2 clips" in out
+    assert "1 unusable file skipped" in out and str(bad) in out and "train: 2 clips" in out
 
 
 @pytest.mark.parametrize(

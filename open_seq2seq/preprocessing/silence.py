@@ -9,11 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-import soxr
 
-from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.audio import (
+    BadAudioError,
+    LoudAudioError,
+    Waveform,
+    check_header,
+    read_float,
+)
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
 
 NOISE_FOLDER = "_background_noise_"
@@ -114,7 +119,7 @@ def write_silence(
         (folder / split).mkdir(parents=True)
     written: dict[str, list[str]] = {split: [] for split in SPLITS}
     for file in files:  # each is read once, and only one at a time is in memory
-        noise = _read_noise(file)
+        noise = _read_noise(file).samples
         for split in SPLITS:
             serving = [other for other in files if other.serves(split)]
             if file not in serving:
@@ -141,7 +146,10 @@ def write_noise(files: list[NoiseFile], folder: Path) -> None:
     folder.mkdir(parents=True)
     for file in files:
         first, end = file.segment("train")
-        _write_wav(folder / f"{file.path.stem}.wav", _read_noise(file)[first:end])
+        noise = _read_noise(file)
+        if noise.flaw:
+            logger.warning("%s: %s", file.path, noise.flaw)
+        _write_wav(folder / f"{file.path.stem}.wav", noise.samples[first:end])
 
 
 def _open(path: Path) -> NoiseFile | None:
@@ -151,31 +159,32 @@ def _open(path: Path) -> NoiseFile | None:
     except (BadAudioError, soundfile.SoundFileError) as error:
         logger.warning("%s: skipped, cannot be read as audio (%s)", path, error)
         return None
+    if (header.samplerate, header.channels) != (SAMPLE_RATE, 1):
+        logger.warning(
+            "%s: %d Hz, %s, converted to 16 kHz mono",
+            path,
+            header.samplerate,
+            counted(header.channels, "channel"),
+        )
     return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
 
 
-def _read_noise(file: NoiseFile) -> np.ndarray:
-    """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
+def _read_noise(file: NoiseFile) -> Waveform:
+    """Return the noise, float32 in [-1, 1], mono at 16 kHz."""
     try:
-        noise, sample_rate = soundfile.read(file.path, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
+        noise = read_float(str(file.path), SAMPLE_RATE)
+    except LoudAudioError as error:
+        raise UserError(f"{file.path}: {error}; write it again in [-1, 1], or delete it") from None
+    except BadAudioError as error:
         raise UserError(
             f"{file.path}: the noise file is corrupt ({error}); replace or delete it"
         ) from None
-    n_channels = noise.shape[1]  # noise is [samples, channels]
-    if sample_rate != SAMPLE_RATE or n_channels != 1:
-        logger.warning(
-            "%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, n_channels
-        )
-    mono = noise.mean(axis=1)
-    if sample_rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
-    if len(mono) < file.n_samples or not np.isfinite(mono).all():
+    if len(noise.samples) < file.n_samples:
         raise UserError(
-            f"{file.path}: the noise file is corrupt, expected {file.n_samples} finite samples at "
-            "16 kHz; replace or delete it"
+            f"{file.path}: the noise file is corrupt, expected {file.n_samples} samples at "
+            f"16 kHz, got {len(noise.samples)}; replace or delete it"
         )
-    return mono
+    return noise
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:

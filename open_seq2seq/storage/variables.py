@@ -40,6 +40,15 @@ def assign(variables: Iterable[Variable], arrays: Mapping[str, np.ndarray], what
         variable.assign(arrays[name])
 
 
+def non_finite(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the names of arrays that hold NaN or infinity."""
+    return [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind in "fc" and not np.isfinite(array).all()
+    ]
+
+
 def mismatches(
     variables: Mapping[str, Variable], arrays: Mapping[str, np.ndarray]
 ) -> dict[str, str]:
