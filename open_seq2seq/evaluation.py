@@ -45,18 +45,18 @@ class Evaluation(NamedTuple):
         low, high = self.top1_interval
         return f"95% interval {low:.1%} to {high:.1%}"
 
-    def worse_labels(self) -> dict[str, float]:
-        """Return the recall of labels that are clearly below the accuracy, worst first.
+    def worse_labels(self) -> list[tuple[str, float, int]]:
+        """Return label, recall and clips of the labels that are clearly below the accuracy.
 
-        The number of their clips is taken into account: even the upper end of the 95 % interval is
-        below.
+        The worst comes first. The number of their clips is taken into account: even the upper end
+        of the 95 % interval of their recall is below.
         """
-        worse = {}
+        worse = []
         for label, n in (self.n_by_label or {}).items():
             recall = self.recall[label]
             if recall is not None and wilson_interval(recall, n)[1] < self.top1:
-                worse[label] = recall
-        return dict(sorted(worse.items(), key=lambda item: item[1]))
+                worse.append((label, recall, n))
+        return sorted(worse, key=lambda each: each[1])
 
     def check_finite(self, split: str) -> None:
         """Refuse a model whose outputs are not finite.
@@ -116,11 +116,12 @@ class Evaluator:
         for (batch,) in dataset.batches(sampler.in_order()):
             if self._workers.any(should_stop()):
                 return None
-            outputs = (output.numpy() for output in self._step(batch))
+            # float64: losses of a model that diverges add up to more than float32 holds
+            outputs = (output.numpy().astype(np.float64) for output in self._step(batch))
             losses, predictions, in_top5, is_bad = outputs
             weights = batch.weights.numpy()
             sums += (losses @ weights, in_top5 @ weights, is_bad @ weights)
-            np.add.at(confusion, (batch.labels.numpy(), predictions), weights)
+            np.add.at(confusion, (batch.labels.numpy(), predictions.astype(int)), weights)
         totals = self._workers.total(np.concatenate([sums, confusion.ravel()]))
         confusion = totals[3:].reshape(n_labels, n_labels)
         n_clips = confusion.sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -94,37 +96,52 @@ def read_float(path: str, sample_rate: int) -> Waveform:
     return Waveform(mono, decoded.converted_from, flaw)
 
 
-def is_silent(path: str) -> bool:
-    """Tell whether all samples of a 16-bit mono file are the same; decodes up to the first sound.
-
-    Raises:
-        BadAudioError: it cannot be read so far.
-    """
-    try:
-        with soundfile.SoundFile(path) as audio:
-            for block in audio.blocks(_FIRST_BLOCK, dtype="int16"):
-                if not flaws.of_samples(block):
-                    return False
-    except _READ_ERRORS as error:
-        raise BadAudioError(_reason(error)) from None
-    return True
-
-
 def check_header(path: str, sample_rate: int) -> Header:
     """Read a file's header only.
 
     Raises:
         BadAudioError: the header promises no audio.
     """
+    with _opened(path) as audio:
+        return _header(audio, sample_rate)
+
+
+def glance(path: str, sample_rate: int) -> tuple[Header, str]:
+    """Read a file's header and, if it needs no conversion, its samples up to the first sound.
+
+    Returns:
+        what the header says, and `flaws.SILENT` if there is no sound, or "".
+
+    Raises:
+        BadAudioError: the header promises no audio, or it cannot be read so far.
+    """
+    with _opened(path) as audio:
+        header = _header(audio, sample_rate)
+        if header.converted_from:
+            return header, ""
+        lowest, highest = np.int16(32767), np.int16(-32768)
+        while len(block := audio.read(_FIRST_BLOCK, dtype="int16")):
+            lowest, highest = min(lowest, block.min()), max(highest, block.max())
+            if not flaws.of_samples(np.array([lowest, highest])):
+                return header, ""
+        return header, flaws.SILENT
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[soundfile.SoundFile]:
     try:
         check_plain(path)
         with soundfile.SoundFile(path) as audio:
-            if not audio.frames:
-                raise BadAudioError("it holds no samples")
-            n_samples = -(-audio.frames * sample_rate // audio.samplerate)
-            return Header(n_samples, _conversion(audio, sample_rate))
+            yield audio
     except _READ_ERRORS as error:
         raise BadAudioError(_reason(error)) from None
+
+
+def _header(audio: soundfile.SoundFile, sample_rate: int) -> Header:
+    if not audio.frames:
+        raise BadAudioError("it holds no samples")
+    n_samples = -(-audio.frames * sample_rate // audio.samplerate)
+    return Header(n_samples, _conversion(audio, sample_rate))
 
 
 class _Decoded(NamedTuple):
@@ -137,18 +154,14 @@ class _Decoded(NamedTuple):
 
 
 def _decode(path: str, sample_rate: int) -> _Decoded:
-    try:
-        check_plain(path)
-        with soundfile.SoundFile(path) as audio:
-            converted_from = _conversion(audio, sample_rate)
-            dtype = "int16" if audio.subtype == "PCM_16" else "float32"
-            samples = _read_all(audio, dtype)
-            decoded = _Decoded(samples, audio.samplerate, audio.subtype, converted_from)
-    except _READ_ERRORS as error:
-        raise BadAudioError(_reason(error)) from None
+    with _opened(path) as audio:
+        converted_from = _conversion(audio, sample_rate)
+        dtype = "int16" if audio.subtype == "PCM_16" else "float32"
+        samples = _read_all(audio, dtype)
+        decoded = _Decoded(samples, audio.samplerate, audio.subtype, converted_from)
     if not len(samples):
         raise BadAudioError("it holds no samples")
-    if not np.isfinite(samples).all():
+    if samples.dtype != np.int16 and not np.isfinite(samples).all():
         raise BadAudioError("it holds samples that are NaN or infinite")
     return decoded
 

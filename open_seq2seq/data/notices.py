@@ -63,16 +63,17 @@ def _of_long_clips(dataset: Dataset) -> list[str]:
     if not long:
         return []
     params = dataset.params
-    used = "the middle"
+    used = f"the middle {params.image_s:.1f} s of each are used"
     if dataset.training:
-        used = "any part, drawn anew each epoch,"
-    longest = max(long, key=lambda path: long[path])
+        used = f"each epoch takes {params.image_s:.1f} s from a random place of each"
+    image = (
+        f"{params.image_s:.1f} s (audio_length={params.audio_length} frames of "
+        f"hop_length={params.hop_length})"
+    )
     return [
         f"{len(long):,} of {counted(len(dataset.seconds), 'clip')} are longer than an image, "
-        f"{params.image_s:.1f} s (audio_length={params.audio_length} frames of "
-        f"hop_length={params.hop_length}), and up to {long[longest]:.1f} s long: {used} of each "
-        "is used, with or without its word in it; cut the clips to their words, or raise "
-        f"audio_length{listed(list(long), _SHOWN)}"
+        f"{image}, and up to {max(long.values()):.1f} s long: {used}, with or without its word; "
+        f"cut the clips to their words, or raise audio_length{listed(list(long), _SHOWN)}"
     ]
 
 

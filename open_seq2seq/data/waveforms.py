@@ -16,8 +16,7 @@ from open_seq2seq.data.audio import (
     BadAudioError,
     LoudAudioError,
     Waveform,
-    check_header,
-    is_silent,
+    glance,
     read_wav,
 )
 from open_seq2seq.data.cache import ArrayCache
@@ -218,13 +217,9 @@ class WaveformStore:
 
     def _glance(self, index: int) -> _Look:
         """Decode only what a conversion could spoil, and the rest up to its first sound."""
-        path = self.paths[index]
-        header = check_header(path, self._sample_rate)
+        header, flaw = glance(self.paths[index], self._sample_rate)
         if header.converted_from:
             return self._decode(index)
-        flaw = ""
-        if is_silent(path):
-            flaw = flaws.SILENT
         return _Look(header.n_samples, "", flaw)
 
     def _for_each(self, indices: np.ndarray, look_at: Callable[[int], _Look]) -> None:

@@ -85,9 +85,9 @@ def check_finite(checkpoint: Checkpoint, folder: Path) -> None:
     names = non_finite(checkpoint.model)
     if names:
         raise UserError(
-            f"{folder}: of the checkpoint of step {checkpoint.step}, {len(names)} of "
-            f"{counted(len(checkpoint.model), 'variable')} hold NaN or infinity:"
-            f"{listed(names, 5)}\n{NON_FINITE_ADVICE}"
+            f"{folder}: NaN or infinity in {len(names)} of "
+            f"{counted(len(checkpoint.model), 'variable')} of the checkpoint of step "
+            f"{checkpoint.step}:{listed(names, 5)}\n{NON_FINITE_ADVICE}"
         )
 
 

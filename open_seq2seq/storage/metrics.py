@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
 
 _FILE = "metrics.jsonl"
-_SHOWN = 5  # labels in the terminal
+_SHOWN = 3  # labels in the terminal
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +51,14 @@ class Metrics:
                 f"{split}: the model's outputs are NaN or infinite for {evaluation.n_non_finite} "
                 f"of {counted(evaluation.n_clips, 'clip')}"
             )
-        worse = evaluation.worse_labels()
+        worse = [
+            f"{label} {recall:.2%} of {counted(n, 'clip')}"
+            for label, recall, n in evaluation.worse_labels()
+        ]
+        if len(worse) > _SHOWN:
+            worse[_SHOWN:] = [f"and {counted(len(worse) - _SHOWN, 'more label')}"]
         if worse:
-            shown = [f"{label} {recall:.2%}" for label, recall in list(worse.items())[:_SHOWN]]
-            if len(worse) > _SHOWN:
-                shown.append(f"and {len(worse) - _SHOWN} more")
-            logger.info(f"{split}: labels that are clearly worse: {', '.join(shown)}")
+            logger.info(f"{split}: clearly worse: {', '.join(worse)}")
         if self._files is None:
             return
         line = {

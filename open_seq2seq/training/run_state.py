@@ -104,8 +104,8 @@ class RunState:
         names = variables.non_finite(weights)
         if names:
             raise UserError(
-                f"training diverged: after step {self.step}, {len(names)} of "
-                f"{counted(len(weights), 'variable')} hold NaN or infinity:{listed(names, 5)}\n"
+                f"training diverged: NaN or infinity in {len(names)} of "
+                f"{counted(len(weights), 'variable')} after step {self.step}:{listed(names, 5)}\n"
                 "They are not saved, and earlier checkpoints are intact; lower the learning rate"
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from open_seq2seq.distributed import Workers
-from open_seq2seq.errors import UserError, counted
+from open_seq2seq.errors import UserError
 from open_seq2seq.structs import Batch
 
 _N_NAMED = 3
@@ -76,14 +76,12 @@ class SkippedSteps:
         n = self.n_consecutive
         if n == 0 or (n == 1 and n_steps > 1 and np.isfinite(last_loss)):
             return
+        which, weights = f"the last {n} of {n_steps} steps", f"the weights after step {n_steps - n}"
         if n == n_steps:
-            which, weights = f"all {counted(n, 'step')} were skipped", "the initial weights"
-        else:
-            which = f"the last {counted(n, 'step')} of {n_steps} were skipped"
-            weights = f"the weights after step {n_steps - n}"
+            which, weights = "all of its steps", "the initial weights"
         raise UserError(
-            f"training ended without success: {which}, because loss or gradients were not finite. "
-            f"{self._blame()}. The last checkpoint is intact and has {weights}"
+            f"training ended without success: {which} were skipped, because their loss or "
+            f"gradients were not finite. {self._blame()}. The last checkpoint is intact and has {weights}"
         )
 
     def _blame(self) -> str:

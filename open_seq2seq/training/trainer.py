@@ -163,10 +163,13 @@ class Trainer:
     def run(self) -> int:
         """Train to the end, or until a signal; return the exit status."""
         state, total = self.state, self.schedule.total
-        logger.info(
-            f"training: steps {state.step} to {total}, {self.schedule.steps_per_epoch} an epoch, "
-            f"{counted(self.sampler.rows_per_step, 'clip')} a step"
-        )
+        if self._is_over:
+            logger.info(f"training: nothing is left to do after step {state.step}")
+        else:
+            logger.info(
+                f"training: steps {state.step} to {total}, {self.schedule.steps_per_epoch} an "
+                f"epoch, {counted(self.sampler.rows_per_step, 'clip')} a step"
+            )
         with StopSignal() as stop_signal:
             self.reporter.start_bar(total, state.step)
             if not self._train(stop_signal):

@@ -176,10 +176,10 @@ def test_long_clips_are_counted_and_what_follows_is_said(write_manifest):
     (line,) = notices.warnings_of(open_clips(manifest, training=True))
     assert line.startswith(
         "2 of 3 clips are longer than an image, 1.0 s (audio_length=128 frames of hop_length=125), "
-        "and up to 5.0 s long: any part, drawn anew each epoch,"
+        "and up to 5.0 s long: each epoch takes 1.0 s from a random place of each"
     )
     (line,) = notices.warnings_of(open_clips(manifest))
-    assert "up to 5.0 s long: the middle of each is used" in line
+    assert "up to 5.0 s long: the middle 1.0 s of each are used" in line
     assert not notices.warnings_of(open_clips(manifest, audio_length=640))
 
 
