@@ -81,7 +81,8 @@ class SkippedSteps:
             which, weights = "all of its steps", "the initial weights"
         raise UserError(
             f"training ended without success: {which} were skipped, because their loss or "
-            f"gradients were not finite. {self._blame()}. The last checkpoint is intact and has {weights}"
+            f"gradients were not finite. {self._blame()}. The last checkpoint is intact and "
+            f"has {weights}"
         )
 
     def _blame(self) -> str:
