@@ -195,7 +195,7 @@ def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
         seconds = trainer.time_steps(options.bench_start)
     rows = trainer.sampler.rows_per_step
     logger.info(
-        f"benchmark: {options.bench_steps - options.bench_start} steps after "
+        f"benchmark: {counted(options.bench_steps - options.bench_start, 'step')} after "
         f"{options.bench_start}, {seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
     )
     return 0

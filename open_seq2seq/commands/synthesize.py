@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from open_seq2seq.errors import counted
 from open_seq2seq.system.terminal import exit_on_user_error
 
 
@@ -44,7 +45,10 @@ def main(arguments: list[str]) -> None:
             lambda n_done: progress.advance(task, n_done),
         )
     seconds = time.monotonic() - start
-    print(f"{flags.output_dir}: {n_clips} clips of {len(words)} words in {seconds:.0f} s")
+    print(
+        f"{flags.output_dir}: {counted(n_clips, 'clip')} of {counted(len(words), 'word')} "
+        f"in {seconds:.0f} s"
+    )
 
 
 def run() -> None:

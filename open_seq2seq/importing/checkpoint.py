@@ -39,8 +39,8 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
     ]
     if problems:
         raise UserError(
-            f"{source}: does not match the network of this config ({len(problems)} differences):"
-            f"{listed(problems)}{hint}"
+            f"{source}: does not match the network of this config "
+            f"({counted(len(problems), 'difference')}):{listed(problems)}{hint}"
         )
     lost = variables.non_finite({name: np.asarray(arrays[name]) for name in weights})
     if lost:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.data.official_split import PUBLISHED_LISTS, SPLITS, official_split
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.dataset import listed
 
 _BOTH_LISTS = " and ".join(PUBLISHED_LISTS.values())
@@ -51,8 +51,8 @@ def split_officially(clips: pd.DataFrame, data_dir: Path) -> tuple[pd.Series, st
     missing = (in_val | in_test) - set(names)
     if missing:
         logger.warning(
-            "%d clips of the published lists are missing: %s",
-            len(missing),
+            "%s of the published lists are missing: %s",
+            counted(len(missing), "clip"),
             listed(sorted(missing)),
         )
     splits = np.select([names.isin(in_val), names.isin(in_test)], ["val", "test"], "train")

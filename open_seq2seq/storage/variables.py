@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from open_seq2seq.errors import UserError, listed
+from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.structs import Variable
 
 _SEED = "seed_generator_state"
@@ -33,8 +33,8 @@ def assign(variables: Iterable[Variable], arrays: Mapping[str, np.ndarray], what
     problems += [f"{name}: {reason}" for name, reason in mismatches(named, arrays).items()]
     if problems:
         raise UserError(
-            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):"
-            f"{listed(sorted(problems), 5)}\nUse the config that the run was started with"
+            f"the checkpoint does not fit the {what} of this config "
+            f"({counted(len(problems), 'difference')}):{listed(sorted(problems), 5)}\nUse the config that the run was started with"
         )
     for name, variable in named.items():
         variable.assign(arrays[name])

@@ -162,7 +162,9 @@ def _describe_difference(before: Progress, after: Progress) -> str:
     if before.step != after.step:
         consequences.append(f"which is step {after.step} now and was step {before.step}")
     if before.n_rows != after.n_rows:
-        changes.append(f"the data had {before.n_rows} rows and has {after.n_rows} now")
+        changes.append(
+            f"the data had {counted(before.n_rows or 0, 'row')} and has {after.n_rows} now"
+        )
         consequences.append("in this epoch some clips may be seen twice or not at all")
     if before.rows_per_step != after.rows_per_step:
         clips = counted(before.rows_per_step or 0, "clip")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from open_seq2seq.distributed import Workers
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.structs import Batch
 
 _N_NAMED = 3
@@ -56,7 +56,8 @@ class SkippedSteps:
         self.n_consecutive += 1
         if self.n_consecutive >= self._limit:
             raise UserError(
-                f"training diverged: the gradients of the last {self.n_consecutive} steps were "
+                f"training diverged: the gradients of the last "
+                f"{counted(self.n_consecutive, 'step')} were "
                 f"not finite. {self._blame()}. The last checkpoint is intact"
             )
 
@@ -107,8 +108,8 @@ class SkippedSteps:
             )
         if len(bad) > n_clips // 2:
             return (
-                f"{len(bad)} of the {n_clips} clips of step {step} give such gradients, {bad[0]} "
-                "is the first: lower the learning rate or the loss scale, or go back to an earlier "
+                f"{len(bad)} of the {counted(n_clips, 'clip')} of step {step} give such gradients, "
+                f"{bad[0]} is the first: lower the learning rate or the loss scale, or go back to an earlier "
                 "checkpoint"
             )
         return (
