@@ -150,9 +150,13 @@ def test_clips_far_beyond_full_scale_stop_a_run_or_are_scaled(
     loud = str(write_wav("loud.wav", tone(200, amplitude=9000), subtype="FLOAT"))
     with pytest.raises(UserError, match=r"loud.wav: its samples reach 9,000 times full scale"):
         run("infer", trained, loud)
-    assert run("infer", trained, "--data_layer_params/on_loud_audio=scale", loud) == 0
+    full_scale = str(write_wav("full.wav", tone(200, amplitude=1.0)))
+    args = ["--data_layer_params/on_loud_audio=scale", loud, full_scale]
+    assert run("infer", trained, *args) == 0
     out = capsys.readouterr().out
-    assert f"{loud}: it went beyond full scale" in out and f"{loud}: yes (" in out
+    assert f"{loud}: it went beyond full scale" in out
+    predictions = [line.split(": ")[1] for line in out.splitlines() if line.endswith(")")]
+    assert len(predictions) == 2 and predictions[0] == predictions[1]
 
 
 def test_infer_takes_paths_of_any_format(run, trained, tone_dataset, tmp_path, capsys):

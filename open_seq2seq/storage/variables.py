@@ -34,7 +34,8 @@ def assign(variables: Iterable[Variable], arrays: Mapping[str, np.ndarray], what
     if problems:
         raise UserError(
             f"the checkpoint does not fit the {what} of this config "
-            f"({counted(len(problems), 'difference')}):{listed(sorted(problems), 5)}\nUse the config that the run was started with"
+            f"({counted(len(problems), 'difference')}):{listed(sorted(problems), 5)}\n"
+            "Use the config that the run was started with"
         )
     for name, variable in named.items():
         variable.assign(arrays[name])

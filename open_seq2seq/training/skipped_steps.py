@@ -109,8 +109,8 @@ class SkippedSteps:
         if len(bad) > n_clips // 2:
             return (
                 f"{len(bad)} of the {counted(n_clips, 'clip')} of step {step} give such gradients, "
-                f"{bad[0]} is the first: lower the learning rate or the loss scale, or go back to an earlier "
-                "checkpoint"
+                f"{bad[0]} is the first: lower the learning rate or the loss scale, or go back to "
+                "an earlier checkpoint"
             )
         return (
             f"The first were those of step {step}, with these clips: "
