@@ -16,6 +16,7 @@ import soundfile
 
 from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.system.paths import user_path
 
 
 def make_manifest(folder: Path, n_clips: int) -> Path:
@@ -57,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--manifest", type=Path)
+    parser.add_argument("--manifest", type=user_path)
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()

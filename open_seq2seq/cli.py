@@ -6,7 +6,9 @@ import argparse
 import sys
 
 from open_seq2seq.config.overrides import parse_arguments, parse_values
-from open_seq2seq.system.terminal import exit_on_user_error, logging_to
+from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say
 
 MODES = ("train", "eval", "train_eval", "infer")
 
@@ -16,6 +18,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq",
         allow_abbrev=False,
+        formatter_class=HelpFormatter,
         description="Train, evaluate and use speech-command models.",
         epilog="Every parameter of the config can be changed here: --batch_size_per_gpu=16, "
         "--encoder_params/resnet_size=18, --dataset_version=v2, "
@@ -44,7 +47,10 @@ def make_parser() -> argparse.ArgumentParser:
         help="resume if logdir has a checkpoint, start if not, whatever else is in it",
     )
     parser.add_argument(
-        "--infer_output_file", metavar="CSV", help="where --mode=infer writes its predictions"
+        "--infer_output_file",
+        type=user_path,
+        metavar="CSV",
+        help="where --mode=infer writes its predictions",
     )
     parser.add_argument(
         "--benchmark", action="store_true", help="time training steps; nothing is written"
@@ -68,7 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="BOOL",
         help="compile forward and backward pass with XLA",
     )
-    parser.add_argument("clips", nargs="*", metavar="CLIP", help="audio files for --mode=infer")
+    parser.add_argument(
+        "clips",
+        nargs="*",
+        metavar="CLIP",
+        help="audio files, folders of them or manifests, for --mode=infer",
+    )
     return parser
 
 
@@ -80,7 +91,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         parser.error("--config_file is required; --list_configs lists the shipped ones")
     if flags.clips and flags.mode != "infer":
         parser.error(f"{flags.clips[0]}: audio files are for --mode=infer only")
-    if flags.infer_output_file and flags.mode != "infer":
+    if flags.infer_output_file is not None and flags.mode != "infer":
         parser.error("--infer_output_file is for --mode=infer only")
     if flags.use_xla_jit is not None:  # a flag, and a parameter of the config too
         overrides["use_xla_jit"] = flags.use_xla_jit
@@ -120,5 +131,5 @@ def _list_configs() -> int:
     configs = shipped_configs()
     width = max(len(config.name) for config in configs)
     for config in configs:
-        print(f"{config.name:{width}}  {config.summary}")
+        say(f"{config.name:{width}}  {config.summary}")
     return 0

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeGuard, TypeVar
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
 from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
+from open_seq2seq.system.paths import expand_home
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    return value
+
+
+# pydantic's own str refuses the names of files that are not UTF-8
+Text = Annotated[str, pydantic.PlainValidator(_check_text)]
+# any parameter that is a path
+PathText = Annotated[str, pydantic.PlainValidator(lambda value: expand_home(_check_text(value)))]
 
 
 class Params(pydantic.BaseModel):
@@ -19,6 +33,16 @@ class Params(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
+
+
+def is_params(value: Any) -> TypeGuard[type[Params]]:
+    """Tell whether a value is a class of parameters."""
+    return isinstance(value, type) and issubclass(value, Params)
+
+
+def types_of(params: type[Params]) -> dict[str, Any]:
+    """Return the type of each parameter of a class."""
+    return {name: field.annotation for name, field in params.model_fields.items()}
 
 
 class Group(Params):

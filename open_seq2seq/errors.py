@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 NON_FINITE_ADVICE = (
@@ -52,6 +52,18 @@ def cut(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}..."
+
+
+def named(names: Iterable[str], most: int = 5) -> str:
+    """Return the first names with commas between them, and the number of the others.
+
+    A name with characters that do not show, or that are not UTF-8, is escaped as Python does it.
+    """
+    names = list(names)
+    text = ", ".join(name if name.isprintable() else repr(name)[1:-1] for name in names[:most])
+    if len(names) > most:
+        text += f" and {len(names) - most:,} more"
+    return text
 
 
 def listed(lines: Sequence[str], most: int = 30) -> str:

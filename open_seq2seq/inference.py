@@ -15,8 +15,9 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import KerasModel
+from open_seq2seq.structs import KerasModel, Tensor
 from open_seq2seq.system.files import flush_file, partial_path, written_aside
+from open_seq2seq.system.paths import NAME_ERRORS
 
 _N_WARNINGS = 30
 
@@ -32,27 +33,34 @@ class Prediction(NamedTuple):
     probabilities: np.ndarray  # float32 [labels]
 
 
-def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
-    """Yield a prediction for every clip of ``dataset``, in its order.
+class Predictor:
+    """Labels clips with one network, which is traced once, for batches of every size."""
 
-    What is odd about the clips is logged first.
+    def __init__(self, model: KerasModel) -> None:
+        self._model = model
+        inputs = {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in model.input.items()
+        }
+        self._run = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
 
-    Raises:
-        UserError: the model gives a clip probabilities that are not finite.
-    """
-    lines = notices.warnings_of_clips(dataset)
-    for line in [*notices.warnings_of_front_end(dataset.params), *lines[:_N_WARNINGS]]:
-        logger.warning(line)
-    if len(lines) > _N_WARNINGS:
-        logger.warning(f"and {len(lines) - _N_WARNINGS:,} more such lines about other clips")
-    run = tf.function(lambda inputs: tf.nn.softmax(model(inputs, training=False)), autograph=False)
-    plan = Sampler(len(dataset), batch_size).in_order()
-    for step, (batch,) in enumerate(dataset.batches(plan)):
-        outputs = run(batch.inputs).numpy()
-        for row, weight, probabilities in zip(
-            plan.rows[step, 0], plan.weights[step, 0], outputs, strict=True
-        ):
-            if weight:  # not one of the rows that fill the last batch
+    def predict(self, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
+        """Yield a prediction for every clip of ``dataset``, in its order.
+
+        What is odd about the clips is logged first.
+
+        Raises:
+            UserError: the model gives a clip probabilities that are not finite.
+        """
+        _warn(dataset)
+        if len(dataset) == 1:
+            batch_size = 1  # the only other size, so that the front end is compiled twice at most
+        plan = Sampler(len(dataset), batch_size).in_order()
+        for step, (batch,) in enumerate(dataset.batches(plan)):
+            n_clips = int(plan.weights[step, 0].sum())  # without those that fill the last batch
+            inputs = {name: values[:n_clips] for name, values in batch.inputs.items()}
+            for row, probabilities in zip(
+                plan.rows[step, 0], self._run(inputs).numpy(), strict=False
+            ):
                 if not np.isfinite(probabilities).all():
                     raise UserError(
                         f"{dataset.paths[row]}: the model's probabilities for it are not finite, "
@@ -65,6 +73,17 @@ def predict(model: KerasModel, dataset: Dataset, batch_size: int) -> Iterator[Pr
                     float(probabilities[best]),
                     probabilities,
                 )
+
+    def _probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
+        return tf.nn.softmax(self._model(inputs, training=False))
+
+
+def _warn(dataset: Dataset) -> None:
+    lines = notices.warnings_of_clips(dataset)
+    for line in [*notices.warnings_of_front_end(dataset.params), *lines[:_N_WARNINGS]]:
+        logger.warning(line)
+    if len(lines) > _N_WARNINGS:
+        logger.warning(f"and {len(lines) - _N_WARNINGS:,} more such lines about other clips")
 
 
 def check_output(path: Path) -> None:
@@ -90,7 +109,7 @@ def write_predictions(
     try:
         with (
             written_aside(path) as partial,
-            open(partial, "w", newline="", encoding="utf-8") as file,
+            open(partial, "w", newline="", encoding="utf-8", errors=NAME_ERRORS) as file,
         ):
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", *labels])

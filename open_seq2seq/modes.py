@@ -21,7 +21,9 @@ from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluator
 from open_seq2seq.network import build_for_run, check_decoder
 from open_seq2seq.storage import run_lock, variables
-from open_seq2seq.storage.logdir import check_labels, check_logdir, load_checkpoint
+from open_seq2seq.storage.compatibility import check_front_end, check_labels, compare
+from open_seq2seq.storage.logdir import check_logdir, load_checkpoint
+from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.training.trainer import Trainer
 
@@ -41,7 +43,7 @@ class RunOptions(NamedTuple):
     bench_steps: int = 20
     bench_start: int = 10
     enable_logs: bool = False
-    infer_output_file: str | None = None
+    infer_output_file: Path | None = None
     clips: tuple[str, ...] = ()
 
 
@@ -114,10 +116,13 @@ def _evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
     datasets = _open_datasets(config, sections)
     checkpoint = load_checkpoint(logdir, best=p.restore_best_checkpoint)
     labels = datasets["eval"].labels
-    check_labels(checkpoint, labels, logdir)
+    check_labels(checkpoint.info, labels, f"logdir: {logdir}")
+    for section in sections:
+        layer = config.data_layers[section]
+        check_front_end(checkpoint.info, layer, f"logdir: {logdir}", p.changed_front_end)
     workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
-        reporter.open(logdir)
+        reporter.open(logdir, only_if_writable=True)
         model = build_for_run(config, workers, "eval", len(labels))
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
@@ -142,15 +147,15 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     p = config.params
     checkpoint = load_checkpoint(Path(p.logdir), best=p.restore_best_checkpoint)
     labels = checkpoint.labels
-    dataset = _clips_to_infer(config, options, labels)
-    check_labels(checkpoint, dataset.labels, p.logdir)
-    output = None
-    if options.infer_output_file:
-        output = Path(options.infer_output_file)
+    layer = config.data_layers["infer"]
+    check_front_end(checkpoint.info, layer, f"logdir: {p.logdir}", p.changed_front_end)
+    dataset = _clips_to_infer(config, options, checkpoint.info)
+    output = options.infer_output_file
+    if output is not None:
         inference.check_output(output)
     model = build_for_run(config, Workers(), "infer", len(labels))
     variables.assign(model.variables, checkpoint.model, "model")
-    predictions = inference.predict(model, dataset, p.eval_batch_size)
+    predictions = inference.Predictor(model).predict(dataset, p.eval_batch_size)
     if output is not None:
         predictions = inference.write_predictions(output, labels, predictions)
     for prediction in predictions:
@@ -162,15 +167,19 @@ def _infer(config: Config, options: RunOptions, reporter: Reporter) -> int:
     return 0
 
 
-def _clips_to_infer(config: Config, options: RunOptions, labels: tuple[str, ...]) -> Dataset:
-    if options.clips:
-        return config.data_layers["infer"].open_clips(list(options.clips), labels)
-    if not config.data_layers["infer"].dataset_files:
-        raise UserError(
-            "nothing to infer: name audio files on the command line, or a manifest with "
-            "infer_params/data_layer_params/dataset_files"
-        )
-    return config.data_layers["infer"].open(training=False, seed=0)
+def _clips_to_infer(config: Config, options: RunOptions, info: RunInfo) -> Dataset:
+    layer = config.data_layers["infer"]
+    clips = list(options.clips)
+    if not clips:
+        if not layer.dataset_files:
+            raise UserError(
+                "nothing to infer: name audio files, folders or manifests on the command line, or "
+                "manifests with infer_params/data_layer_params/dataset_files"
+            )
+        if layer.labels_file is not None or layer.labels_path.is_file():
+            check_labels(info, layer.read_labels(), f"logdir: {config.params.logdir}")
+        clips = list(layer.read_rows(None)["path"])
+    return layer.open_clips(clips, info.labels)
 
 
 def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
@@ -217,11 +226,17 @@ def _open_datasets(config: Config, sections: list[str]) -> dict[str, Dataset]:
         dataset = layer.open(training=section == "train", seed=config.params.random_seed)
         _log_clips(dataset, section)
         datasets[section] = dataset
-        if dataset.labels != datasets[sections[0]].labels:
+        first = sections[0]
+        if dataset.labels != datasets[first].labels:
             raise UserError(
-                f"{section}_params: its labels are not those of {sections[0]}_params; "
-                "use one labels file"
+                f"{section}_params: its labels are not those of {first}_params; use one labels file"
             )
+        compare(
+            config.data_layers[first].in_effect(),
+            layer.in_effect(),
+            f"{section}_params: {first}_params has",
+            config.params.changed_front_end,
+        )
     # mostly one front end for all
     of_all = (notices.warnings_of_front_end(dataset.params) for dataset in datasets.values())
     for line in dict.fromkeys(itertools.chain(*of_all)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -109,6 +110,22 @@ def after_step() -> Iterator[list[Callable[[hooks.StepRecord], None]]]:
     before = list(hooks.after_step)
     yield hooks.after_step
     hooks.after_step[:] = before
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], io.BytesIO]:
+    """Return a function that makes stdout and stderr streams of an encoding, and returns what gets
+    the bytes of both.
+    """
+
+    def make(encoding: str) -> io.BytesIO:
+        written = io.BytesIO()
+        for name in ("stdout", "stderr"):
+            stream = io.TextIOWrapper(written, encoding=encoding, write_through=True)
+            monkeypatch.setattr(f"sys.{name}", stream)
+        return written
+
+    return make
 
 
 @pytest.fixture(scope="session")

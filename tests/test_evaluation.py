@@ -67,8 +67,8 @@ def test_only_the_worst_of_many_are_shown(caplog):
     right = {**dict.fromkeys("abcdef", 40), "g": 4, "h": 0, "i": 8, "j": 2}
     _, line = lines_of(evaluation(right, n), caplog)
     assert line == (
-        "val: clearly worse: h 0.00% of 40 clips, j 5.00% of 40 clips, g 10.00% of 40 clips, "
-        "and 1 more label"
+        "val: clearly worse: h 0.00% of 40 clips, j 5.00% of 40 clips, g 10.00% of 40 clips "
+        "and 1 more"
     )
 
 

@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from open_seq2seq import cli  # noqa: E402
 from open_seq2seq.storage import checkpoints  # noqa: E402
+from open_seq2seq.system.paths import user_path  # noqa: E402
 from tests.support.forked import fork, wait  # noqa: E402
 from tests.support.paths import EVENTFUL  # noqa: E402
 from tests.support.run_records import LAST_STEP, differences, read_lines, strange_steps  # noqa: E402
@@ -171,7 +172,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--data",
-        type=Path,
+        type=user_path,
         help="folder of tones from tests/support/tones.py (default: a temporary one)",
     )
     return parser.parse_args()

@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 
-from open_seq2seq.system.terminal import exit_on_user_error, logging_to, stdout_handler
+from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
 
 def main(arguments: list[str]) -> None:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
             labels_file=flags.labels_file,
         )
     config_file = shlex.quote(f"--config_file={flags.output_dir / 'config.py'}")
-    print(f"try it: open-seq2seq {config_file} --mode=infer CLIP.wav")
+    say(f"try it: open-seq2seq {config_file} --mode=infer CLIP.wav")
 
 
 def run() -> None:
@@ -44,13 +45,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-import-nemo",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "archive", type=Path, metavar="FILE.nemo", help="archive that NeMo's save_to wrote"
+        "archive", type=user_path, metavar="FILE.nemo", help="archive that NeMo's save_to wrote"
     )
-    parser.add_argument("--output_dir", type=Path, required=True, help="folder to create")
+    parser.add_argument("--output_dir", type=user_path, required=True, help="folder to create")
     parser.add_argument(
         "--label_order",
         choices=("sorted", "config"),
@@ -60,7 +61,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--labels_file",
-        type=Path,
+        type=user_path,
         help="the same labels in the order of your manifests, into which the outputs are put",
     )
     return parser.parse_args(arguments)

@@ -17,7 +17,9 @@ import sys
 from pathlib import Path
 
 from open_seq2seq.config.overrides import parse_arguments, parse_values
-from open_seq2seq.system.terminal import exit_on_user_error, logging_to, stdout_handler
+from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
 _PAD_VALUE = "data_layer_params/pad_value"
 
@@ -37,14 +39,14 @@ def main(arguments: list[str]) -> None:
         import_checkpoint(flags.checkpoint, config, read_labels(flags.labels_file), logdir)
     texts["logdir"] = str(logdir)
     if config.data_layers["infer"].pad_value != 0.0:
-        print(
+        say(
             "note: OpenSeq2Seq padded short clips with 0.0, which is loud, and the model learned "
             f"it; give it --{_PAD_VALUE}=0.0"
         )
         texts[_PAD_VALUE] = "0.0"
     parameters = [f"--{key}={text}" for key, text in texts.items()]
     command = shlex.join([f"--config_file={flags.config_file}", *parameters])
-    print(f"try it: open-seq2seq --mode=infer {command} CLIP.wav")
+    say(f"try it: open-seq2seq --mode=infer {command} CLIP.wav")
 
 
 def run() -> None:
@@ -56,21 +58,27 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-import-openseq2seq",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT", help="name of the checkpoint, or its folder"
+        "checkpoint",
+        type=user_path,
+        metavar="CHECKPOINT",
+        help="name of the checkpoint, or its folder",
     )
     parser.add_argument(
         "--config_file", required=True, metavar="CONFIG", help="config that describes the network"
     )
     parser.add_argument(
-        "--labels_file", type=Path, required=True, help="what its outputs mean: one label per line"
+        "--labels_file",
+        type=user_path,
+        required=True,
+        help="what its outputs mean: one label per line",
     )
     parser.add_argument(
         "--output_dir",
-        type=Path,
+        type=user_path,
         help="folder that the checkpoint is for, in checkpoints/ (default: the config's logdir)",
     )
     return parser

@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 from open_seq2seq.errors import counted
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.terminal import console, exit_on_user_error, say
 
 
 def main(arguments: list[str]) -> None:
@@ -22,7 +23,6 @@ def main(arguments: list[str]) -> None:
     flags = _parse(arguments)
 
     # these take a second, which --help need not wait
-    from rich.console import Console
     from rich.progress import Progress
 
     from open_seq2seq.data.dataset_versions import words_of
@@ -31,9 +31,9 @@ def main(arguments: list[str]) -> None:
     words = words_of(flags.version)
     if flags.words is not None:
         words = _split_words(flags.words)
-    console = Console()
+    terminal = console()
     start = time.monotonic()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         n_clips = len(words) * max(0, flags.clips_per_word)
         task = progress.add_task("making clips", total=n_clips)
         n_clips = make_dataset(
@@ -45,10 +45,8 @@ def main(arguments: list[str]) -> None:
             lambda n_done: progress.advance(task, n_done),
         )
     seconds = time.monotonic() - start
-    print(
-        f"{flags.output_dir}: {counted(n_clips, 'clip')} of {counted(len(words), 'word')} "
-        f"in {seconds:.0f} s"
-    )
+    clips, of_words = counted(n_clips, "clip"), counted(len(words), "word")
+    say(f"{flags.output_dir}: {clips} of {of_words} in {seconds:.0f} s")
 
 
 def run() -> None:
@@ -60,11 +58,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="open-seq2seq-synthesize",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output_dir", type=Path, required=True, help="a folder that does not exist or is empty"
+        "--output_dir",
+        type=user_path,
+        required=True,
+        help="a folder that does not exist or is empty",
     )
     parser.add_argument(
         "--version",

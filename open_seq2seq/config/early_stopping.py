@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, Text
 from open_seq2seq.errors import UserError, counted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Patience(Params):
 class EarlyStopping(Params):
     """Training ends after ``patience`` consecutive evaluations without a new best ``metric``."""
 
-    metric: str = Field(
+    metric: Text = Field(
         default="top1", description="Validation metric: loss, top1, top5, or recall/<label>."
     )
     patience: int = Field(gt=0, description="Evaluations without a new best value.")

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from open_seq2seq.components import Decoder, Encoder, Loss
+from open_seq2seq.config import neighbours
 from open_seq2seq.config.problems import find_problems, suggestion
 from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.shipped import find_config_file
 from open_seq2seq.config.slots import SLOTS, Slot
+from open_seq2seq.config.typed_text import read_texts
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError, counted, cut, listed, shown
 from open_seq2seq.models.image2label import Image2Label
@@ -66,7 +68,7 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
         mode: train, eval, train_eval or infer; says which overlay the run's own parameters come
             from.
         overrides: from the command line; a key may begin with ``eval_params/`` to change that
-            overlay only.
+            overlay only. A `TypedText` is read as the type of its parameter, others are values.
 
     Raises:
         UserError: the file cannot be run, or any parameter is wrong; the message lists all
@@ -113,12 +115,14 @@ def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, An
 def _run(path: str) -> dict[str, Any]:
     """Run a config file and return its names. A config is Python code: run only those you trust."""
     path = find_config_file(path)
+    folder = Path(path).resolve().parent
     root = str(Path(__file__).parents[2])
     sys.path.insert(0, root)  # so that configs can import each other by example_configs....
     try:
-        names = runpy.run_path(path)
+        with neighbours.importable(folder):
+            names = runpy.run_path(path)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{path}{_where(error, path)}: {_what(error)}") from None
+        raise UserError(f"{path}{_where(error, path, folder)}: {_what(error, folder)}") from None
     finally:
         sys.path.remove(root)
     for name, kind, word in (("base_params", dict, "dict"), ("base_model", type, "class")):
@@ -138,8 +142,11 @@ def _run(path: str) -> dict[str, Any]:
     return names
 
 
-def _where(error: BaseException, path: str) -> str:
-    """Return the line of the config that an error comes from, or nothing where that is unknown."""
+def _where(error: BaseException, path: str, folder: Path) -> str:
+    """Return the line of the config that an error comes from, or nothing where that is unknown.
+
+    For an error in a module beside the config, its line comes too.
+    """
     if isinstance(error, SyntaxError) and error.lineno is not None:
         if error.filename == path:
             return f", line {error.lineno}"
@@ -148,15 +155,24 @@ def _where(error: BaseException, path: str) -> str:
     lines = [frame.lineno for frame in frames if frame.filename == path]
     if not lines:
         return ""
-    return f", line {lines[-1]}"
+    where = f", line {lines[-1]}"
+    beside = [frame for frame in frames if folder in Path(frame.filename).parents]
+    if beside and beside[-1].filename != path:
+        where += f" (line {beside[-1].lineno} of {beside[-1].filename})"
+    return where
 
 
-def _what(error: BaseException) -> str:
+def _what(error: BaseException, folder: Path) -> str:
     if isinstance(error, SyntaxError):
         return cut(f"{error.msg}: {(error.text or '').strip()}")
     if isinstance(error, AttributeError) and error.name in _TF1_NAMES:
         return f"TensorFlow 2 has no tf.{error.name}; say {_TF1_NAMES[error.name]}"
-    return cut(traceback.format_exception_only(error)[-1].strip())  # also where str(error) fails
+    text = cut(traceback.format_exception_only(error)[-1].strip())  # also where str(error) fails
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        beside = [file.stem for file in folder.glob("*.py")]
+        text += f", neither beside the config, in {folder}, nor among the installed packages"
+        text += suggestion(error.name, beside)
+    return text
 
 
 def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[str, Any]:
@@ -169,6 +185,7 @@ def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[st
             merged = nested_update(merged, _nest(key, value))
         elif first == f"{section}_params":
             merged = nested_update(merged, _nest(rest, value))
+    merged = read_texts(merged)
     if merged.get("dataset_version") != version_before and "{dataset_version}" not in repr(merged):
         raise UserError(
             "--dataset_version: this config names its files without {dataset_version}; edit the "

@@ -50,10 +50,20 @@ def parse_arguments(
     return parser.parse_args([*positional, *own]), overrides
 
 
+class TypedText(str):
+    """A value as it was typed; `load_config` reads it as the type of its parameter."""
+
+
+def parse_values(texts: dict[str, str]) -> dict[str, TypedText]:
+    """Return what `parse_arguments` returns as overrides for `load_config`."""
+    return {key: TypedText(text) for key, text in texts.items()}
+
+
 def parse_value(text: str) -> Any:
     """Read a value of the command line: a Python literal, or else the text itself."""
     try:
-        return ast.literal_eval(text)
+        # escaped, as Python's code is UTF-8; in quotes an escape is the character again
+        return ast.literal_eval(text.encode(errors="backslashreplace").decode())
     except (
         ValueError,
         TypeError,
@@ -62,11 +72,6 @@ def parse_value(text: str) -> Any:
         RecursionError,
     ):  # what literal_eval is documented to raise
         return text
-
-
-def parse_values(texts: dict[str, str]) -> dict[str, Any]:
-    """Read the values that `parse_arguments` returns."""
-    return {key: parse_value(text) for key, text in texts.items()}
 
 
 def _begins_with_value(rest: list[str]) -> bool:

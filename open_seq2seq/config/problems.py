@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -65,7 +65,7 @@ def find_call_problems(
         return []
     known = [name for name in accepted if name not in supplied]
     problems = [f"{prefix}: {_unknown(name, known)}" for name in values if name not in accepted]
-    types = _type_hints(function)
+    types = type_hints(function)
     for name, parameter in accepted.items():
         is_required = parameter.default is inspect.Parameter.empty and parameter.kind in (
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -73,21 +73,23 @@ def find_call_problems(
         )
         if is_required and name not in values and name not in supplied:
             problems.append(f"{prefix}: missing required parameter {name!r}")
-        elif name in values and name in types and not _fits(values[name], types[name]):
+        elif name in values and name in types and not fits(values[name], types[name]):
             problems.append(
                 f"{prefix}/{name}: expected {type_name(types[name])}, got {shown(values[name])}"
             )
     return problems
 
 
-def _type_hints(function: Callable) -> dict[str, Any]:
+def type_hints(function: Callable) -> dict[str, Any]:
+    """Return the types of a function's arguments, none where they cannot be known."""
     try:
         return get_type_hints(function)
     except (NameError, TypeError):  # a function of the user's, with annotations unknown here
         return {}
 
 
-def _fits(value: Any, annotation: Any) -> bool:
+def fits(value: Any, annotation: Any) -> bool:
+    """Tell whether a value has a type; nothing is converted but an int to a float."""
     try:
         pydantic.TypeAdapter(
             annotation,
@@ -161,6 +163,8 @@ def _expectation(cls: type[Params], kind: str, location: list, problem: Any, val
 
 def type_name(annotation: Any) -> str:
     """Spell a type as the reference does: ``float or 'Backoff'``."""
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return " or ".join(map(repr, get_args(annotation)))
     if annotation is type(None):

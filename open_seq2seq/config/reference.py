@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -21,6 +20,7 @@ from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.optimizers.larc import LARC
+from open_seq2seq.system.paths import user_path
 
 _INTRODUCTION = """\
 # Config reference
@@ -31,8 +31,8 @@ A config file is Python with `base_model`, `base_params` and the overlays `train
 `eval_params`, `test_params` and `infer_params`, each of which may be left out. A value comes from
 `base_params`, then from the overlay, then from the command line: `--batch_size_per_gpu=16`,
 `--encoder_params/resnet_size=18`, and, for one overlay only,
-`--eval_params/data_layer_params/cache_data=False`. Values on the command line are Python literals,
-or else text.
+`--eval_params/data_layer_params/cache_data=False`. A value on the command line is a Python literal
+where the parameter takes it, or else text: `--logdir=2026` is text. Paths may begin with `~`.
 
 The run's own parameters come from the overlay of the mode: `train_params` for `train` and
 `train_eval`, `eval_params` for `eval`, `infer_params` for `infer`. From the other overlays only
@@ -93,7 +93,7 @@ def groups(cls: type[Params]) -> list[type[Group]]:
 def main() -> None:
     """Write the reference to a file."""
     parser = argparse.ArgumentParser(description="Write the reference of all parameters.")
-    parser.add_argument("path", type=Path, help="Markdown file to write")
+    parser.add_argument("path", type=user_path, help="Markdown file to write")
     path = parser.parse_args().path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(reference(), encoding="utf-8")

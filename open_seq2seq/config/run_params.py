@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from open_seq2seq.components import Decoder, Encoder, Group, Loss
+from open_seq2seq.components import Decoder, Encoder, Group, Loss, PathText
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.slots import SLOTS
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.optimizers.larc import LARC
 
@@ -52,9 +53,14 @@ class Data(Group):
         default="v1-12",
         description="Version of the dataset; it replaces {dataset_version} in any other string.",
     )
-    dataset_location: str = Field(
+    dataset_location: PathText = Field(
         default="data/speech_commands",
         description="Folder of the manifests; it replaces {dataset_location} in any other string.",
+    )
+    changed_front_end: list[str] = Field(
+        default=[],
+        description="Keys of the front end, such as ['pad_value'], whose values may differ from "
+        "those that a checkpoint was trained with; any other difference is refused.",
     )
     batch_size_per_gpu: int = Field(
         default=32, gt=0, description="Clips in a training batch of each process."
@@ -168,7 +174,7 @@ class Optimization(Group):
 class FineTuning(Group):
     """Which weights the run starts with, and which it trains."""
 
-    load_model: str | None = Field(
+    load_model: PathText | None = Field(
         default=None,
         description="Logdir or checkpoint of another run to fine-tune: a new run starts with its "
         "weights where they fit.",
@@ -263,7 +269,9 @@ class Processes(Group):
 class Output(Group):
     """What is written, printed and evaluated, and when."""
 
-    logdir: str = Field(description="Folder of checkpoints, metrics and TensorBoard summaries.")
+    logdir: PathText = Field(
+        description="Folder of checkpoints, metrics and TensorBoard summaries."
+    )
     save_checkpoint_steps: int | None = Field(
         default=None, gt=0, description="Steps between checkpoints; None: one checkpoint per epoch."
     )
@@ -297,6 +305,17 @@ class Output(Group):
 
 class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Processes, Output):
     """A config's ``base_params``, after the overlay of the mode and the command line."""
+
+    @field_validator("changed_front_end")
+    @classmethod
+    def _names_keys(cls, names: list[str]) -> list[str]:
+        unknown = sorted(set(names) - FrontEnd.model_fields.keys())
+        if unknown:
+            raise ValueError(
+                f"the front end has no {', '.join(unknown)}; its keys are "
+                f"{', '.join(FrontEnd.model_fields)}"
+            )
+        return names
 
     @field_validator(*SLOTS)
     @classmethod

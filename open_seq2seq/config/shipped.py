@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from open_seq2seq.errors import UserError
+from open_seq2seq.system.paths import expand_home
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,9 @@ def find_config_file(path_or_name: str) -> str:
     Raises:
         UserError: it is neither; the message names the shipped configs with the closest names.
     """
-    if os.path.isfile(path_or_name):
-        return path_or_name
+    path = expand_home(path_or_name)
+    if os.path.isfile(path):
+        return path
     configs = {config.name: config.path for config in shipped_configs()}
     name = path_or_name.removeprefix("example_configs/").removesuffix(".py")
     if name in configs:

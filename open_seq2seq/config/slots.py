@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from open_seq2seq import data, decoders, encoders, losses
-from open_seq2seq.components import Params
-from open_seq2seq.config.problems import find_call_problems, find_problems
+from open_seq2seq.components import Params, is_params, types_of
+from open_seq2seq.config.problems import find_call_problems, find_problems, type_hints
 from open_seq2seq.errors import shown
 from open_seq2seq.layers.initializers import INITIALIZERS
 from open_seq2seq.layers.regularizers import REGULARIZERS
@@ -69,6 +69,10 @@ class Slot:
         """
         raise NotImplementedError
 
+    def types(self, value: Any) -> dict[str, Any]:
+        """Return the type of each parameter of the part that a value of the key names."""
+        raise NotImplementedError
+
     def build(self, value: Any, params: dict[str, Any]) -> Any:
         """Return the part, or None where the key names none."""
         raise NotImplementedError
@@ -86,10 +90,13 @@ class ClassSlot(Slot):
 
     def find_problems(self, value: Any, params: Any) -> list[str]:
         cls = self.find(value)
-        is_class = isinstance(cls, type) and issubclass(cls, Params)
-        if not (is_class and isinstance(params, dict)):
+        if not (is_params(cls) and isinstance(params, dict)):
             return []
         return find_problems(cls, params, self.params_key, self.retired)
+
+    def types(self, value: Any) -> dict[str, Any]:
+        cls = self.find(value)
+        return types_of(cls) if is_params(cls) else {}
 
     def build(self, value: Any, params: dict[str, Any]) -> Any:
         if self.from_number is not None and isinstance(value, int | float):
@@ -115,6 +122,10 @@ class FunctionSlot(Slot):
             return []
         supplied = (*self.call_arguments, *self.run_arguments)
         return find_call_problems(function, params, supplied, self.params_key)
+
+    def types(self, value: Any) -> dict[str, Any]:
+        function = self.find(value)
+        return type_hints(function) if callable(function) else {}
 
     def build(self, value: Any, params: dict[str, Any]) -> Any:
         function = self.find(value)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +27,31 @@ _MOST_FRAMES = 1 << 40
 _MOST_SAMPLES = 1 << 28
 _BLOCK = 1 << 20  # frames
 _FIRST_BLOCK = 1 << 10
+_MOST_CHANNELS = 64  # of an array; one with more has its dimensions the other way round
+_SUBTYPES = {
+    "float32": "FLOAT",
+    "float64": "FLOAT",
+    "float16": "FLOAT",
+    "int16": "PCM_16",
+    "int32": "PCM_32",
+    "uint8": "PCM_U8",
+}
 # TypeError: of formats without a header
 _READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)
+
+
+def open_audio(source: str | Path | BytesIO) -> soundfile.SoundFile:
+    """Open a file, or one in memory, for libsndfile.
+
+    Raises:
+        OSError, ValueError, TypeError, soundfile.SoundFileError: it cannot be opened; see
+            `reason_of`.
+    """
+    if isinstance(source, BytesIO):
+        return soundfile.SoundFile(source)
+    check_plain(source)
+    # as bytes: soundfile refuses a name that is not UTF-8
+    return soundfile.SoundFile(os.fsencode(source))
 
 
 class BadAudioError(Exception):
@@ -59,7 +85,37 @@ class Header(NamedTuple):
     converted_from: str  # as `Waveform.converted_from`
 
 
-def read_wav(path: str, sample_rate: int, gain: float = 1.0) -> Waveform:
+def as_wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Return a WAV file of an array: what is given in memory is read as files are.
+
+    Args:
+        samples: [samples] or [samples, channels], floats between -1 and 1, or int16, int32 or
+            uint8.
+        sample_rate: in Hz.
+
+    Raises:
+        BadAudioError: it has other dimensions, or another dtype.
+    """
+    subtype = _SUBTYPES.get(samples.dtype.name)
+    if subtype is None:
+        raise BadAudioError(f"its dtype is {samples.dtype}, expected one of {', '.join(_SUBTYPES)}")
+    if samples.ndim not in (1, 2) or samples.shape[1:] > (_MOST_CHANNELS,):
+        raise BadAudioError(
+            f"its shape is {samples.shape}, expected (samples,) or (samples, channels)"
+        )
+    if subtype == "FLOAT":
+        samples = samples.astype(np.float32)
+    elif subtype == "PCM_U8":
+        samples = (samples.astype(np.int16) - 128) << 8  # as libsndfile reads such a file
+    file = BytesIO()
+    try:
+        soundfile.write(file, samples, sample_rate, format="WAV", subtype=subtype)
+    except _READ_ERRORS:
+        raise BadAudioError(f"its sample rate is {sample_rate} Hz") from None
+    return file.getvalue()
+
+
+def read_wav(path: str | BytesIO, sample_rate: int, gain: float = 1.0) -> Waveform:
     """Read any file that libsndfile knows.
 
     Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files
@@ -67,7 +123,7 @@ def read_wav(path: str, sample_rate: int, gain: float = 1.0) -> Waveform:
     full scale is clipped.
 
     Args:
-        path: file to read.
+        path: file to read, or the contents of one.
         sample_rate: wanted rate in Hz.
         gain: factor of the samples; 16-bit mono files at ``sample_rate`` need none.
 
@@ -85,7 +141,7 @@ def read_wav(path: str, sample_rate: int, gain: float = 1.0) -> Waveform:
     return Waveform(samples, decoded.converted_from, flaw)
 
 
-def read_float(path: str, sample_rate: int) -> Waveform:
+def read_float(path: str | BytesIO, sample_rate: int) -> Waveform:
     """Read a file as `read_wav` does, without rounding its samples to int16.
 
     Raises:
@@ -96,7 +152,7 @@ def read_float(path: str, sample_rate: int) -> Waveform:
     return Waveform(mono, decoded.converted_from, flaw)
 
 
-def check_header(path: str, sample_rate: int) -> Header:
+def check_header(path: str | BytesIO, sample_rate: int) -> Header:
     """Read a file's header only.
 
     Raises:
@@ -106,7 +162,7 @@ def check_header(path: str, sample_rate: int) -> Header:
         return _header(audio, sample_rate)
 
 
-def glance(path: str, sample_rate: int) -> tuple[Header, str]:
+def glance(path: str | BytesIO, sample_rate: int) -> tuple[Header, str]:
     """Read a file's header and, if it needs no conversion, its samples up to the first sound.
 
     Returns:
@@ -128,13 +184,12 @@ def glance(path: str, sample_rate: int) -> tuple[Header, str]:
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[soundfile.SoundFile]:
+def _opened(path: str | BytesIO) -> Iterator[soundfile.SoundFile]:
     try:
-        check_plain(path)
-        with soundfile.SoundFile(path) as audio:
+        with open_audio(path) as audio:
             yield audio
     except _READ_ERRORS as error:
-        raise BadAudioError(_reason(error)) from None
+        raise BadAudioError(reason_of(error)) from None
 
 
 def _header(audio: soundfile.SoundFile, sample_rate: int) -> Header:
@@ -153,7 +208,7 @@ class _Decoded(NamedTuple):
     converted_from: str
 
 
-def _decode(path: str, sample_rate: int) -> _Decoded:
+def _decode(path: str | BytesIO, sample_rate: int) -> _Decoded:
     with _opened(path) as audio:
         converted_from = _conversion(audio, sample_rate)
         dtype = "int16" if audio.subtype == "PCM_16" else "float32"
@@ -223,7 +278,8 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
     return f"{audio.samplerate} Hz, {counted(audio.channels, 'channel')}, {audio.subtype}"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be read, without the file's name."""
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.strip(" :.")
     if isinstance(error, TypeError):

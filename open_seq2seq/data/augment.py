@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from open_seq2seq.components import Group
+from open_seq2seq.components import Group, PathText
 from open_seq2seq.data.audio import BadAudioError
+from open_seq2seq.data.audio_files import list_recordings
 from open_seq2seq.data.waveforms import Reading
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, named
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
 _NOISE_SAMPLES = 1 << 21  # of the noise table: two minutes
@@ -64,7 +64,7 @@ class Augmentation(Group):
         le=0,
         description="Highest level of added white noise, in dB of full scale; None: no noise.",
     )
-    background_noise: str | None = Field(
+    background_noise: PathText | None = Field(
         default=None,
         description="Folder of recorded noise that is mixed in; the preprocessing makes "
         "<version>-noise.",
@@ -214,15 +214,17 @@ def find_recordings(background_noise: str) -> tuple[str, ...]:
     Raises:
         UserError: there is none.
     """
-    folder = Path(background_noise)
-    recordings = sorted(
-        str(path) for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac")
-    )
+    reason = "it holds no audio files"
+    recordings = []
+    try:
+        recordings = list_recordings(background_noise)
+    except OSError as error:
+        reason = error.strerror or str(error)
     if not recordings:
         raise UserError(
-            f"data_layer_params/background_noise: no recordings (.wav or .flac) in {folder}; "
-            "open-seq2seq-prepare makes it of a dataset with "
-            "_background_noise_, or say None"
+            f"data_layer_params/background_noise: no recordings in {background_noise} ({reason}); "
+            "name a folder of noise, such as the one that open-seq2seq-prepare makes of a dataset "
+            "with _background_noise_, or say None"
         )
     return tuple(recordings)
 
@@ -250,7 +252,7 @@ def background_table(
     table = np.concatenate(recordings).astype(np.float32) / 32768.0
     if not len(table):
         raise UserError(
-            f"data_layer_params/background_noise: the recordings in {Path(paths[0]).parent} are "
-            f"shorter than {block / sample_rate * 1000:.3g} ms; record some seconds, or say None"
+            f"data_layer_params/background_noise: {named(paths, 3)}: shorter than "
+            f"{block / sample_rate * 1000:.3g} ms; record some seconds, or say None"
         )
     return table

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +36,7 @@ from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Batch, Clips, Tensor
+from open_seq2seq.system.cores import thread_pool
 
 _STEPS_READ_AHEAD = 4
 _STEPS_MADE_AHEAD = 1
@@ -66,6 +66,8 @@ class Dataset:
         *,
         training: bool,
         seed: int,
+        contents: Mapping[str, bytes] | None = None,
+        of_any_length: bool = False,
     ) -> None:
         """Open a dataset.
 
@@ -75,6 +77,9 @@ class Dataset:
             params: how rows become images, with the augmentation that is in effect.
             training: whether long clips are sliced at random, rather than in the middle.
             seed: of everything random.
+            contents: audio files in memory, by their paths in the table; others are on the disk.
+            of_any_length: whether to compute whole images, however short the clips are, with one
+                engine for all datasets that ask for it.
 
         Raises:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
@@ -92,6 +97,7 @@ class Dataset:
             sample_rate=params.sample_rate,
             n_samples=extent.n_samples,
             alignment=params.hop_length,
+            contents=contents,
         )
         # in order: threads have found them in any
         self.skipped = {paths[index]: reason for index, reason in sorted(self._store.bad.items())}
@@ -108,9 +114,11 @@ class Dataset:
             path: float(self._store.n_samples[file] / params.sample_rate)
             for path, file in zip(self.paths, self._files, strict=True)
         }
-        # in eighths of a second: datasets whose longest clips are about as long share an engine
-        eighth = max(1, params.sample_rate // 8)
-        self._longest = -(-self._store.longest // eighth) * eighth
+        self._longest: int | None = None
+        if not of_any_length:
+            # in eighths of a second: datasets whose longest clips are about as long share an engine
+            eighth = max(1, params.sample_rate // 8)
+            self._longest = -(-self._store.longest // eighth) * eighth
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._background: np.ndarray | None = None
         if self._recordings:
@@ -120,7 +128,7 @@ class Dataset:
         self._kept: _KeptImages | None = None
         if params.keeps_images:
             self._kept = self._open_images()
-        self._pool = ThreadPoolExecutor(params.n_readers, thread_name_prefix="librosa")
+        self._pool = thread_pool("librosa", params.n_readers)
         if not len(self._files):
             raise UserError("the dataset is empty: none of its audio files can be used")
 

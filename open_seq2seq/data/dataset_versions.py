@@ -59,6 +59,19 @@ def words_of(version: str) -> tuple[str, ...]:
     return V2_WORDS
 
 
-def labels_for_keywords(keywords: list[str]) -> tuple[str, ...]:
-    """Return the labels of custom keywords: these in their order, then unknown and silence."""
-    return (*keywords, UNKNOWN, SILENCE)
+def labels_for_keywords(
+    keywords: list[str], *, unknown: bool = True, silence: bool = True
+) -> tuple[str, ...]:
+    """Return the labels of custom keywords: these in their order, then unknown and silence.
+
+    Args:
+        keywords: the words.
+        unknown: whether there is a label for other words.
+        silence: whether there is a label for clips without speech.
+    """
+    labels = tuple(keywords)
+    if unknown:
+        labels += (UNKNOWN,)
+    if silence:
+        labels += (SILENCE,)
+    return labels

@@ -120,6 +120,18 @@ class FrontEnd(Group):
         bank = mel_filter_bank(self.sample_rate, n_fft, self.n_mels, self.fmin, self.fmax)
         return count_empty_bands(bank)
 
+    def in_effect(self) -> dict[str, Any]:
+        """Return the values of this group in JSON's types, with what stands for those left out.
+
+        Two front ends with the same values make the same image of any clip.
+        """
+        return self.model_dump(mode="json", include=set(FrontEnd.model_fields)) | {
+            "num_mels": self.n_mels,
+            "win_length": self.window_length,
+            "fmax": self.fmax or self.sample_rate / 2,
+            "pad_value": self.fill_value,
+        }
+
     def front_end_parameters(self) -> dict[str, Any]:
         """Return the keys of this group that were given, in JSON's types, for a checkpoint."""
         return self.model_dump(mode="json", include=set(FrontEnd.model_fields), exclude_unset=True)

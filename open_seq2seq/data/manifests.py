@@ -1,9 +1,10 @@
 """Manifests: CSV files with one row per clip.
 
 Columns: ``label`` (index into the labels file), ``word`` (what is said), ``speaker``, ``path``
-(relative to the manifest's folder and within it, or absolute). ``path`` is the last column so that
-a line cut short always shows: it either lacks columns or names a file that is not there. Only
-``label`` and ``path`` are required.
+(relative to the manifest's folder and within it, or absolute; ``~/`` is the home folder). ``path``
+is the last column so that a line cut short always shows: it either lacks columns or names a file
+that is not there. Only ``label`` and ``path`` are required, and for inference ``path``
+alone. A name can have any bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.system.files import check_plain, written_aside
+from open_seq2seq.system.files import check_text, written_aside
+from open_seq2seq.system.paths import NAME_ERRORS, expand_home
 
 COLUMNS = ["label", "word", "speaker", "path"]
 _SHOWN = 5  # how many bad rows a message lists before it counts the rest
@@ -23,23 +25,28 @@ _SHOWN = 5  # how many bad rows a message lists before it counts the rest
 
 def write_manifest(path: Path, table: pd.DataFrame) -> None:
     """Write ``table`` (columns `COLUMNS`) to ``path``, whole or not at all."""
+    # or else a folder named ~ would be read as the home folder
+    paths = table["path"].where(~table["path"].str.startswith("~"), "./" + table["path"])
     with written_aside(path) as partial:
-        table.to_csv(partial, columns=COLUMNS, index=False, lineterminator="\n")
+        table.assign(path=paths).to_csv(
+            partial, columns=COLUMNS, index=False, lineterminator="\n", errors=NAME_ERRORS
+        )
 
 
 def write_labels(path: Path, labels: tuple[str, ...]) -> None:
     """Write ``labels``, one per line, in index order."""
-    path.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    text = "".join(f"{label}\n" for label in labels)
+    path.write_text(text, encoding="utf-8", errors=NAME_ERRORS)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read a labels file: one label per line, in index order."""
     try:
-        check_plain(path)
+        check_text(path)
         # not splitlines(), which takes more characters for the end of a line
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = path.read_text(encoding="utf-8-sig", errors=NAME_ERRORS).split("\n")
         labels = tuple(line.strip() for line in lines if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: cannot read the labels file ({_reason(error)}); "
             "open-seq2seq-prepare writes it beside the manifests"
@@ -52,15 +59,17 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
+def read_manifests(paths: list[Path], labels: tuple[str, ...] | None) -> pd.DataFrame:
     """Read and check manifests, one after the other, into one table.
 
     Args:
         paths: CSV files.
-        labels: the labels that the ``label`` column indexes.
+        labels: the labels that the ``label`` column indexes; None: it is not looked at, and may be
+            missing.
 
     Returns:
-        a table with columns ``label`` (int32) and ``path`` (absolute), in file order.
+        a table with columns ``label`` (int32; 0 without labels) and ``path`` (absolute), in file
+        order.
 
     Raises:
         UserError: a file is missing, empty or not a manifest; a label is no index into ``labels``
@@ -69,24 +78,26 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([_read_manifest(path, labels) for path in paths], ignore_index=True)
 
 
-def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
+def _read_manifest(path: Path, labels: tuple[str, ...] | None) -> pd.DataFrame:
     table = _read_table(path)
-    _check_columns(path, list(table.columns))
+    _check_columns(path, list(table.columns), ("path",) if labels is None else ("label", "path"))
     if table.empty:
         raise UserError(f"{path}: the manifest has a header but no rows")
 
     cut_short = table["path"] == ""
-    _refuse(path, cut_short, "the line is cut short, its path is missing", table["label"])
-    index = pd.to_numeric(table["label"], errors="coerce")
-    bad = ~index.between(0, len(labels) - 1) | (index % 1 != 0)
-    _refuse(path, bad, f"expected a label from 0 to {len(labels) - 1}", table["label"])
-    index = index.astype(np.int32)
-    if "word" in table:
-        _check_words(path, table["word"], index, labels)
+    _refuse(path, cut_short, "the line is cut short, its path is missing", table.iloc[:, 0])
+    index = pd.Series(0, table.index)
+    if labels is not None:
+        index = pd.to_numeric(table["label"], errors="coerce")
+        bad = ~index.between(0, len(labels) - 1) | (index % 1 != 0)
+        _refuse(path, bad, f"expected a label from 0 to {len(labels) - 1}", table["label"])
+        if "word" in table:
+            _check_words(path, table["word"], index.astype(np.int32), labels)
 
     root = str(path.resolve().parent)
-    clips, is_there = _find_clips(root, table["path"])
-    leaves = ~table["path"].str.startswith("/") & ~pd.Series(clips, table.index).str.startswith(
+    named = _expand_homes(table["path"])
+    clips, is_there = _find_clips(root, named)
+    leaves = ~named.str.startswith("/") & ~pd.Series(clips, table.index).str.startswith(
         os.path.join(root, "")
     )
     _refuse(
@@ -96,7 +107,7 @@ def _read_manifest(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
         table["path"],
     )
     _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
-    return pd.DataFrame({"label": index.to_numpy(), "path": clips})
+    return pd.DataFrame({"label": index.to_numpy(np.int32), "path": clips})
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -105,7 +116,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     The index is the number of the line, from 0 on.
     """
     try:
-        check_plain(path)
+        check_text(path)
         # with a header pandas would take a column too many for the rows' names, and rename one that
         # appears twice
         table = pd.read_csv(
@@ -114,6 +125,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             dtype=str,
             keep_default_na=False,
             encoding="utf-8-sig",
+            encoding_errors=NAME_ERRORS,
             skip_blank_lines=False,
         )
     except FileNotFoundError:
@@ -126,7 +138,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             f"{path}: the manifest is empty, or its first line is; "
             "expected a header and a row per clip"
         ) from None
-    except (OSError, ValueError) as error:  # of pandas and of a wrong encoding
+    except (OSError, ValueError) as error:  # of pandas and of another encoding
         raise UserError(f"{path}: not a readable CSV manifest ({_reason(error)})") from None
     table = table.fillna("")
     table.columns = pd.Index(table.iloc[0])
@@ -134,8 +146,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table[(table != "").any(axis=1)]
 
 
-def _check_columns(path: Path, columns: list[str]) -> None:
-    for name in ("label", "path"):
+def _check_columns(path: Path, columns: list[str], required: tuple[str, ...]) -> None:
+    for name in required:
         problem = ""
         if name not in columns:
             problem = "is missing"
@@ -160,6 +172,11 @@ def _check_words(path: Path, words: pd.Series, index: pd.Series, labels: tuple[s
         "the word has another index in the labels file; run the preprocessing again",
         words,
     )
+
+
+def _expand_homes(clips: pd.Series) -> pd.Series:
+    is_from_home = clips.str.startswith("~")
+    return clips.where(~is_from_home, clips[is_from_home].map(expand_home))
 
 
 def _find_clips(root: str, clips: pd.Series) -> tuple[list[str], np.ndarray]:

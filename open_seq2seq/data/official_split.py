@@ -11,6 +11,8 @@ import hashlib
 import re
 from typing import Literal, get_args
 
+from open_seq2seq.system.paths import NAME_ERRORS
+
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 PUBLISHED_LISTS = {"val": "validation_list.txt", "test": "testing_list.txt"}
@@ -30,11 +32,11 @@ def speaker_of(file_name: str) -> str:
 
 
 def official_split(speaker: str) -> Split:
-    """Return the split that the official rule gives to ``speaker`` (see `speaker_of`).
+    """Return the split that the official rule gives to ``speaker``, as `speaker_of` returns it.
 
     Four fifths of the speakers are for training.
     """
-    digest = int(hashlib.sha1(speaker.encode("utf-8")).hexdigest(), 16)
+    digest = int(hashlib.sha1(speaker.encode("utf-8", NAME_ERRORS)).hexdigest(), 16)
     percentage = (digest % (MAX_NUM_WAVS_PER_CLASS + 1)) * (100.0 / MAX_NUM_WAVS_PER_CLASS)
     if percentage < VALIDATION_PERCENTAGE:
         return "val"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from open_seq2seq.components import Group
+from open_seq2seq.components import Group, PathText
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 
@@ -23,13 +23,13 @@ _SPLIT_ENDING = f"-({'|'.join(SPLITS)})$"
 class Source(Group):
     """The clips, their labels and their order."""
 
-    dataset_files: list[str] = Field(
+    dataset_files: list[PathText] = Field(
         default=[], description="Manifests, which are read one after the other."
     )
-    dataset_location: str | None = Field(
+    dataset_location: PathText | None = Field(
         default=None, description="Folder that relative dataset_files and labels_file lie in."
     )
-    labels_file: str | None = Field(
+    labels_file: PathText | None = Field(
         default=None,
         description="File with one label per line; by default <version>-labels.txt beside the "
         "first manifest.",
@@ -54,7 +54,7 @@ class Source(Group):
             )
         return labels
 
-    def read_rows(self, labels: tuple[str, ...]) -> pd.DataFrame:
+    def read_rows(self, labels: tuple[str, ...] | None) -> pd.DataFrame:
         """Read all manifests into one table, as `manifests.read_manifests` returns it."""
         from open_seq2seq.data.manifests import read_manifests
 

@@ -197,7 +197,7 @@ class SpectralEngine:
 
 @functools.lru_cache(maxsize=8)
 def shared_engine(
-    front_end: FrontEnd, augmentation: Augmentation, *, seed: int, longest: int
+    front_end: FrontEnd, augmentation: Augmentation, *, seed: int, longest: int | None
 ) -> SpectralEngine:
     """Return the engine of these arguments, the same one each time: XLA compiles it once a process.
 
@@ -205,7 +205,7 @@ def shared_engine(
         front_end: what it computes.
         augmentation: the bounds of what is drawn, without recorded noise.
         seed: of the noise table.
-        longest: samples of the longest clip.
+        longest: samples of the longest clip; None if not known.
     """
     return SpectralEngine(front_end, augmentation, seed=seed, longest=longest)
 

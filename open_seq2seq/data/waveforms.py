@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from open_seq2seq.components import Group
+from open_seq2seq.components import Group, PathText
 from open_seq2seq.data import flaws
 from open_seq2seq.data.audio import (
     BadAudioError,
@@ -21,7 +21,7 @@ from open_seq2seq.data.audio import (
 )
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.system.cores import n_cores
+from open_seq2seq.system.cores import n_cores, thread_pool
 
 _SHOWN = 5
 # what a cache knows of each file besides its samples; the texts are ASCII
@@ -36,7 +36,7 @@ class Reading(Group):
         description="'waveforms': decode once, augment afresh each epoch; 'images' or True: keep "
         "the first epoch's images; False: read and compute each time.",
     )
-    cache_dir: str | None = Field(
+    cache_dir: PathText | None = Field(
         default=None, description="Folder for the cache; by default it is kept in memory."
     )
     on_bad_audio: Literal["stop", "skip"] = Field(
@@ -63,20 +63,22 @@ class Reading(Group):
     def n_readers(self) -> int:
         return self.num_readers or n_cores()
 
-    def read(self, path: str, sample_rate: int) -> Waveform:
-        """Read a file as `audio.read_wav` does.
+    def read(self, source: str | BytesIO, sample_rate: int) -> Waveform:
+        """Read a file, or one in memory, as `audio.read_wav` does.
 
         Raises:
             BadAudioError: it cannot be used.
         """
         try:
-            return read_wav(path, sample_rate)
+            return read_wav(source, sample_rate)
         except LoudAudioError as error:
             if self.on_loud_audio == "refuse":
                 raise BadAudioError(
                     f"{error}; --data_layer_params/on_loud_audio=scale would scale it"
                 ) from None
-            waveform = read_wav(path, sample_rate, gain=1.0 / error.peak)
+            if isinstance(source, BytesIO):
+                source.seek(0)
+            waveform = read_wav(source, sample_rate, gain=1.0 / error.peak)
             return waveform._replace(flaw=waveform.flaw or flaws.SCALED)
 
 
@@ -110,6 +112,7 @@ class WaveformStore:
         sample_rate: int,
         n_samples: int,
         alignment: int = 1,
+        contents: Mapping[str, bytes] | None = None,
     ) -> None:
         """Open a store.
 
@@ -120,6 +123,7 @@ class WaveformStore:
             n_samples: kept of each clip; of longer ones a window of this length is cut.
             alignment: windows begin at multiples of it, in samples, so that frames fall where they
                 would in the whole clip.
+            contents: audio files in memory, by path; the others are on the disk.
 
         Raises:
             UserError: a file cannot be used, and bad ones are not to be skipped.
@@ -130,8 +134,9 @@ class WaveformStore:
         self.converted: dict[int, str] = {}
         self.flawed: dict[int, str] = {}
         self.n_samples = np.zeros(len(paths), np.int64)
+        self._contents = contents or {}
         self._sample_rate, self._n_kept, self._alignment = sample_rate, n_samples, alignment
-        self._pool = ThreadPoolExecutor(reading.n_readers, thread_name_prefix="reader")
+        self._pool = thread_pool("reader", reading.n_readers)
         self._kept: ArrayCache | None = None
         if reading.keeps_waveforms:
             self._keep()
@@ -167,12 +172,16 @@ class WaveformStore:
             lengths = self._known.values["n_samples"][indices].astype(np.int32)
             missing = np.flatnonzero(lengths > width)
 
-        def fill(row: int) -> None:
-            samples = self._read(int(indices[row]), float(crop[row]), width)
-            waveforms[row, : len(samples)] = samples
-            lengths[row] = len(samples)
+        rows: dict[tuple[int, float], list[int]] = {}  # the rows of each window, read once
+        for row in missing:
+            rows.setdefault((int(indices[row]), float(crop[row])), []).append(row)
 
-        list(self._pool.map(fill, missing))
+        def fill(window: tuple[int, float]) -> None:
+            samples = self._read(*window, width)
+            waveforms[rows[window], : len(samples)] = samples
+            lengths[rows[window]] = len(samples)
+
+        list(self._pool.map(fill, rows))
         return waveforms, lengths
 
     @property
@@ -183,7 +192,7 @@ class WaveformStore:
     def _read(self, index: int, crop: float, width: int) -> np.ndarray:
         path = self.paths[index]
         try:
-            samples = self.reading.read(path, self._sample_rate).samples
+            samples = self.reading.read(self._source(index), self._sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
         step, last = self._alignment, max(0, len(samples) - width)
@@ -206,7 +215,7 @@ class WaveformStore:
             self._note(index, _Look(int(n_samples), converted_from.decode(), flaw.decode()))
 
     def _decode(self, index: int) -> _Look:
-        samples, converted_from, flaw = self.reading.read(self.paths[index], self._sample_rate)
+        samples, converted_from, flaw = self.reading.read(self._source(index), self._sample_rate)
         look = _Look(len(samples), converted_from, flaw)
         if self._kept is not None:
             row = np.zeros((1, self._n_kept), np.int16)
@@ -217,10 +226,16 @@ class WaveformStore:
 
     def _glance(self, index: int) -> _Look:
         """Decode only what a conversion could spoil, and the rest up to its first sound."""
-        header, flaw = glance(self.paths[index], self._sample_rate)
+        header, flaw = glance(self._source(index), self._sample_rate)
         if header.converted_from:
             return self._decode(index)
         return _Look(header.n_samples, "", flaw)
+
+    def _source(self, index: int) -> str | BytesIO:
+        path = self.paths[index]
+        if path in self._contents:
+            return BytesIO(self._contents[path])
+        return path
 
     def _for_each(self, indices: np.ndarray, look_at: Callable[[int], _Look]) -> None:
         def look(index: int) -> None:

@@ -14,7 +14,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from open_seq2seq.distributed.rendezvous import rendezvous
 from open_seq2seq.distributed.workers import Workers
 from open_seq2seq.errors import LostWorkerError
 from open_seq2seq.lazy import tf
+from open_seq2seq.system.terminal import complain
 
 _BEAT_S = 1.0
 _TURN_S = 0.2  # between two looks at the connections
@@ -178,7 +178,7 @@ class Heartbeat:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(member.pid, signal.SIGKILL)
         elif not self._is_closed.wait(_GRACE_S):
-            print(f"error: {LostWorkerError(self._cause)}", file=sys.stderr, flush=True)
+            complain(f"error: {LostWorkerError(self._cause)}")
             logger.debug(self._cause)
             os._exit(LostWorkerError.exit_status)
 

@@ -84,6 +84,7 @@ def save(
         architecture=architecture.describe(
             config.encoder, config.decoder, config.data_layers["infer"]
         ),
+        front_end=config.data_layers["infer"].in_effect(),
         imported_from=imported_from,
     )
     # the epoch stays 0, as the number of steps per epoch is unknown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, NamedTuple
 
+from open_seq2seq.data.words import is_storable
 from open_seq2seq.errors import UserError, listed, shown
 from open_seq2seq.importing.nemo_reader import Reader
 
@@ -119,7 +120,7 @@ def _labels(reader: Reader, order: LabelOrder) -> tuple[str, ...]:
     if not labels:
         reader.problems.append("labels: none are given")
     if len(set(labels)) < len(labels) or any(
-        not label.isprintable() or label != label.strip() for label in labels
+        not is_storable(label) or label != label.strip() for label in labels
     ):
         reader.problems.append(f"labels: expected words, each once, got {shown(labels)}")
     if train_labels and sorted(train_labels) != sorted(labels):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +145,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reader = self._call(tf.train.load_checkpoint, str(path))
+        self._reader = self._call(tf.train.load_checkpoint, os.fsencode(path))
         self.names = set(self._reader.get_variable_to_shape_map())
 
     @property
@@ -157,7 +158,7 @@ class _Reader:
     def read(self, name: str) -> np.ndarray:
         return self._call(self._reader.get_tensor, name)
 
-    def _call(self, function: Callable[[str], Any], argument: str) -> Any:
+    def _call(self, function: Callable[[Any], Any], argument: str | bytes) -> Any:
         try:
             return function(argument)
         # TensorFlow raises an IndexError for a file that is too short

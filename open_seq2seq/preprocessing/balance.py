@@ -10,7 +10,7 @@ def rows_beside_keywords(clips: pd.DataFrame, n_keywords: int) -> dict[str, int]
     """Return the number of rows that unknown and silence each get, by split.
 
     In training it is the count of the largest keyword, in validation and test the mean count of
-    the keywords, rounded.
+    the keywords, rounded, but 1 at least.
 
     Args:
         clips: the rows of the keywords, with columns ``word`` and ``split``.
@@ -22,8 +22,9 @@ def rows_beside_keywords(clips: pd.DataFrame, n_keywords: int) -> dict[str, int]
     }
     return {
         "train": int(n_rows["train"].max()),
-        "val": round(n_rows["val"].sum() / n_keywords),
-        "test": round(n_rows["test"].sum() / n_keywords),
+        # a third of a clip would round to none, and the label would not be measured at all
+        "val": max(1, round(n_rows["val"].sum() / n_keywords)),
+        "test": max(1, round(n_rows["test"].sum() / n_keywords)),
     }
 
 

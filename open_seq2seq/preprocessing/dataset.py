@@ -1,67 +1,65 @@
-"""Scan a Speech Commands folder: one folder per word, one file per utterance."""
+"""The clips of a dataset as a table, and the selection of those that a version uses."""
 
 from __future__ import annotations
 
 import difflib
 import logging
-import os
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections import defaultdict
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
+from open_seq2seq.data.audio_files import TOO_DEEP
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN, words_of
-from open_seq2seq.data.official_split import speaker_of
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted, listed, named
+from open_seq2seq.preprocessing.layout import NOISE_FOLDER
+from open_seq2seq.preprocessing.speakers import speaker_in
+from open_seq2seq.preprocessing.word_folders import OUTSIDE, Contents, left_out_lines, read_folder
 
-AUDIO_SUFFIXES = (".wav", ".flac")
-_MAX_LISTED = 5  # names in a message; the rest are only counted
+_WITHOUT_DATA = (
+    "put recordings there, a folder per word; or --download fetches the published archive, and "
+    "open-seq2seq-synthesize makes synthetic clips"
+)
 
 logger = logging.getLogger(__name__)
 
 
-def scan_clips(data_dir: Path) -> pd.DataFrame:
-    """List every clip ``data_dir/<word>/<speaker>_nohash_<n>.wav`` (or ``.flac``).
+def scan_clips(data_dir: Path, speakers: re.Pattern[str] | None = None) -> pd.DataFrame:
+    """List every clip ``data_dir/<word>/<name>``, and say which files are left out.
 
-    The speaker of a file name without ``_nohash_`` is the whole name. Other files are skipped and
-    counted in a warning.
+    Folders whose names differ in their Unicode form, or in spaces around the word, are one word.
+
+    Args:
+        data_dir: with a folder of audio files per word.
+        speakers: finds the speaker in the name of a file, see `speaker_in`.
 
     Returns:
-        a table sorted by path, with columns ``word``, ``speaker``, ``path`` (relative to
-        ``data_dir``, with slashes) and ``n_bytes``.
+        a table sorted by path, with columns ``word``, ``speaker`` (``path`` where the name tells
+        none), ``path`` (relative to ``data_dir``, with slashes) and ``n_bytes``.
 
     Raises:
-        UserError: the folder is missing or has no clips.
+        UserError: the folder is missing, cannot be read or has no clips.
     """
-    remedy = (
-        "--download fetches the published archive there, "
-        "open-seq2seq-synthesize makes synthetic clips"
-    )
     if not data_dir.is_dir():
-        raise UserError(f"--data_dir {data_dir}: no such folder; {remedy}")
-    rows, n_skipped = [], Counter[str]()
-    for folder in filter(_is_word_folder, _entries(data_dir)):
-        clips, others = _clips_of_word(folder)
-        if clips:  # a folder without clips is no word; the manifests may be in it
-            rows += clips
-            n_skipped += others
-    if not rows:
-        raise UserError(
-            f"--data_dir {data_dir}: no clips; expected <word>/<speaker>_nohash_<n>.wav in it; "
-            f"{remedy}"
-        )
-    if n_skipped:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(n_skipped.items()))
-        logger.warning("%s: skipped files that are not clips: %s", data_dir, reasons)
-    return pd.DataFrame(rows, columns=["word", "speaker", "path", "n_bytes"])
+        raise UserError(f"--data_dir {data_dir}: no such folder; {_WITHOUT_DATA}")
+    contents = read_folder(data_dir)
+    if not contents.clips:
+        _refuse_no_clips(data_dir, contents)
+    _tell_of_left_out(data_dir, contents)
+    rows = [
+        (clip.word, speaker_in(clip.path, speakers), clip.path, clip.n_bytes)
+        for clip in contents.clips
+    ]
+    clips = pd.DataFrame(rows, columns=["word", "speaker", "path", "n_bytes"])
+    _tell_of_similar_words(clips)
+    return clips
 
 
 def has_clips(data_dir: Path) -> bool:
     """Tell whether ``data_dir`` is a folder with at least one clip in it."""
-    if not data_dir.is_dir():
-        return False
-    return any(_clips_of_word(folder)[0] for folder in filter(_is_word_folder, _entries(data_dir)))
+    return data_dir.is_dir() and bool(read_folder(data_dir).clips)
 
 
 def select_words(clips: pd.DataFrame, version: str, labels: tuple[str, ...]) -> pd.DataFrame:
@@ -90,20 +88,36 @@ def select_words(clips: pd.DataFrame, version: str, labels: tuple[str, ...]) -> 
         if version != CUSTOM_VERSION:
             others &= set(words_of(version))
         if not others:
+            remedy = (
+                "add folders of other words, name fewer words with --keywords, or leave the label "
+                "out with --no_unknown"
+            )
+            if version != CUSTOM_VERSION:
+                own = ",".join(keywords)
+                remedy = f"complete the dataset, or say --keywords={own} --no_unknown instead"
             raise UserError(
-                f"no clips for label {UNKNOWN!r}: every word with clips is a keyword; "
-                "add folders of other words, or name fewer words with --keywords"
+                f"no clips for label {UNKNOWN!r}: every word with clips is a keyword; {remedy}"
             )
         index |= dict.fromkeys(others, labels.index(UNKNOWN))
     unused = words - set(index)
+    if SILENCE in unused and SILENCE in labels:
+        unused.remove(SILENCE)
+        logger.warning(
+            "%s of your own in %r are not used, label %r is cut from noise; move them to %s if "
+            "they are at least 1 s long",
+            counted(int((clips["word"] == SILENCE).sum()), "clip"),
+            SILENCE,
+            SILENCE,
+            NOISE_FOLDER,
+        )
     if unused:
-        logger.info("words that %s does not use: %s", version, listed(sorted(unused)))
+        logger.info("words that %s does not use: %s", version, named(sorted(unused)))
     selected = clips[clips["word"].isin(index)]
     empty = selected.loc[selected["n_bytes"] == 0, "path"]
     if len(empty):
         raise UserError(
-            f"clips that are empty files: {listed(empty)}; the copy is probably incomplete: copy "
-            "or unpack the dataset again, or delete these files (find DATA_DIR -size 0 -delete)"
+            f"clips that are empty files: {named(empty)}; the copy is probably incomplete: copy "
+            "them again, or delete them"
         )
     return selected.assign(label=selected["word"].map(index).astype(int))
 
@@ -113,12 +127,29 @@ def keywords_of(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(label for label in labels if label not in (UNKNOWN, SILENCE))
 
 
-def listed(names: Iterable[str]) -> str:
-    """Join the first few names and count the rest."""
-    names = list(names)
-    text = ", ".join(names[:_MAX_LISTED])
-    n_more = len(names) - _MAX_LISTED
-    return f"{text} and {n_more} more" if n_more > 0 else text
+def _refuse_no_clips(data_dir: Path, contents: Contents) -> NoReturn:
+    remedy = _WITHOUT_DATA
+    if deep := contents.left_out[TOO_DEEP]:
+        remedy = f"did you mean --data_dir={data_dir / deep[0].partition('/')[0]}?"
+    elif contents.left_out[OUTSIDE]:
+        remedy = f"make a folder for each word, or did you mean --data_dir={data_dir.parent}?"
+    if lines := left_out_lines(contents.left_out):
+        remedy += f" Left out are:{listed(lines)}"
+    raise UserError(
+        f"--data_dir {data_dir}: no clips; expected <word>/<speaker>_nohash_<n>.wav, or other "
+        f"audio files in a folder per word; {remedy}"
+    )
+
+
+def _tell_of_left_out(data_dir: Path, contents: Contents) -> None:
+    if lines := left_out_lines(contents.left_out):
+        logger.warning("%s: skipped files that are not clips:%s", data_dir, listed(lines))
+    for reason, folders in (
+        ("folders that the preprocessing wrote are no words", contents.written),
+        ("folders without audio files are no words", contents.without_audio),
+    ):
+        if folders:
+            logger.info("%s: %s: %s", data_dir, reason, named(folders, 30))
 
 
 def _refuse_missing(keywords: tuple[str, ...], words: set[str], version: str) -> None:
@@ -139,43 +170,31 @@ def _refuse_missing(keywords: tuple[str, ...], words: set[str], version: str) ->
         if close:
             problem += f", did you mean {close[0]!r}?"
         problems.append(problem)
-    raise UserError(
-        f"--keywords: {'; '.join(problems)}; words with clips are {', '.join(sorted(words))}"
-    )
+    if any("," in word for word in words):
+        problems.append("a word with a comma stands in double quotes")
+    known = [f'"{word}"' if "," in word else word for word in sorted(words)]
+    raise UserError(f"--keywords: {'; '.join(problems)}; words with clips are {named(known, 50)}")
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot read the folder ({error.strerror})") from None
-
-
-def _is_word_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a word's folder; hidden ones and `_background_noise_` are not."""
-    return entry.is_dir() and not entry.name.startswith((".", "_")) and entry.name.isprintable()
-
-
-def _clips_of_word(
-    folder: os.DirEntry[str],
-) -> tuple[list[tuple[str, str, str, int]], Counter[str]]:
-    """Return (word, speaker, path, n_bytes) of each clip, and the number of other files by kind."""
-    rows: dict[str, tuple[str, str, str, int]] = {}
-    n_skipped = Counter[str]()
-    for entry in reversed(_entries(Path(folder.path))):  # .wav before .flac
-        stem, suffix = os.path.splitext(entry.name)
-        if entry.name.startswith("."):
-            n_skipped["hidden"] += 1
-        elif not entry.name.isprintable():  # a CSV file cannot hold bytes that are not UTF-8
-            n_skipped["with unprintable names"] += 1
-        elif suffix.lower() not in AUDIO_SUFFIXES:
-            n_skipped["not .wav or .flac"] += 1
-        elif not entry.is_file():
-            n_skipped["not files"] += 1
-        elif stem in rows:  # one clip in two formats would count twice, and could be in two splits
-            n_skipped["duplicates in the other format"] += 1
-        else:
-            path = f"{folder.name}/{entry.name}"
-            rows[stem] = (folder.name, speaker_of(stem), path, entry.stat().st_size)
-    return list(reversed(rows.values())), n_skipped
+def _tell_of_similar_words(clips: pd.DataFrame) -> None:
+    """Name the folders that are taken for one word, and words that differ in case alone."""
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for word, path in zip(clips["word"], clips["path"], strict=True):
+        spellings[word].add(path.partition("/")[0])
+    for word, folders in spellings.items():
+        if folders != {word}:
+            logger.info(
+                "word %r: the folders %s are this word",
+                word,
+                ", ".join(ascii(folder) for folder in sorted(folders)),
+            )
+    by_letters: dict[str, list[str]] = defaultdict(list)
+    for word in spellings:
+        by_letters[word.casefold()].append(word)
+    for words in by_letters.values():
+        if len(words) > 1:
+            logger.warning(
+                "words that differ in case alone are different words: %s; "
+                "put their clips into one folder if they are the same",
+                named(words),
+            )

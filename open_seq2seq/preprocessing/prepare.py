@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -13,32 +14,48 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
+from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
-from open_seq2seq.preprocessing.silence import find_noise, list_noise, write_noise, write_silence
+from open_seq2seq.preprocessing.layout import noise_folder, silence_folder
+from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
+from open_seq2seq.preprocessing.silence import (
+    NoiseFile,
+    find_noise,
+    list_noise,
+    write_noise,
+    write_silence,
+)
+from open_seq2seq.preprocessing.speakers import warn_of_unknown_speakers
 from open_seq2seq.preprocessing.splits import (
+    AT_RANDOM,
     refuse_crossing_speakers,
     refuse_empty_splits,
     split_officially,
     split_randomly,
 )
-from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals
+from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals, warn_of_few_rows
+from open_seq2seq.system.paths import NAME_ERRORS
 
 logger = logging.getLogger(__name__)
 
 
 class Settings(NamedTuple):
-    """Settings of the preprocessing; ``command`` is only recorded in the summary."""
+    """Settings of the preprocessing.
+
+    ``speakers`` finds the speaker in a file name, see `speakers.speaker_in`; ``command`` is only
+    recorded in the summary.
+    """
 
     data_dir: Path
     output_dir: Path
     version: str
     labels: tuple[str, ...]
     split: str = "official"
+    speakers: re.Pattern[str] | None = None
     seed: int = 0
     balance: bool = True
     command: str = ""
@@ -60,8 +77,9 @@ def prepare(settings: Settings, console: Console) -> None:
     )
     if UNKNOWN in settings.labels:
         clips = _draw_unknown(clips, settings.labels.index(UNKNOWN), n_beside, rng)
+    warn_of_shared_audio(clips, settings.data_dir)
     has_silence = SILENCE in settings.labels
-    noise = find_noise(settings.data_dir) if has_silence else list_noise(settings.data_dir)
+    noise = _noise(settings)
     try:
         settings.output_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -72,14 +90,14 @@ def prepare(settings: Settings, console: Console) -> None:
             old.mkdir()
             rows = clips.assign(path=_prefix(settings) + clips["path"])
             if has_silence:
-                silence_dir = f"{settings.version}-silence"
+                silence_dir = silence_folder(settings.version)
                 written = write_silence(noise, n_beside, new / silence_dir, rng)
                 label = settings.labels.index(SILENCE)
                 rows = pd.concat(
                     [rows, _silence_rows(written, label, silence_dir)], ignore_index=True
                 )
             if noise:
-                write_noise(noise, new / f"{settings.version}-noise")
+                write_noise(noise, new / noise_folder(settings.version))
             rows = _in_order(rows, settings.balance, rng)
             counts, total = count_rows(rows, settings.labels), totals(rows)
             for split in SPLITS:
@@ -87,7 +105,12 @@ def prepare(settings: Settings, console: Console) -> None:
                     new / f"{settings.version}-{split}.csv", rows[rows["split"] == split]
                 )
             write_labels(new / f"{settings.version}-labels.txt", settings.labels)
-            counts.to_csv(new / f"{settings.version}-summary.csv", index=False, lineterminator="\n")
+            counts.to_csv(
+                new / f"{settings.version}-summary.csv",
+                index=False,
+                lineterminator="\n",
+                errors=NAME_ERRORS,
+            )
             about = _about(settings, split_rule) | total
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
@@ -98,10 +121,9 @@ def prepare(settings: Settings, console: Console) -> None:
             f"--output_dir {settings.output_dir}: cannot write there ({error.strerror or error}); "
             "earlier manifests are unchanged; free disk space, or choose a writable folder"
         ) from None
+    warn_of_few_rows(total["rows"])
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
-    console.print(
-        f"written to {settings.output_dir}", markup=False, highlight=False, soft_wrap=True
-    )
+    console.print(f"written to {settings.output_dir}", soft_wrap=True)
 
 
 def put_in_place(new: Path, destination: Path, old: Path) -> None:
@@ -126,16 +148,27 @@ def put_in_place(new: Path, destination: Path, old: Path) -> None:
 
 def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
     """Return the version's clips with their labels and splits, and the split rule in words."""
-    clips = scan_clips(settings.data_dir)
+    clips = scan_clips(settings.data_dir, settings.speakers)
     if settings.split == "official":
         split, rule = split_officially(clips, settings.data_dir)
     else:
-        split, rule = split_randomly(clips, rng), "random 80-10-10 per word"
+        split, rule = split_randomly(clips, rng), AT_RANDOM
     clips = select_words(clips.assign(split=split), settings.version, settings.labels)
+    warn_of_unknown_speakers(clips, settings.speakers)
     if settings.split == "official":
         refuse_crossing_speakers(clips)
-    refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels))
+    refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels), rule)
     return clips, rule
+
+
+def _noise(settings: Settings) -> list[NoiseFile]:
+    if SILENCE not in settings.labels:
+        return list_noise(settings.data_dir)
+    if settings.version == CUSTOM_VERSION:
+        return find_noise(settings.data_dir)
+    return find_noise(
+        settings.data_dir, "choose a version without silence (--dataset_version v1-30 or v2)"
+    )
 
 
 def _keyword_rows(clips: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:

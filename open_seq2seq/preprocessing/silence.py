@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 import wave
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +16,16 @@ from open_seq2seq.data.audio import (
     LoudAudioError,
     Waveform,
     check_header,
+    open_audio,
     read_float,
+    reason_of,
 )
+from open_seq2seq.data.audio_files import list_recordings
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError, counted
-from open_seq2seq.preprocessing.dataset import AUDIO_SUFFIXES, listed
+from open_seq2seq.errors import UserError, counted, named
+from open_seq2seq.preprocessing.layout import NOISE_FOLDER
+from open_seq2seq.preprocessing.splits import split_sizes
 
-NOISE_FOLDER = "_background_noise_"
 SAMPLE_RATE = 16000
 CLIP_SAMPLES = SAMPLE_RATE  # one second, as the clips of the dataset
 
@@ -32,14 +36,17 @@ logger = logging.getLogger(__name__)
 
 
 class NoiseFile(NamedTuple):
-    """A noise file and its length in samples at 16 kHz."""
+    """A noise file, its length in samples at 16 kHz, and the split that has it as a whole."""
 
     path: Path
     n_samples: int
+    whole_for: str | None = None  # None: each split has a segment
 
     def segment(self, split: str) -> tuple[int, int]:
         """Return the first sample and the end of the segment for ``split``."""
         first, end = _SEGMENT_TENTHS[split]
+        if self.whole_for is not None:
+            first, end = (0, 10) if self.whole_for == split else (0, 0)
         return self.n_samples * first // 10, self.n_samples * end // 10
 
     def serves(self, split: str) -> bool:
@@ -56,42 +63,81 @@ def list_noise(data_dir: Path) -> list[NoiseFile]:
     folder = data_dir / NOISE_FOLDER
     if not folder.is_dir():
         return []
-    paths = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "."
-    ]
+    try:
+        paths = [Path(path) for path in list_recordings(folder)]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot read the folder ({error.strerror})") from None
     return [file for file in map(_open, paths) if file]
 
 
-def find_noise(data_dir: Path) -> list[NoiseFile]:
+def find_noise(
+    data_dir: Path, otherwise: str = "leave the label out with --no_silence"
+) -> list[NoiseFile]:
     """List the noise files for silence, as `list_noise` does.
 
+    If none is long enough for segments, each split gets whole files.
+
+    Args:
+        data_dir: the dataset.
+        otherwise: what a user can do who has no noise, for the message.
+
     Raises:
-        UserError: the folder is missing, or a split has no file that is long enough.
+        UserError: the folder is missing, or a split would have no noise.
     """
     folder = data_dir / NOISE_FOLDER
     remedy = (
-        f"silence needs noise: put recordings (.wav or .flac) of at least 10 s into {folder}, "
-        "as the published archive does, or choose a version without silence "
-        "(--dataset_version v1-30 or v2)"
+        f"silence needs noise: put a recording of 10 s or more into {folder}, or three of 1 s or "
+        f"more, or {otherwise}"
     )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {remedy}")
     files = list_noise(data_dir)
+    if not all(any(file.serves(split) for file in files) for split in SPLITS):
+        files = _share_out(files)
     for split in SPLITS:
         if not any(file.serves(split) for file in files):
-            lengths = listed(
+            lengths = named(
                 f"{file.path.name} {file.n_samples / SAMPLE_RATE:.1f} s" for file in files
             )
             raise UserError(
                 f"{folder}: no noise file has a segment of 1 s for {split!r} "
                 f"({lengths or 'no readable files'}); {remedy}"
             )
-    short = [file.path.name for file in files if not all(map(file.serves, SPLITS))]
+    short = [
+        file.path.name
+        for file in files
+        if file.whole_for is None and not all(map(file.serves, SPLITS))
+    ]
     if short:
-        logger.warning("noise files under 10 s, too short for some splits: %s", listed(short))
+        logger.warning("noise files under 10 s, too short for some splits: %s", named(short))
     return files
+
+
+def _share_out(files: list[NoiseFile]) -> list[NoiseFile]:
+    """Give each split whole files, 80, 10 and 10 % of them, if there are three of 1 s or more."""
+    too_short = [file for file in files if file.n_samples < CLIP_SAMPLES]
+    long_enough = [file for file in files if file.n_samples >= CLIP_SAMPLES]
+    if len(long_enough) < len(SPLITS):
+        return files
+    takers = np.repeat(SPLITS, split_sizes(len(long_enough)))
+    shared = [
+        file._replace(whole_for=str(split)) for file, split in zip(long_enough, takers, strict=True)
+    ]
+    for split in SPLITS:
+        own = [file for file in shared if file.whole_for == split]
+        logger.info(
+            "noise: no file has 10 s, so %s has whole files, %.1f s in %d: %s",
+            split,
+            sum(file.n_samples for file in own) / SAMPLE_RATE,
+            len(own),
+            named(file.path.name for file in own),
+        )
+    if too_short:
+        logger.warning(
+            "noise files under 1 s, too short for silence, are for augmentation alone: %s",
+            named(file.path.name for file in too_short),
+        )
+    return shared + [file._replace(whole_for="train") for file in too_short]
 
 
 def write_silence(
@@ -137,36 +183,47 @@ def write_silence(
 def write_noise(files: list[NoiseFile], folder: Path) -> None:
     """Write the training segment of each file to ``folder``, as noise for augmentation.
 
-    The files are 16 kHz mono PCM16.
+    The files are 16 kHz mono PCM16, each with the name of its source. Where two sources would have
+    one name, on whatever disk, a number tells them apart.
 
     Raises:
         UserError: a noise file is corrupt.
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True)
+    taken: set[str] = set()
     for file in files:
         first, end = file.segment("train")
-        noise = _read_noise(file)
-        if noise.flaw:
-            logger.warning("%s: %s", file.path, noise.flaw)
-        _write_wav(folder / f"{file.path.stem}.wav", noise.samples[first:end])
+        if end > first:
+            name = _new_name(file.path.stem, taken)
+            noise = _read_noise(file)
+            if noise.flaw:
+                logger.warning("%s: %s", file.path, noise.flaw)
+            _write_wav(folder / f"{name}.wav", noise.samples[first:end])
+
+
+def _new_name(stem: str, taken: set[str]) -> str:
+    """Return ``stem``, or with a number what no disk takes for one of ``taken``; and add it."""
+    name, n = stem, 1
+    while (key := unicodedata.normalize("NFC", name).casefold()) in taken:
+        n += 1
+        name = f"{stem}-{n}"
+    taken.add(key)
+    return name
 
 
 def _open(path: Path) -> NoiseFile | None:
     try:
         check_header(str(path), SAMPLE_RATE)  # refuses pipes and impossible rates and lengths
-        header = soundfile.info(path)
+        with open_audio(path) as audio:
+            rate, n_channels, n_frames = audio.samplerate, audio.channels, audio.frames
     except (BadAudioError, soundfile.SoundFileError) as error:
-        logger.warning("%s: skipped, cannot be read as audio (%s)", path, error)
+        logger.warning("%s: skipped, cannot be read as audio (%s)", path, reason_of(error))
         return None
-    if (header.samplerate, header.channels) != (SAMPLE_RATE, 1):
-        logger.warning(
-            "%s: %d Hz, %s, converted to 16 kHz mono",
-            path,
-            header.samplerate,
-            counted(header.channels, "channel"),
-        )
-    return NoiseFile(path, header.frames * SAMPLE_RATE // header.samplerate)
+    if (rate, n_channels) != (SAMPLE_RATE, 1):
+        channels = counted(n_channels, "channel")
+        logger.warning("%s: %d Hz, %s, converted to 16 kHz mono", path, rate, channels)
+    return NoiseFile(path, n_frames * SAMPLE_RATE // rate)
 
 
 def _read_noise(file: NoiseFile) -> Waveform:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from open_seq2seq.data.official_split import SPLITS
+from open_seq2seq.errors import counted
 from open_seq2seq.preprocessing.splits import crossing_speakers
+from open_seq2seq.system.terminal import printable
+
+_FEW_ROWS = 100  # one row is more than a point of accuracy
+
+logger = logging.getLogger(__name__)
 
 
 def count_rows(rows: pd.DataFrame, labels: tuple[str, ...]) -> pd.DataFrame:
@@ -44,27 +50,46 @@ def totals(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def warn_of_few_rows(n_rows: dict[str, int]) -> None:
+    """Say what an accuracy on few rows is worth.
+
+    Args:
+        n_rows: number of rows of each split.
+    """
+    for split in ("val", "test"):
+        n = n_rows[split]
+        if 0 < n < _FEW_ROWS:
+            logger.warning(
+                "split %r has %s: 1 clip more or less that is recognized is %.1f points of "
+                "accuracy; add clips of more speakers before you compare models",
+                split,
+                counted(n, "clip"),
+                100 / n,
+            )
+
+
 def print_summary(
     counts: pd.DataFrame, total: dict[str, Any], title: str, console: Console
 ) -> None:
     """Print the counts as a table, one line per label."""
-    table = Table("label", title=title)
+    table = Table(title=title, show_edge=False, pad_edge=False)
+    # in a narrow terminal words are folded, and no number or name is cut
+    table.add_column("label", overflow="fold", min_width=8)
     for split in SPLITS:
-        table.add_column(split, justify="right")
-    table.add_column("copies in train", justify="right")
+        n_digits = len(str(total["rows"][split]))
+        table.add_column(split, justify="right", min_width=max(n_digits, len(split)))
+    table.add_column("copies in train", justify="right", min_width=6)
     by_label = counts.set_index(["label", "split"])
     for label in counts["label"].unique():
         n_rows = [str(by_label.loc[(label, split), "rows"]) for split in SPLITS]
-        table.add_row(escape(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
+        table.add_row(printable(label), *n_rows, str(by_label.loc[(label, "train"), "copies"]))
     table.add_section()
     table.add_row(
         "all rows", *(str(total["rows"][split]) for split in SPLITS), str(total["copies"]["train"])
     )
     table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
-    console.print(table)
-    console.print(
-        f"speakers in more than one split: {total['speakers_in_several_splits']}", highlight=False
-    )
+    console.print(table, crop=False)
+    console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}")
 
 
 def _n_copies(rows: pd.DataFrame) -> int:

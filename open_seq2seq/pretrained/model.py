@@ -20,14 +20,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from open_seq2seq import inference
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
-from open_seq2seq.inference import Prediction
+from open_seq2seq.inference import Prediction, Predictor
 from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
+from open_seq2seq.pretrained.clips import Clip, named_clips
 from open_seq2seq.storage import architecture, variables
+from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
 from open_seq2seq.structs import KerasModel
 
@@ -47,22 +48,34 @@ class PretrainedModel:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
+        self._predictor = Predictor(network)
 
-    def predict(self, paths: Iterable[str | Path], batch_size: int = 32) -> list[Prediction]:
-        """Return the label and the probabilities of each audio file.
+    def predict(
+        self, clips: Clip | Iterable[Clip], batch_size: int = 32, *, sample_rate: int | None = None
+    ) -> list[Prediction]:
+        """Return the label and the probabilities of each clip.
 
         Args:
-            paths: files of any sample rate, channel count and format that libsndfile reads.
+            clips: one clip, or several. A clip is the path of an audio file (of any sample rate,
+                channel count and format that libsndfile reads), an array [samples] or [samples,
+                channels] of floats between -1 and 1 or of integers, or a pair of an array and its
+                sample rate, as ``soundfile.read`` returns it.
             batch_size: number of clips per batch.
+            sample_rate: of the arrays that come without one, in Hz.
+
+        Returns:
+            a list with a prediction for each clip, also for a single one; the path of an array is
+            ``array 0`` if it is the first clip.
 
         Raises:
-            UserError: a file cannot be read, or has no samples.
+            UserError: a file cannot be read, a clip has no samples, or it is none of the above.
         """
-        files = [str(path) for path in paths]
-        if not files:
+        named = named_clips(clips, sample_rate)
+        if not named:
             return []
-        dataset = self.data_layer.open_clips(files, self.labels)
-        return list(inference.predict(self.network, dataset, min(batch_size, len(files))))
+        contents = {name: wav for name, wav in named if wav is not None}
+        dataset = self.data_layer.open_clips([name for name, _ in named], self.labels, contents)
+        return list(self._predictor.predict(dataset, batch_size))
 
 
 def from_pretrained(
@@ -88,6 +101,7 @@ def from_pretrained(
     if config_file is not None:
         config = load_config(config_file, "infer", {})
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
+        check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
     else:
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
     network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))

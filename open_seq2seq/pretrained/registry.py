@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import Field
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, PathText
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.errors import UserError, shown
 from open_seq2seq.storage.logdir import has_checkpoint
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
 from open_seq2seq.system.files import is_vacant
+from open_seq2seq.system.paths import user_path
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
@@ -30,7 +31,7 @@ _MAX_MODEL_BYTES = 8 << 30
 class Entry(Params):
     """One model of a registry: its folder, its archive, or both."""
 
-    path: str | None = Field(
+    path: PathText | None = Field(
         default=None, min_length=1, description="Folder of the model, relative to the registry."
     )
     url: str | None = Field(default=None, description="URL of the model's .tar.gz archive.")
@@ -77,8 +78,9 @@ def locate(path_or_name: str, download: bool) -> Path:
         UserError: there is no such model, its folder is missing, or it is not here and cannot be
             fetched.
     """
-    if os.path.isdir(path_or_name):
-        return Path(path_or_name)
+    folder = user_path(path_or_name)
+    if folder.is_dir():
+        return folder
     known: list[str] = []
     for registry in _registries():
         entries = _read(registry)
@@ -93,7 +95,7 @@ def locate(path_or_name: str, download: bool) -> Path:
 
 def _registries() -> list[Path]:
     listed = os.environ.get(REGISTRY_VARIABLE, "").split(os.pathsep)
-    paths = [Path(name) for name in listed if name]
+    paths = [user_path(name) for name in listed if name]
     for path in paths:
         if not path.is_file():
             raise UserError(
@@ -167,10 +169,10 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):  # the XDG Base Directory Specification ignores relative paths
-        base = os.path.expanduser("~/.cache")
-    return Path(base) / "open_seq2seq"
+    base = user_path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # the XDG Base Directory Specification ignores relative paths
+        base = user_path("~/.cache")
+    return base / "open_seq2seq"
 
 
 def _find_run(folder: Path) -> Path | None:

@@ -30,15 +30,17 @@ from open_seq2seq.system.files import (
     check_plain,
     flush_file,
     flush_folder,
+    identity,
     remove,
     sha256_of,
     written_aside,
 )
 
 _FORMAT = 3  # 1 had no digest of the state, 2 no records in it: see `progress.upgrade`
+_MOST_LISTINGS = 1000  # of a folder whose checkpoints vanish one after the other
 _KINDS = "biufcV"  # NumPy's kinds of number; V is what it calls bfloat16
 _NAME = re.compile(r"step-\d{8,}(\.\d+)?")
-_FILES = ("model.npz", "training.npz")
+_MODEL, _TRAINING = _FILES = ("model.npz", "training.npz")
 
 logger = logging.getLogger(__name__)
 
@@ -114,14 +116,20 @@ def _step_and_number(path: Path) -> tuple[int, int]:
     return int(step), int(number or 0)
 
 
-def load(path: Path) -> Checkpoint:
+def load(path: Path, *, to_resume: bool = True) -> Checkpoint:
     """Read and verify one checkpoint of any format.
+
+    Args:
+        path: folder of the checkpoint.
+        to_resume: whether what only training needs is read; without it, ``training`` is empty, and
+            its file may be missing.
 
     Raises:
         CorruptCheckpointError: a file is missing or is not what was written.
     """
+    files = _FILES if to_resume else (_MODEL,)
     try:
-        for name in ("state.json", *_FILES):
+        for name in ("state.json", *files):
             check_plain(path / name)
         text = (path / "state.json").read_text(encoding="utf-8")
         state = json.loads(text)
@@ -133,15 +141,15 @@ def load(path: Path) -> Checkpoint:
             raise CorruptCheckpointError("it has an unknown format")
         if version > 1 and digests.pop("state") != _sha256_of_state(state):
             raise CorruptCheckpointError("state.json is not what was written")
-        for name in _FILES:
+        for name in files:
             if sha256_of(path / name) != digests[name]:
                 raise CorruptCheckpointError(f"{name} is not what was written")
         progress, info = upgrade(state, version)
         return Checkpoint(
-            _read_arrays(path / "model.npz"),
-            _read_arrays(path / "training.npz"),
+            _read_arrays(path / _MODEL),
+            _read_arrays(path / _TRAINING) if to_resume else {},
             Progress.model_validate_json(json.dumps(progress)),
-            RunInfo.model_validate_json(json.dumps(info)),
+            RunInfo.model_validate(info),
         )
     except CorruptCheckpointError:
         raise
@@ -166,7 +174,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     state = {
         "format": _FORMAT,
         "progress": checkpoint.progress.model_dump(mode="json"),
-        "info": checkpoint.info.model_dump(mode="json"),
+        "info": checkpoint.info.model_dump(),  # JSON's types already; mode="json" refuses names
     }
     with open(path / "state.json", "w", encoding="utf-8") as file:
         digests["state"] = _sha256_of_state(state)
@@ -230,26 +238,42 @@ def _sweep(folder: Path) -> None:
         remove(path)
 
 
-def load_newest(folder: Path) -> Checkpoint | None:
+def load_newest(folder: Path, *, to_resume: bool = True) -> Checkpoint | None:
     """Return the newest intact checkpoint, or None where there are none at all.
+
+    A run that is going on may delete what is being read; then there is a newer one.
+
+    Args:
+        folder: of checkpoints.
+        to_resume: as for `load`.
 
     Raises:
         UserError: there are checkpoints, and all of them are corrupt.
     """
-    paths = list_checkpoints(folder)
-    for path in reversed(paths):
+    corrupt: list[Path] = []
+    for _ in range(_MOST_LISTINGS):
+        untried = [path for path in list_checkpoints(folder) if path not in corrupt]
+        if not untried:
+            break
+        path, before = untried[-1], identity(untried[-1])
         try:
-            checkpoint = load(path)
+            checkpoint = load(path, to_resume=to_resume)
             if checkpoint.step != _step_and_number(path)[0]:  # it was chosen by its name
                 raise CorruptCheckpointError(
                     f"it holds step {checkpoint.step}, its name says another"
                 )
             return checkpoint
         except CorruptCheckpointError as error:
+            if before is None or identity(path) != before:
+                continue  # deleted while it was read
+            corrupt.append(path)
             logger.warning("%s: corrupt, %s; trying the one before it", path, error)
-    if paths:
+    else:
+        raise UserError(f"{folder}: its checkpoints vanish while they are read; try again later")
+    if corrupt:
         raise UserError(
-            f"{folder}: all {len(paths)} checkpoints are corrupt; remove the folder to start again"
+            f"{folder}: all {len(corrupt)} checkpoints are corrupt; "
+            "remove the folder to start again"
         )
     return None
 

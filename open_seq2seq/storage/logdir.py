@@ -33,10 +33,10 @@ def check_logdir(logdir: Path, *, continue_learning: bool, no_dir_check: bool) -
         raise UserError(f"logdir: {logdir} is a file; name a folder")
     for folder in (logdir, logdir / LAST, logdir / BEST):
         if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise UserError(
-                f"logdir: {folder} cannot be read and written by this user; "
-                "name another with --logdir=DIR"
-            )
+            way = "name another with --logdir=DIR"
+            if continue_learning:
+                way = "copy the run to where you can write, and name the copy with --logdir=DIR"
+            raise UserError(f"logdir: {folder} cannot be read and written by this user; {way}")
     # early: the run itself takes the lock only once it has read its data and built its model
     run_lock.check(logdir)
     if no_dir_check:
@@ -68,7 +68,7 @@ def load_checkpoint(logdir: Path, *, best: bool) -> Checkpoint:
         UserError: there is none, or its weights are not finite.
     """
     folder = checkpoint_folder(logdir, best=best)
-    checkpoint = checkpoints.load_newest(folder)
+    checkpoint = checkpoints.load_newest(folder, to_resume=False)
     if checkpoint is None:
         raise UserError(f"logdir: no checkpoint in {folder}; train first, with --mode=train_eval")
     check_finite(checkpoint, folder)
@@ -97,25 +97,15 @@ def best_accuracy(logdir: Path) -> float:
     Then the next evaluation is the best one again: without its model an accuracy serves nobody.
     """
     try:
-        best = checkpoints.load_newest(logdir / BEST)
+        best = checkpoints.load_newest(logdir / BEST, to_resume=False)
     except UserError as error:
         logger.warning("%s; the run continues, and keeps the best model from here on", error)
         return -1.0
     return -1.0 if best is None else best.progress.best_top1
 
 
-def check_labels(checkpoint: Checkpoint, labels: tuple[str, ...], logdir: str | Path) -> None:
-    """Refuse a checkpoint whose outputs mean something else than the data's labels."""
-    if checkpoint.labels != labels:
-        raise UserError(
-            f"logdir: {logdir} was trained on the labels {' '.join(checkpoint.labels)}, "
-            f"the data has {' '.join(labels)}; "
-            "use the manifests that it was trained on, or another --logdir"
-        )
-
-
 def load_run(source: Path) -> Checkpoint | None:
-    """Return the best weights of a run: of a logdir the best checkpoint, or else the last.
+    """Return the best weights of a run, for use: of a logdir the best checkpoint, or else the last.
 
     Args:
         source: a logdir, a folder of checkpoints (the newest is taken), or one checkpoint.
@@ -142,11 +132,15 @@ def has_checkpoint(source: Path) -> bool:
 def _load_best(source: Path) -> Checkpoint | None:
     if (source / "state.json").is_file():
         try:
-            return checkpoints.load(source)
+            return checkpoints.load(source, to_resume=False)
         except CorruptCheckpointError as error:
+            if not source.is_dir():
+                raise UserError(
+                    f"{source}: deleted while it was read; name its run's logdir instead"
+                ) from None
             raise UserError(f"{source}: corrupt, {error}") from None
     for folder in _folders(source):
-        checkpoint = checkpoints.load_newest(folder)
+        checkpoint = checkpoints.load_newest(folder, to_resume=False)
         if checkpoint is not None:
             return checkpoint
     return None

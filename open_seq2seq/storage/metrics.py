@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from open_seq2seq.errors import counted
+from open_seq2seq.errors import counted, named
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.run_files import RunFiles
 
@@ -55,10 +56,8 @@ class Metrics:
             f"{label} {recall:.2%} of {counted(n, 'clip')}"
             for label, recall, n in evaluation.worse_labels()
         ]
-        if len(worse) > _SHOWN:
-            worse[_SHOWN:] = [f"and {counted(len(worse) - _SHOWN, 'more label')}"]
         if worse:
-            logger.info(f"{split}: clearly worse: {', '.join(worse)}")
+            logger.info(f"{split}: clearly worse: {named(worse, _SHOWN)}")
         if self._files is None:
             return
         line = {
@@ -90,7 +89,7 @@ class Metrics:
         with self._files.tolerating(name):
             self._files.check()  # TensorFlow would make the logdir anew, for its own files
             if section not in self._writers:
-                folder = str(self._files.logdir / name)
+                folder = os.fsencode(self._files.logdir / name)  # a name can have any bytes
                 self._writers[section] = tf.summary.create_file_writer(folder)
             # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
             with self._writers[section].as_default(step=np.int64(step)):

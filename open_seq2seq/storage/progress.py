@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, Text
 from open_seq2seq.config.early_stopping import Patience
 from open_seq2seq.data.sampler import DataPosition
 
@@ -73,15 +73,24 @@ class Progress(Params):
 class RunInfo(Params):
     """What a checkpoint says of the run that wrote it."""
 
-    labels: tuple[str, ...] = Field(description="Labels, in the order of the network's outputs.")
+    labels: tuple[Text, ...] = Field(description="Labels, in the order of the network's outputs.")
     dataset_version: str = Field(default="", description="Version of the training data.")
     architecture: dict[str, Any] | None = Field(
         default=None,
         description="Network and front end (see architecture.py); None: they need the config file.",
     )
-    imported_from: str | None = Field(
+    front_end: dict[str, Any] | None = Field(
+        default=None,
+        description="Front end in effect, by key; None: that of the architecture, if there is one.",
+    )
+    imported_from: Text | None = Field(
         default=None, description="Toolkit and file that the weights were imported from."
     )
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _as_tuple(cls, labels: Any) -> Any:
+        return tuple(labels) if isinstance(labels, list) else labels  # JSON has lists only
 
 
 def upgrade(state: dict[str, Any], version: int) -> tuple[dict[str, Any], dict[str, Any]]:

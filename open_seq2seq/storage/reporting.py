@@ -8,21 +8,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
+from open_seq2seq.errors import UserError
 from open_seq2seq.storage.metrics import Metrics
 from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system import terminal
 
 _LOG_FILE = "run.log"
+_BAR_WIDTH = 80  # characters of a terminal that has room for the bar and the times
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +45,32 @@ class Reporter(logging.Handler):
         super().__init__()
         self.is_chief = is_chief
         self.metrics = Metrics(None)
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._console = terminal.console()
         self._files: RunFiles | None = None
         self._waiting: list[str] = []
         self._progress: Progress | None = None
         self._task: Any = None
 
-    def open(self, logdir: Path) -> None:
+    def open(self, logdir: Path, *, only_if_writable: bool = False) -> None:
         """Make ``logdir`` and write into it from now on.
+
+        Args:
+            logdir: of the run.
+            only_if_writable: whether to do without files, with a warning, where it cannot be
+                written.
 
         Raises:
             UserError: it cannot be written.
         """
         if not self.is_chief:
             return
-        self._files = RunFiles(logdir)
+        try:
+            self._files = RunFiles(logdir)
+        except UserError:
+            if not only_if_writable:
+                raise
+            logger.warning(f"{logdir} cannot be written: what follows is printed, not recorded")
+            return
         self.metrics = Metrics(self._files)
         for line in self._waiting:
             self._files.append(_LOG_FILE, line)
@@ -93,16 +107,23 @@ class Reporter(logging.Handler):
         """Show a progress bar, on a terminal."""
         if not self.shows_bar:
             return
-        self._progress = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=None),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
+        columns: list[ProgressColumn]
+        if self._console.width < _BAR_WIDTH:
+            # cut without rich's ellipsis, which not every terminal has
+            cut = Column(no_wrap=True, overflow="crop")
+            text = "step {task.completed:.0f}/{task.total:.0f} {task.description}"
+            columns = [TextColumn(text, table_column=cut)]
+        else:
+            columns = [
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=None),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            ]
+        self._progress = Progress(*columns, console=self._console)
         self._progress.start()
         self._task = self._progress.add_task("", total=total_steps, completed=step)
 
@@ -122,7 +143,7 @@ class Reporter(logging.Handler):
 
     def _print(self, line: str) -> None:
         try:
-            self._console.print(line, markup=False)
+            self._console.print(line, soft_wrap=True)
         except BrokenPipeError:
             raise
         except OSError as error:

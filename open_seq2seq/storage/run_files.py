@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.system.files import append_line
+from open_seq2seq.system.files import append_line, identity
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class RunFiles:
                 "name another with --logdir=DIR"
             ) from None
         self.logdir = logdir
-        self._identity = _identity(logdir)
+        self._identity = identity(logdir)
         self._lost: set[str] = set()
 
     def check(self) -> None:
@@ -46,7 +45,7 @@ class RunFiles:
         Raises:
             UserError: it was deleted, moved, or another one has taken its place.
         """
-        if _identity(self.logdir) != self._identity:
+        if identity(self.logdir) != self._identity:
             raise UserError(
                 f"logdir: {self.logdir} was deleted or moved while the run was going on; nothing "
                 "more can be saved, and what was saved is where it has gone"
@@ -73,12 +72,3 @@ class RunFiles:
                     name,
                     reason,
                 )
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """Return what tells a folder from another one of its name, None where there is none."""
-    try:
-        status = os.stat(folder)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

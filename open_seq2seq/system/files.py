@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import fcntl
@@ -38,18 +39,42 @@ def check_plain(path: str | Path) -> None:
         raise OSError(errno.EINVAL, f"It is {kind}, expected a file", str(path))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file or folder from another one of its name, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_text(path: str | Path) -> None:
+    """Refuse what `check_plain` refuses, and text in UTF-16 or UTF-32.
+
+    Raises:
+        OSError: as `check_plain`.
+        ValueError: no file can have this name, or it is text of these kinds.
+    """
+    check_plain(path)
+    with open(path, "rb") as file:
+        start = file.read(4)
+    # both mark their beginning, or else one of two bytes or more is zero
+    if b"\0" in start or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16 or UTF-32 text, expected utf-8")
+
+
 def append_line(path: Path, line: str, *, to_disk: bool) -> None:
     """Append one line, and remove an incomplete last line first, left by a crash or a full disk.
 
     Args:
         path: the file; it is created if missing, but its folder is not.
-        line: the line without a line break.
+        line: the line without a line break; what UTF-8 lacks is escaped.
         to_disk: whether to wait until the line would survive a power cut.
 
     Raises:
         OSError: the line cannot be written; the file is unchanged.
     """
-    data = (line + "\n").encode()
+    data = f"{line}\n".encode(errors="backslashreplace")
     with open(path, "ab+", buffering=0) as file:
         # lock, as an evaluation beside the run appends too: its half-written line must not be cut
         with contextlib.suppress(OSError):  # a file system without locks

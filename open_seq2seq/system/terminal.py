@@ -1,21 +1,56 @@
-"""The terminal: error messages, exit statuses, and output streams that cannot be written."""
+"""The terminal: what commands print, exit statuses, and output streams that cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from open_seq2seq.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def escaping(stream: TextIO) -> TextIO:
+    """Return ``stream``, which from now on escapes what its encoding lacks.
+
+    By default a name with such a character would end the command.
+    """
+    if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def printable(text: str) -> str:
+    """Return ``text`` as stdout shows it, for what is laid out by its width, such as a table."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def say(line: str) -> None:
+    """Print a line to stdout."""
+    print(line, file=escaping(sys.stdout))
 
 
 def complain(line: str) -> None:
     """Print a line to stderr, or do nothing if stderr cannot be written."""
     with contextlib.suppress(OSError, ValueError):
-        print(line, file=sys.stderr, flush=True)
+        print(line, file=escaping(sys.stderr), flush=True)
+
+
+def console() -> Console:
+    """Return rich's console on stdout, for tables and progress bars.
+
+    It prints text as it is: ``[red]`` and ``:dog:`` in a name are no markup.
+    """
+    from rich.console import Console  # not needed for --help
+
+    return Console(file=escaping(sys.stdout), markup=False, emoji=False, highlight=False)
 
 
 def give_up(stream: TextIO) -> None:
@@ -58,13 +93,15 @@ def logging_to(handler: logging.Handler) -> Iterator[None]:
 
 def stdout_handler() -> logging.Handler:
     """Return a handler that prints messages of level INFO and above to stdout, unformatted."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(escaping(sys.stdout))
     handler.setLevel(logging.INFO)
     return handler
 
 
 def exit_on_user_error(main: Callable[[], int | None]) -> None:
     """Run ``main`` and exit with its status; print a `UserError` and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):  # argparse prints too
+        escaping(stream)
     try:
         sys.exit(main() or 0)
     except UserError as error:

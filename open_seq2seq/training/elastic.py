@@ -8,7 +8,6 @@ file imports Horovod; it is imported under an elastic launcher only.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable
 
 import horovod.tensorflow as hvd
@@ -20,6 +19,7 @@ from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import LostWorkerError
 from open_seq2seq.lazy import keras
 from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.system.terminal import complain
 
 
 class Commits(State):
@@ -68,7 +68,7 @@ def run(
             return round_(Workers.of(hvd), commits)
         except LostWorkerError as error:
             # Horovod does not know grouped_allreduce's errors, and would take them for the end
-            print(f"{error.cause}; the others continue without it", file=sys.stderr, flush=True)
+            complain(f"{error.cause}; the others continue without it")
             raise HorovodInternalError(str(error)) from None
 
     return hvd.elastic.run(attempt)(Commits())

@@ -20,6 +20,7 @@ from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
 from open_seq2seq.network import build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
+from open_seq2seq.storage.compatibility import check_front_end, check_labels
 from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.structs import Batch
@@ -116,7 +117,9 @@ class Trainer:
                 f"logdir: {self.logdir} holds imported weights without an optimizer's state; start "
                 f"another run with --load_model={self.logdir} --logdir=DIR"
             )
-        logdir.check_labels(checkpoint, self.data.labels, self.logdir)
+        source = f"logdir: {self.logdir}"
+        check_labels(checkpoint.info, self.data.labels, source)
+        check_front_end(checkpoint.info, self.data.params, source, self.params.changed_front_end)
         logdir.check_finite(checkpoint, self.logdir / logdir.LAST)
         return checkpoint
 
@@ -129,8 +132,14 @@ class Trainer:
         source = self.params.load_model
         if source is None or not self.workers.is_chief:
             return
-        layer = output_layer(self.config.decoder, self.model)
-        reasons = warm_start.load_weights(source, self.model.weights, self.data.labels, layer)
+        reasons = warm_start.load_weights(
+            source,
+            self.model.weights,
+            self.data.labels,
+            output_layer(self.config.decoder, self.model),
+            self.data.params,
+            self.params.changed_front_end,
+        )
         for line in warm_start.describe(reasons, source):
             logger.info(line)
         if self.state.average is not None:
@@ -390,4 +399,5 @@ class Trainer:
             architecture=architecture.describe(
                 config.encoder, config.decoder, config.data_layers["train"]
             ),
+            front_end=config.data_layers["train"].in_effect(),
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError
+from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
 from open_seq2seq.storage.variables import by_name, mismatches
 from open_seq2seq.structs import Variable
@@ -13,7 +16,12 @@ Reasons = dict[str, str]
 
 
 def load_weights(
-    source: str, variables: list[Variable], labels: tuple[str, ...], output_layer: str
+    source: str,
+    variables: list[Variable],
+    labels: tuple[str, ...],
+    output_layer: str,
+    front_end: FrontEnd,
+    changed: Sequence[str],
 ) -> Reasons:
     """Set variables to what a checkpoint has under the same name and in the same shape.
 
@@ -25,12 +33,15 @@ def load_weights(
         variables: of the model, Keras's.
         labels: of the data.
         output_layer: name of the layer whose outputs are the labels.
+        front_end: of the data.
+        changed: keys of the front end whose values may differ from the checkpoint's.
 
     Returns:
         for each variable, why it stays as it is; empty where it does not.
 
     Raises:
-        UserError: there is no checkpoint, or nothing in it fits.
+        UserError: there is no checkpoint, it was trained with another front end, or nothing in it
+            fits.
     """
     checkpoint = load_run(Path(source))
     if checkpoint is None:
@@ -38,6 +49,7 @@ def load_weights(
             f"load_model: no checkpoint in {source}; "
             "name the logdir of a run, or one of its checkpoints"
         )
+    check_front_end(checkpoint.info, front_end, f"load_model: {source}", changed)
     named = by_name(variables)
     reasons = dict.fromkeys(named, "")
     if checkpoint.labels != labels:

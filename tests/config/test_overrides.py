@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from open_seq2seq.config.overrides import parse_arguments, parse_values
+from open_seq2seq.config.overrides import parse_arguments
 from open_seq2seq.errors import UserError
 
 
@@ -50,8 +50,3 @@ def test_a_flag_that_is_used_wrongly_is_an_error(parser, line, capsys):
         parse_arguments(parser, line.split())
     assert stopped.value.code == 2
     assert line.split("=")[0] in capsys.readouterr().err
-
-
-def test_values_are_read_as_python_or_text():
-    texts = {"a": "1", "b": "[0.5, None]", "c": "v2-12", "d": ""}
-    assert parse_values(texts) == {"a": 1, "b": [0.5, None], "c": "v2-12", "d": ""}

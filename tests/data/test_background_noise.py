@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import background_table
+from open_seq2seq.data.augment import background_table, find_recordings
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
 
@@ -20,6 +20,7 @@ def test_the_table_is_the_recordings_in_blocks(write_wav):
     np.testing.assert_allclose(table, expected, atol=1 / 32768)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("augmentation", ["spectral", "librosa"])
 def test_noise_is_mixed_in_at_its_volume_in_training_only(
     write_wav, write_manifest, tone, augmentation
@@ -68,3 +69,21 @@ def test_a_folder_without_recordings_is_refused(write_manifest, tmp_path):
     with pytest.raises(UserError, match=r"background_noise: no recordings"):
         layer.open(training=True, seed=0)
     layer.open(training=False, seed=0)  # evaluation does not need it
+
+
+def test_only_audio_files_are_noise(write_wav, write_manifest, tone, caplog):
+    write_wav("noise/hum.wav", tone(300.0, seconds=1.0))
+    write_wav("noise/hiss.flac", tone(300.0, seconds=1.0))
+    write_wav("noise/rain.ogg", tone(300.0, seconds=1.0), subtype="VORBIS")
+    manifest = write_manifest([0], [np.zeros(RATE)])
+    folder = manifest.parent / "noise"
+    for name in ("._hum.wav", "README.md", "wind.m4a"):
+        (folder / name).write_bytes(b"x")
+    (folder / "old.wav").mkdir()
+    assert find_recordings(str(folder)) == tuple(
+        str(folder / name) for name in ("hiss.flac", "hum.wav", "rain.ogg")
+    )
+    assert any("wind.m4a" in message for message in caplog.messages)
+    SpeechCommandsDataLayer(
+        dataset_files=[str(manifest)], augment_data=True, background_noise=str(folder)
+    ).open(training=True, seed=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import librosa
 import numpy as np
@@ -336,14 +335,6 @@ def test_noise_ends_with_the_clip_and_follows_the_draw(augmenting):
     np.testing.assert_allclose(
         first, images(reference_engine, silence[:1], draws.take(np.array([0])))[0], atol=CLOSE
     )
-
-
-@pytest.fixture
-def eager() -> Iterator[None]:
-    """Without graphs: which samples an engine uses shows without XLA's second for each graph."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.usefixtures("eager")

@@ -118,7 +118,11 @@ GOOD = "label,word,path\n0,yes,yes/1.wav\n"
 MISTAKES = {
     "empty": ("", "the manifest is empty"),
     "header only": ("label,path\n", "a header but no rows"),
-    "binary": (b"label,path\n0,\xff\xfe.wav\n", "not a readable CSV manifest .*utf-8"),
+    "binary": (b"\x00\x01label,path\n0,yes/1.wav\n", "not a readable CSV manifest .*utf-8"),
+    "not in UTF-8": (
+        b"label,path\n0,yes/\xff.wav\n",
+        r"no such file:\n  line 2: 'yes/\\udcff.wav'",
+    ),
     "no label": ("word,path\nyes,yes/1.wav\n", "column 'label' is missing, found word, path"),
     "no path": ("label,wav\n0,yes/1.wav\n", "column 'path' is missing, found label, wav"),
     "label twice": (
@@ -250,7 +254,7 @@ def test_labels_are_read_in_order(tmp_path):
         ),
         (b"", "the labels file is empty"),
         (b" \n\n", "the labels file is empty"),
-        (b"yes\n\xff\xfe\n", r"cannot read the labels file \(.*utf-8"),
+        ("yes\nno\n".encode("utf-16"), r"cannot read the labels file \(.*utf-8"),
         (b"yes\nno\nyes \n", "label 'yes' appears more than once"),
     ],
 )
@@ -260,3 +264,34 @@ def test_bad_labels_files(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(UserError, match=f"labels.txt: {message}"):
         read_labels(path)
+
+
+def test_names_that_are_not_utf8_are_written_and_read_as_their_bytes(tmp_path):
+    clip = os.path.join(os.fsencode(tmp_path), b"caf\xe9.wav")
+    with open(clip, "wb"):
+        pass
+    label = os.fsdecode(b"caf\xe9")
+    write_labels(tmp_path / "labels.txt", ("yes", label))
+    assert (tmp_path / "labels.txt").read_bytes() == b"yes\ncaf\xe9\n"
+    assert read_labels(tmp_path / "labels.txt") == ("yes", label)
+
+    rows = {"label": [1], "word": [label], "speaker": [""], "path": [os.fsdecode(b"caf\xe9.wav")]}
+    write_manifest(tmp_path / "m.csv", pd.DataFrame(rows))
+    assert (tmp_path / "m.csv").read_bytes() == (
+        b"label,word,speaker,path\n1,caf\xe9,,caf\xe9.wav\n"
+    )
+    (path,) = read_manifests([tmp_path / "m.csv"], ("yes", label))["path"]
+    assert os.fsencode(path) == clip
+
+
+def test_a_path_that_begins_with_a_tilde_is_in_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "no"))
+    assert read(folder, "label,path\n1,~/2.wav\n") == [(1, "no/2.wav")]
+
+
+def test_a_folder_named_tilde_is_written_so_that_it_is_not_the_home_folder(folder):
+    (folder / "~").mkdir()
+    (folder / "~" / "1.wav").touch()
+    rows = {"label": [0], "word": ["yes"], "speaker": [""], "path": ["~/1.wav"]}
+    write_manifest(folder / "v.csv", pd.DataFrame(rows))
+    assert read(folder, (folder / "v.csv").read_bytes()) == [(0, "~/1.wav")]

@@ -100,6 +100,7 @@ def test_the_cosine_transform_is_scipys():
     )
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("n_samples", [16000, 15999, 9000, 700])
 @pytest.mark.parametrize("n_mfcc", [None, 20])
 def test_frames_at_the_ends_see_the_clip_mirrored(n_samples, n_mfcc):

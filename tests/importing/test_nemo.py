@@ -319,6 +319,14 @@ def test_sorted_labels_need_no_note(tmp_path, weights, capsys):
     assert "note" not in capsys.readouterr().out
 
 
+def test_labels_may_have_any_space_or_joiner(tmp_path, weights):
+    labels = ["da\u200dwn", "go\u00a0on", "left", "yes"]
+    config = small_config() | {"labels": labels}
+    config["train_ds"]["labels"] = labels
+    import_archive(nemo_file(tmp_path / "a.nemo", config, weights), tmp_path / "out")
+    assert loaded(tmp_path / "out")[1].labels == tuple(labels)
+
+
 def test_outputs_can_be_reordered_to_match_manifests(tmp_path, weights):
     path = nemo_file(tmp_path / "a.nemo", small_config(), weights)
     import_archive(path, tmp_path / "theirs")

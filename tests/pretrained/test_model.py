@@ -3,9 +3,7 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
 
 import open_seq2seq
 from open_seq2seq.data import SpeechCommandsDataLayer
@@ -16,38 +14,6 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.storage import architecture, checkpoints
 from tests.support.archive_server import tar_gz
 from tests.support.paths import TINY
-
-
-@pytest.fixture(scope="module")
-def trained(run, tmp_path_factory):
-    """The logdir of a small TDNN of this package's classes, and its predictions by --mode=infer."""
-    folder = tmp_path_factory.mktemp("pretrained")
-    layers = [
-        {"kernel_size": 5, "num_channels": 24, "stride": 2, "dropout_keep_prob": 0.9},
-        {"kernel_size": 1, "num_channels": 24},
-    ]
-    config = folder / "config.py"
-    text = TINY.read_text().replace(
-        '"encoder": PeakEncoder',
-        f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}',
-    )
-    text = text.replace('"decoder": FullyConnectedDecoder', '"decoder": PooledDecoder')
-    text = text.replace(
-        "from open_seq2seq.decoders import FullyConnectedDecoder",
-        "from open_seq2seq.decoders import PooledDecoder\n"
-        "from open_seq2seq.encoders import TDNNEncoder",
-    )
-    config.write_text(text)
-    args = [
-        "--num_epochs=4",
-        "--data_layer_params/hop_length=250",
-        "--data_layer_params/audio_length=64",
-    ]
-    assert run("train_eval", folder / "run", *args, config=config) == 0
-    output = folder / "out.csv"
-    assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
-    rows = pd.read_csv(output)
-    return folder / "run", rows
 
 
 def test_a_model_needs_no_config_and_predicts_what_infer_predicts(trained):
@@ -69,18 +35,6 @@ def test_a_logdir_stands_for_its_best_checkpoint(trained):
     for weight in model.network.weights:
         np.testing.assert_array_equal(weight, best.model[weight.path])
     assert model.predict([]) == []
-
-
-def test_predict_reads_any_audio_file_and_refuses_others(trained, tone, tmp_path):
-    logdir, _ = trained
-    model = open_seq2seq.from_pretrained(logdir)
-    stereo = np.stack([tone(440.0, sample_rate=44100)] * 2, axis=1)
-    soundfile.write(tmp_path / "a.flac", stereo, 44100)
-    (prediction,) = model.predict([tmp_path / "a.flac"])
-    assert prediction.label in model.labels
-    (tmp_path / "b.wav").write_bytes(b"no audio")
-    with pytest.raises(UserError, match=r"b\.wav"):
-        model.predict([tmp_path / "b.wav"])
 
 
 def test_names_come_from_registries(trained, tmp_path, monkeypatch):

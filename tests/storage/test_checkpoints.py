@@ -6,10 +6,12 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import pickle
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -256,6 +258,47 @@ def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
     (checkpoints.save(tmp_path, make(1), keep=5) / "model.npz").unlink()
     with pytest.raises(UserError, match="all 1 checkpoints are corrupt"):
         checkpoints.load_newest(tmp_path)
+
+
+def test_a_reader_beside_a_run_that_keeps_one_never_sees_damage(tmp_path):
+    checkpoints.save(tmp_path, make(1), keep=1)
+    saving = threading.Thread(
+        target=lambda: [checkpoints.save(tmp_path, make(step), keep=1) for step in range(2, 150)]
+    )
+    saving.start()
+    steps = []
+    while saving.is_alive():
+        steps.append(checkpoints.load_newest(tmp_path).step)
+    saving.join()
+    assert len(steps) > 20 and steps == sorted(steps)
+    assert checkpoints.load_newest(tmp_path).step == 149
+
+
+def test_a_checkpoint_that_vanishes_at_every_look_is_no_damage(tmp_path, monkeypatch):
+    """One is deleted between its listing and its reading, and a newer one is there."""
+    checkpoints.save(tmp_path, make(1), keep=1)
+    read_text, newer = pathlib.Path.read_text, iter(range(2, 6))
+
+    def replace(path, *args, **kwargs):
+        monkeypatch.setattr(pathlib.Path, "read_text", read_text)
+        for step in newer:
+            checkpoints.save(tmp_path, make(step), keep=1)
+            monkeypatch.setattr(pathlib.Path, "read_text", replace)
+            break
+        return read_text(path, *args, **kwargs)
+
+    monkeypatch.setattr(pathlib.Path, "read_text", replace)
+    assert checkpoints.load_newest(tmp_path).step == 5
+
+
+def test_what_only_training_needs_may_be_missing_for_use(tmp_path):
+    path = checkpoints.save(tmp_path, make(3), keep=1)
+    (path / "training.npz").unlink()
+    loaded = checkpoints.load_newest(tmp_path, to_resume=False)
+    assert (loaded.step, loaded.training) == (3, {})
+    np.testing.assert_array_equal(loaded.model["dense/kernel"], make(3).model["dense/kernel"])
+    with pytest.raises(CorruptCheckpointError, match=r"training\.npz"):
+        checkpoints.load(path)
 
 
 class Harm:

@@ -1,6 +1,7 @@
 """Where log records of a run go: terminal, run.log, or nowhere."""
 
 import logging
+import re
 
 import pytest
 
@@ -64,3 +65,19 @@ def test_one_run_after_another_logs_into_its_own_file(tmp_path):
     for name in ("one", "other"):
         assert (tmp_path / name / "run.log").read_text().endswith(f"  {name}\n")
         assert len((tmp_path / name / "run.log").read_text().splitlines()) == 1
+
+
+def test_a_narrow_terminal_without_unicode_gets_a_line_that_fits(terminal, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the stream for a terminal
+    monkeypatch.setenv("COLUMNS", "40")
+    written = terminal("ascii")
+    reporter = Reporter(is_chief=True)
+    reporter.start_bar(total_steps=9, step=0)
+    reporter.move_bar(9, "loss 2.4024, lr 0.0117, 1,234,567 clips/s")
+    with logging_to(reporter):
+        LOGGER.info("sample: label 犬 :dog: [red]")
+    reporter.close()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.getvalue().decode())
+    lines = re.split(r"[\r\n]+", shown)
+    assert r"sample: label \u72ac :dog: [red]" in lines
+    assert "step 9/9 loss 2.4024, lr 0.0117, 1,234,5" in lines  # 40 characters

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from open_seq2seq import cli
-from open_seq2seq.config import Config, load_config, parse_value
+from open_seq2seq.config import Config, load_config
+from open_seq2seq.config.overrides import parse_values
 from open_seq2seq.config.run_params import RunParams
 from tests.support.fuzzing.edits import damage, pick
 from tests.support.fuzzing.harness import refusal_of
@@ -226,9 +227,7 @@ class Fuzzer:
                 ]
             )
             assert texts == overrides
-            config = load_config(
-                str(self._path), mode, {key: parse_value(text) for key, text in texts.items()}
-            )
+            config = load_config(str(self._path), mode, parse_values(texts))
         _check(config, what)
         return what
 

@@ -1,0 +1,93 @@
+"""The labels and the front end that a checkpoint was trained on, against those it is used with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+
+from open_seq2seq.data.front_end import FrontEnd
+from open_seq2seq.errors import UserError, listed
+from open_seq2seq.storage.progress import RunInfo
+
+logger = logging.getLogger(__name__)
+
+
+def check_labels(info: RunInfo, labels: tuple[str, ...], source: str) -> None:
+    """Refuse a checkpoint whose outputs mean something else than the data's labels.
+
+    Args:
+        info: of the checkpoint.
+        labels: of the data.
+        source: key and path of the checkpoint, for the message.
+    """
+    if info.labels != labels:
+        raise UserError(
+            f"{source} was trained on the labels {' '.join(info.labels)}, "
+            f"the data has {' '.join(labels)}; "
+            "use the manifests that it was trained on, or another checkpoint"
+        )
+
+
+def check_front_end(
+    info: RunInfo, front_end: FrontEnd, source: str, changed: Sequence[str] = ()
+) -> None:
+    """Refuse a checkpoint whose network was trained on other images of the same clips.
+
+    Args:
+        info: of the checkpoint.
+        front_end: that it shall be used with.
+        source: key and path of the checkpoint, for the message.
+        changed: keys whose values may differ; each one that does is warned of.
+
+    Raises:
+        UserError: another key differs.
+    """
+    trained = _front_end_of(info)
+    if trained is None:
+        logger.info(f"{source} does not say which front end it was trained with: not compared")
+        return
+    compare(trained, front_end.in_effect(), f"{source} was trained with", changed)
+
+
+def compare(
+    expected: dict[str, Any], actual: dict[str, Any], whose: str, changed: Sequence[str] = ()
+) -> None:
+    """Refuse one front end in place of another.
+
+    Args:
+        expected: as `FrontEnd.in_effect` gives it.
+        actual: the other one.
+        whose: what the expected one belongs to, for the message.
+        changed: keys whose values may differ; each one that does is warned of.
+
+    Raises:
+        UserError: another key differs.
+    """
+    differences = {
+        name: f"{name}={expected[name]!r}, now it is {actual[name]!r}"
+        for name in actual
+        if name in expected and expected[name] != actual[name]
+    }
+    refused = [text for name, text in differences.items() if name not in changed]
+    if refused:
+        names = [name for name in differences if name not in changed]
+        raise UserError(
+            f"{whose} another front end:{listed(refused)}\n"
+            "The network would hear something else than what it has learned. Use the same "
+            f"data_layer_params, or, if this is meant, --changed_front_end={names}"
+        )
+    for text in differences.values():
+        logger.warning(f"changed_front_end: {whose} {text}")
+
+
+def _front_end_of(info: RunInfo) -> dict[str, Any] | None:
+    """Return the front end in effect; earlier checkpoints have what was given of it, or nothing."""
+    if info.front_end is not None or info.architecture is None:
+        return info.front_end
+    try:
+        return FrontEnd(**info.architecture["data_layer_params"]).in_effect()
+    except (KeyError, TypeError, pydantic.ValidationError):
+        return None  # of another version; whoever builds the network says so

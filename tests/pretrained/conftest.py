@@ -1,0 +1,38 @@
+"""A model that the tests of trained models share."""
+
+import pandas as pd
+import pytest
+
+from tests.support.paths import TINY
+
+
+@pytest.fixture(scope="session")
+def trained(run, tmp_path_factory):
+    """The logdir of a small TDNN of this package's classes, and its predictions by --mode=infer."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    layers = [
+        {"kernel_size": 5, "num_channels": 24, "stride": 2, "dropout_keep_prob": 0.9},
+        {"kernel_size": 1, "num_channels": 24},
+    ]
+    config = folder / "config.py"
+    text = TINY.read_text().replace(
+        '"encoder": PeakEncoder',
+        f'"encoder": TDNNEncoder, "encoder_params": {{"convnet_layers": {layers}}}',
+    )
+    text = text.replace('"decoder": FullyConnectedDecoder', '"decoder": PooledDecoder')
+    text = text.replace(
+        "from open_seq2seq.decoders import FullyConnectedDecoder",
+        "from open_seq2seq.decoders import PooledDecoder\n"
+        "from open_seq2seq.encoders import TDNNEncoder",
+    )
+    config.write_text(text)
+    args = [
+        "--num_epochs=4",
+        "--data_layer_params/hop_length=250",
+        "--data_layer_params/audio_length=64",
+    ]
+    assert run("train_eval", folder / "run", *args, config=config) == 0
+    output = folder / "out.csv"
+    assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
+    rows = pd.read_csv(output)
+    return folder / "run", rows

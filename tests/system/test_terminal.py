@@ -1,0 +1,73 @@
+"""What commands print: on any terminal, and as it is."""
+
+import argparse
+import io
+
+import pytest
+
+from open_seq2seq import cli
+from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.system.terminal import complain, console, escaping, exit_on_user_error, say
+
+NAME = "犬\udce9 :dog: [red]x[/red].wav"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dog"),
+    [
+        ("ascii", rb"\u72ac"),
+        ("latin-1", rb"\u72ac"),
+        ("utf-8", "犬".encode()),
+        ("shift-jis", "犬".encode("shift-jis")),
+    ],
+)
+@pytest.mark.parametrize(
+    "write", [say, complain, lambda line: console().print(line, soft_wrap=True)]
+)
+def test_what_an_encoding_lacks_is_escaped_and_nothing_else_changed(terminal, write, encoding, dog):
+    written = terminal(encoding)
+    write(NAME)
+    assert written.getvalue() == dog + rb"\udce9 :dog: [red]x[/red].wav" + b"\n"
+
+
+def test_argparse_can_print_any_name(terminal):
+    written = terminal("ascii")
+    parser = argparse.ArgumentParser(prog="p", description="犬")
+    for line in (["--help"], [NAME]):
+        with pytest.raises(SystemExit):
+            exit_on_user_error(lambda line=line: parser.parse_args(line))
+    assert written.getvalue().count(rb"\u72ac") == 2
+
+
+def test_a_stream_without_an_encoding_stays_as_it_is():
+    stream = io.StringIO()
+    assert escaping(stream) is stream
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_help_breaks_no_name_and_no_command(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = cli.make_parser().format_help()
+    for word in (
+        "speech_commands/resnet50",
+        "--encoder_params/resnet_size=18,",
+        "--eval_params/data_layer_params/cache_data=False.",
+    ):
+        assert word in text
+    options = text.split("\n\n", 1)[1]  # after the usage, which argparse alone lays out
+    prose = [line for line in options.splitlines() if " " in line.strip()]
+    assert max(map(len, prose)) <= width
+
+
+def test_commands_in_a_description_keep_their_lines(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    description = (
+        "Prose that is longer than\na line is.\n\n    do --this \\\n        --and=that\n\nMore."
+    )
+    parser = argparse.ArgumentParser(
+        prog="p", usage="p", description=description, formatter_class=HelpFormatter, add_help=False
+    )
+    assert parser.format_help() == (
+        "usage: p\n\nProse that is longer than a\nline is.\n\n"
+        "    do --this \\\n        --and=that\n\nMore.\n"
+    )
