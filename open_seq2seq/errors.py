@@ -6,6 +6,10 @@ import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+NON_FINITE_ADVICE = (
+    "The training of the model diverged: use an earlier checkpoint, or train it again with a lower "
+    "learning rate"
+)
 _LONGEST = 300  # characters of a value, or of what somebody else has to say, in a message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,9 +13,11 @@ from open_seq2seq.components import Loss
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
+from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, counted
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Batch, KerasModel, Tensor
 
+_Z_95 = 1.959964  # quantile of the normal distribution at 0.975
 # section of a config -> split in metrics
 SPLIT_OF_SECTION = {"eval": "val", "test": "test"}
 
@@ -28,6 +31,56 @@ class Evaluation(NamedTuple):
     top5: float
     recall: dict[str, float | None]  # by label; None where the data has no clip of it
     seconds: float
+    n_by_label: dict[str, int] | None = None  # clips; None where they were not counted
+    n_non_finite: int = 0  # clips for which the model's outputs are NaN or infinite
+
+    @property
+    def top1_interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy that the model has on all clips of this kind."""
+        return wilson_interval(self.top1, self.n_clips)
+
+    @property
+    def top1_interval_text(self) -> str:
+        """The interval as the terminal shows it beside the accuracy."""
+        low, high = self.top1_interval
+        return f"95% interval {low:.1%} to {high:.1%}"
+
+    def worse_labels(self) -> list[tuple[str, float, int]]:
+        """Return label, recall and clips of the labels that are clearly below the accuracy.
+
+        The worst comes first. The number of their clips is taken into account: even the upper end
+        of the 95 % interval of their recall is below.
+        """
+        worse = []
+        for label, n in (self.n_by_label or {}).items():
+            recall = self.recall[label]
+            if recall is not None and wilson_interval(recall, n)[1] < self.top1:
+                worse.append((label, recall, n))
+        return sorted(worse, key=lambda each: each[1])
+
+    def check_finite(self, split: str) -> None:
+        """Refuse a model whose outputs are not finite.
+
+        Raises:
+            UserError: those for some clips of ``split`` are not.
+        """
+        if self.n_non_finite:
+            raise UserError(
+                f"{split}: the model's outputs are NaN or infinite for {self.n_non_finite} of "
+                f"{counted(self.n_clips, 'clip')}, so that their labels mean nothing. "
+                f"{NON_FINITE_ADVICE}"
+            )
+
+
+def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a probability that was measured in ``n`` trials.
+
+    E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
+    """
+    z2 = _Z_95 * _Z_95
+    centre = (fraction + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z_95 * math.sqrt(fraction * (1 - fraction) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class Evaluator:
@@ -54,7 +107,8 @@ class Evaluator:
         """
         started = time.monotonic()
         n_labels = len(dataset.labels)
-        sums = np.zeros(2)  # loss, clips whose label is among the five highest logits
+        # loss, clips whose label is among the five highest logits, clips with bad logits
+        sums = np.zeros(3)
         confusion = np.zeros((n_labels, n_labels))  # [label, prediction]
         sampler = Sampler(
             len(dataset), batch_size, rank=self._workers.rank, size=self._workers.size
@@ -62,12 +116,14 @@ class Evaluator:
         for (batch,) in dataset.batches(sampler.in_order()):
             if self._workers.any(should_stop()):
                 return None
-            losses, predictions, in_top5 = (output.numpy() for output in self._step(batch))
+            # float64: losses of a model that diverges add up to more than float32 holds
+            outputs = (output.numpy().astype(np.float64) for output in self._step(batch))
+            losses, predictions, in_top5, is_bad = outputs
             weights = batch.weights.numpy()
-            sums += (losses @ weights, in_top5 @ weights)
-            np.add.at(confusion, (batch.labels.numpy(), predictions), weights)
+            sums += (losses @ weights, in_top5 @ weights, is_bad @ weights)
+            np.add.at(confusion, (batch.labels.numpy(), predictions.astype(int)), weights)
         totals = self._workers.total(np.concatenate([sums, confusion.ravel()]))
-        confusion = totals[2:].reshape(n_labels, n_labels)
+        confusion = totals[3:].reshape(n_labels, n_labels)
         n_clips = confusion.sum()
         per_label = confusion.sum(axis=1)
         return Evaluation(
@@ -80,13 +136,16 @@ class Evaluator:
                 for i, label in enumerate(dataset.labels)
             },
             seconds=time.monotonic() - started,
+            n_by_label=dict(zip(dataset.labels, map(int, per_label), strict=True)),
+            n_non_finite=int(totals[2]),
         )
 
-    def _run(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
         return (
             self._loss(logits, batch),
             tf.argmax(logits, axis=-1, output_type=tf.int32),
             tf.cast(in_top5, tf.float32),
+            1.0 - tf.cast(tf.reduce_all(tf.math.is_finite(logits), axis=-1), tf.float32),
         )

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from open_seq2seq.data import notices
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import NON_FINITE_ADVICE, UserError
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import KerasModel, Tensor
 from open_seq2seq.system.files import flush_file, partial_path, written_aside
 from open_seq2seq.system.paths import NAME_ERRORS
+
+_N_WARNINGS = 30
+
+logger = logging.getLogger(__name__)
 
 
 class Prediction(NamedTuple):
@@ -38,7 +44,14 @@ class Predictor:
         self._run = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
 
     def predict(self, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
-        """Yield a prediction for every clip of ``dataset``, in its order."""
+        """Yield a prediction for every clip of ``dataset``, in its order.
+
+        What is odd about the clips is logged first.
+
+        Raises:
+            UserError: the model gives a clip probabilities that are not finite.
+        """
+        _warn(dataset)
         if len(dataset) == 1:
             batch_size = 1  # the only other size, so that the front end is compiled twice at most
         plan = Sampler(len(dataset), batch_size).in_order()
@@ -48,6 +61,11 @@ class Predictor:
             for row, probabilities in zip(
                 plan.rows[step, 0], self._run(inputs).numpy(), strict=False
             ):
+                if not np.isfinite(probabilities).all():
+                    raise UserError(
+                        f"{dataset.paths[row]}: the model's probabilities for it are not finite, "
+                        f"so that it has no label. {NON_FINITE_ADVICE}"
+                    )
                 best = int(np.argmax(probabilities))
                 yield Prediction(
                     dataset.paths[row],
@@ -58,6 +76,14 @@ class Predictor:
 
     def _probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         return tf.nn.softmax(self._model(inputs, training=False))
+
+
+def _warn(dataset: Dataset) -> None:
+    lines = notices.warnings_of_clips(dataset)
+    for line in [*notices.warnings_of_front_end(dataset.params), *lines[:_N_WARNINGS]]:
+        logger.warning(line)
+    if len(lines) > _N_WARNINGS:
+        logger.warning(f"and {len(lines) - _N_WARNINGS:,} more such lines about other clips")
 
 
 def check_output(path: Path) -> None:

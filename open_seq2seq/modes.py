@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import platform
 import subprocess
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from open_seq2seq import __version__, distributed, inference
 from open_seq2seq.config import Config
+from open_seq2seq.data import notices
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.heartbeat import heartbeats
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluator
 from open_seq2seq.network import build_for_run, check_decoder
 from open_seq2seq.storage import run_lock, variables
@@ -127,6 +129,7 @@ def _evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
         for section in sections:
             evaluation = evaluator.evaluate(datasets[section], p.eval_batch_size)
             assert evaluation is not None
+            evaluation.check_finite(SPLIT_OF_SECTION[section])
             reporter.metrics.record_evaluation(
                 evaluation,
                 mode=options.mode,
@@ -201,7 +204,7 @@ def _benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
         seconds = trainer.time_steps(options.bench_start)
     rows = trainer.sampler.rows_per_step
     logger.info(
-        f"benchmark: {options.bench_steps - options.bench_start} steps after "
+        f"benchmark: {counted(options.bench_steps - options.bench_start, 'step')} after "
         f"{options.bench_start}, {seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
     )
     return 0
@@ -234,21 +237,29 @@ def _open_datasets(config: Config, sections: list[str]) -> dict[str, Dataset]:
             f"{section}_params: {first}_params has",
             config.params.changed_front_end,
         )
+    # mostly one front end for all
+    of_all = (notices.warnings_of_front_end(dataset.params) for dataset in datasets.values())
+    for line in dict.fromkeys(itertools.chain(*of_all)):
+        logger.warning(line)
     return datasets
 
 
 def _log_clips(dataset: Dataset, section: str) -> None:
-    logger.info(f"{section}: {len(dataset)} clips, {len(dataset.labels)} labels")
+    logger.info(
+        f"{section}: {counted(len(dataset), 'clip')}, {counted(len(dataset.labels), 'label')}"
+    )
     if dataset.converted:
         path, what = next(iter(dataset.converted.items()))
         logger.info(
-            f"{section}: {len(dataset.converted)} files are converted to 16-bit mono, the first "
-            f"from {what}: {path}"
+            f"{section}: {counted(len(dataset.converted), 'file')} converted to 16-bit mono, the "
+            f"first from {what}: {path}"
         )
     if dataset.skipped:
-        logger.warning(f"{section}: {len(dataset.skipped)} unusable files are skipped:")
+        logger.warning(f"{section}: {counted(len(dataset.skipped), 'unusable file')} skipped:")
         for path, reason in dataset.skipped.items():
             logger.warning(f"  {path}: {reason}")
+    for line in notices.warnings_of(dataset):
+        logger.warning(f"{section}: {line}")
 
 
 def _log_surroundings(config: Config) -> None:

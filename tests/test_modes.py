@@ -122,6 +122,44 @@ def test_infer_writes_a_row_for_every_clip(run, trained, tmp_path, capsys):
     assert f"{rows[0]['path']}: {rows[0]['label']}" in capsys.readouterr().out
 
 
+def test_a_run_says_which_sound_is_lost_and_which_clips_are_long(
+    run, trained, tone_dataset, write_manifest, tone, tmp_path, capsys
+):
+    clips = [tone(400), np.zeros(16000), tone(400, 5.0), np.stack([tone(400), -tone(400)], 1)]
+    manifest = write_manifest([0, 0, 0, 11], clips)
+    files = [
+        f"--train_params/data_layer_params/dataset_files={[str(manifest)]}",
+        f"--data_layer_params/labels_file={tone_dataset / 'v2-12-labels.txt'}",
+    ]
+    run("train", tmp_path / "run", "--num_epochs=1", *files)
+    for out in (capsys.readouterr().out, (tmp_path / "run" / "run.log").read_text()):
+        assert "train: 1 of 4 clips: digital silence" in out
+        assert "train: 1 of 4 clips: its channels cancel" in out
+        assert "train: 1 of 4 clips are longer than an image, 1.0 s" in out
+
+    paths = [str(path) for path in sorted((tmp_path / "tiny-train").iterdir())]
+    assert run("infer", trained, *paths) == 0
+    out = capsys.readouterr().out
+    assert f"{paths[1]}: digital silence" in out and f"{paths[3]}: its channels cancel" in out
+    assert f"{paths[2]}: 5.0 s long" in out and "from 2.0 to 3.0 s" in out
+    assert f"{paths[0]}: " in out and f"{paths[0]}: digital" not in out
+
+
+def test_clips_far_beyond_full_scale_stop_a_run_or_are_scaled(
+    run, trained, write_wav, tone, tmp_path, capsys
+):
+    loud = str(write_wav("loud.wav", tone(200, amplitude=9000), subtype="FLOAT"))
+    with pytest.raises(UserError, match=r"loud.wav: its samples reach 9,000 times full scale"):
+        run("infer", trained, loud)
+    full_scale = str(write_wav("full.wav", tone(200, amplitude=1.0)))
+    args = ["--data_layer_params/on_loud_audio=scale", loud, full_scale]
+    assert run("infer", trained, *args) == 0
+    out = capsys.readouterr().out
+    assert f"{loud}: it went beyond full scale" in out
+    predictions = [line.split(": ")[1] for line in out.splitlines() if line.endswith(")")]
+    assert len(predictions) == 2 and predictions[0] == predictions[1]
+
+
 def test_infer_takes_paths_of_any_format(run, trained, tone_dataset, tmp_path, capsys):
     source = next((tone_dataset / "up").glob("test*.wav"))
     samples, rate = soundfile.read(source)
@@ -286,7 +324,7 @@ def test_unreadable_audio_stops_the_run_before_the_logdir_is_made_or_is_skipped(
     assert not (tmp_path / "run").exists()
     assert run("train", tmp_path / "run", *args, "--data_layer_params/on_bad_audio=skip") == 0
     out = capsys.readouterr().out
-    assert "1 unusable files are skipped" in out and str(bad) in out and "train: 2 clips" in out
+    assert "1 unusable file skipped" in out and str(bad) in out and "train: 2 clips" in out
 
 
 @pytest.mark.parametrize(

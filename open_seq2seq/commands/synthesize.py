@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 
+from open_seq2seq.errors import counted
 from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import console, exit_on_user_error, say
@@ -44,7 +45,8 @@ def main(arguments: list[str]) -> None:
             lambda n_done: progress.advance(task, n_done),
         )
     seconds = time.monotonic() - start
-    say(f"{flags.output_dir}: {n_clips} clips of {len(words)} words in {seconds:.0f} s")
+    clips, of_words = counted(n_clips, "clip"), counted(len(words), "word")
+    say(f"{flags.output_dir}: {clips} of {of_words} in {seconds:.0f} s")
 
 
 def run() -> None:

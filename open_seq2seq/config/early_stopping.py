@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from open_seq2seq.components import Params, Text
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 
 if TYPE_CHECKING:
     from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
@@ -74,7 +74,8 @@ class EarlyStopping(Params):
         best = "not a number"
         if patience.best is not None:
             best = f"{abs(patience.best):.4f} or worse"
-        return f"{self.metric} of validation has been {best} for {patience.n_waited} evaluations"
+        n_waited = counted(patience.n_waited, "evaluation")
+        return f"{self.metric} of validation has been {best} for {n_waited}"
 
     def _value(self, evaluation: Evaluation) -> float:
         """Return what should grow: the metric, or the negative loss."""

@@ -6,6 +6,7 @@ number of workers, nor the order of reading, nor a restart changes it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -13,12 +14,15 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Group, PathText
-from open_seq2seq.data.audio import BadAudioError, read_wav
+from open_seq2seq.data.audio import BadAudioError
 from open_seq2seq.data.audio_files import list_recordings
-from open_seq2seq.errors import UserError
+from open_seq2seq.data.waveforms import Reading
+from open_seq2seq.errors import UserError, named
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
 _NOISE_SAMPLES = 1 << 21  # of the noise table: two minutes
+
+logger = logging.getLogger(__name__)
 
 
 class Augmentation(Group):
@@ -225,19 +229,30 @@ def find_recordings(background_noise: str) -> tuple[str, ...]:
     return tuple(recordings)
 
 
-def background_table(paths: Sequence[str], sample_rate: int, block: int) -> np.ndarray:
+def background_table(
+    paths: Sequence[str], sample_rate: int, block: int, reading: Reading | None = None
+) -> np.ndarray:
     """Read recorded noise, one file after the other; float32 [blocks, block] in [-1, 1).
 
     Raises:
-        UserError: a file cannot be read.
+        UserError: a file cannot be read, or all are shorter than a block.
     """
+    reading = reading or Reading()
     recordings = []
     for path in paths:
         try:
-            samples = read_wav(path, sample_rate).samples
+            samples, _, flaw = reading.read(path, sample_rate)
         except BadAudioError as error:
             raise UserError(
                 f"data_layer_params/background_noise: {path}: {error}; fix or delete it"
             ) from None
+        if flaw:
+            logger.warning(f"data_layer_params/background_noise: {path}: {flaw}")
         recordings.append(samples[: len(samples) // block * block].reshape(-1, block))
-    return np.concatenate(recordings).astype(np.float32) / 32768.0
+    table = np.concatenate(recordings).astype(np.float32) / 32768.0
+    if not len(table):
+        raise UserError(
+            f"data_layer_params/background_noise: {named(paths, 3)}: shorter than "
+            f"{block / sample_rate * 1000:.3g} ms; record some seconds, or say None"
+        )
+    return table

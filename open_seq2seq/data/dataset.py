@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.components import part_of
+from open_seq2seq.data import flaws
 from open_seq2seq.data.augment import (
     Augmentation,
     Draws,
@@ -21,6 +22,7 @@ from open_seq2seq.data.augment import (
 )
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
+from open_seq2seq.data.dataset_versions import SILENCE
 from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
@@ -51,6 +53,9 @@ class Dataset:
         paths: path of each row's clip.
         skipped: paths left out, and why.
         converted: paths of the clips that are converted, and what they are.
+        flawed: paths of the clips that can be read and whose sound is not what it should be, and
+            the flaw, of `flaws`. Clips of the label silence may be silent.
+        seconds: length of each usable clip, by path.
     """
 
     def __init__(
@@ -94,13 +99,21 @@ class Dataset:
             alignment=params.hop_length,
             contents=contents,
         )
-        self.skipped = {paths[index]: reason for index, reason in self._store.bad.items()}
-        self.converted = {paths[index]: what for index, what in self._store.converted.items()}
+        # in order: threads have found them in any
+        self.skipped = {paths[index]: reason for index, reason in sorted(self._store.bad.items())}
+        self.converted = {
+            paths[index]: what for index, what in sorted(self._store.converted.items())
+        }
 
         is_usable = ~np.isin(files, list(self._store.bad))
         self._files = files[is_usable]  # index of each row's file
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
         self.paths = paths[self._files]
+        self.flawed = self._find_flaws()
+        self.seconds = {
+            path: float(self._store.n_samples[file] / params.sample_rate)
+            for path, file in zip(self.paths, self._files, strict=True)
+        }
         self._longest: int | None = None
         if not of_any_length:
             # in eighths of a second: datasets whose longest clips are about as long share an engine
@@ -109,7 +122,9 @@ class Dataset:
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._background: np.ndarray | None = None
         if self._recordings:
-            self._background = background_table(self._recordings, params.sample_rate, extent.block)
+            self._background = background_table(
+                self._recordings, params.sample_rate, extent.block, params
+            )
         self._kept: _KeptImages | None = None
         if params.keeps_images:
             self._kept = self._open_images()
@@ -140,6 +155,15 @@ class Dataset:
             seed=self.seed,
             longest=self._longest,
         )
+
+    def _find_flaws(self) -> dict[str, str]:
+        names = np.array(self.labels)[self._labels]
+        is_silence = dict(zip(self.paths, names == SILENCE, strict=True))
+        return {
+            self._store.paths[file]: flaw
+            for file, flaw in sorted(self._store.flawed.items())
+            if not (is_silence.get(self._store.paths[file]) and flaw in flaws.QUIET)
+        }
 
     def batches(self, plan: Plan, epoch: int = 0) -> Iterator[tuple[Batch, ...]]:
         """Yield the batches of each step of the plan: ``iter_size`` of them.
@@ -251,7 +275,7 @@ class Dataset:
         folder = self.params.cache_dir
         key: Any = None
         if folder is not None:
-            shaping = {*FrontEnd.model_fields, *Augmentation.model_fields}
+            shaping = {*FrontEnd.model_fields, *Augmentation.model_fields, "on_loud_audio"}
             files = [*self.paths, *self._recordings]
             key = [
                 self.params.model_dump(mode="json", include=shaping),

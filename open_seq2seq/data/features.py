@@ -51,6 +51,11 @@ def mel_filter_bank(
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
+def count_empty_bands(filters: np.ndarray) -> int:
+    """Return how many mel filters [bins, n_mels] no bin of the FFT reaches: they are always 0."""
+    return int((~filters.any(axis=0)).sum())
+
+
 def dct_matrix(n_mels: int, n_mfcc: int) -> np.ndarray:
     """Orthonormal DCT-II, float32 [n_mels, n_mfcc]: log-mel times this is the MFCC."""
     bands = np.arange(n_mels) + 0.5

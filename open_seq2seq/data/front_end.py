@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Group
-from open_seq2seq.data.features import LOG_FLOOR, count_frames
+from open_seq2seq.data.features import LOG_FLOOR, count_empty_bands, count_frames, mel_filter_bank
 
 _LARGEST_BLOCK = 32  # samples; a stretched frame is off by half a block at most
 
@@ -108,6 +108,17 @@ class FrontEnd(Group):
     def image_shape(self) -> tuple[int, int]:
         """(frames, features)."""
         return self.audio_length, self.num_audio_features
+
+    @property
+    def image_s(self) -> float:
+        """Seconds of sound that an image shows."""
+        return self.audio_length * self.hop_length / self.sample_rate
+
+    def n_empty_bands(self, n_fft: int | None = None) -> int:
+        """Return how many mel bands are always silent, with this or another FFT length."""
+        n_fft = n_fft or self.n_fft
+        bank = mel_filter_bank(self.sample_rate, n_fft, self.n_mels, self.fmin, self.fmax)
+        return count_empty_bands(bank)
 
     def in_effect(self) -> dict[str, Any]:
         """Return the values of this group in JSON's types, with what stands for those left out.

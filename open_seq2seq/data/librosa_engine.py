@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, Draws, noise_table, pitch_grid
@@ -29,6 +31,8 @@ class LibrosaEngine:
             background: recorded noise, as `augment.background_table` gives it; None for none.
         """
         self.front_end = front_end
+        # `notices` says it in the words of the config, and says what to do
+        warnings.filterwarnings("ignore", "Empty filters detected", UserWarning)
         self._background = background
         self._semitones = pitch_grid(augmentation.pitch_shift)
         self._noise = noise_table(

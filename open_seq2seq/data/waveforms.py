@@ -1,22 +1,31 @@
-"""The waveforms of a dataset: checked when it is opened, then kept, or read each time."""
+"""The waveforms of a dataset: looked at when it is opened, then kept, or read each time."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from open_seq2seq.components import Group, PathText
-from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_wav
+from open_seq2seq.data import flaws
+from open_seq2seq.data.audio import (
+    BadAudioError,
+    LoudAudioError,
+    Waveform,
+    glance,
+    read_wav,
+)
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.system.cores import n_cores, thread_pool
 
 _SHOWN = 5
+# what a cache knows of each file besides its samples; the texts are ASCII
+_KNOWN = np.dtype([("n_samples", np.int64), ("converted_from", "S64"), ("flaw", "S96")])
 
 
 class Reading(Group):
@@ -32,6 +41,11 @@ class Reading(Group):
     )
     on_bad_audio: Literal["stop", "skip"] = Field(
         default="stop", description="What to do about unreadable clips: stop, or skip them."
+    )
+    on_loud_audio: Literal["refuse", "scale"] = Field(
+        default="refuse",
+        description="What to do about clips whose samples go far beyond full scale, as in a float "
+        "file that holds 16-bit values: count them as unreadable, or scale each to full scale.",
     )
     num_readers: int = Field(
         default=0, ge=0, description="Number of threads that read audio; 0: one per core."
@@ -49,6 +63,32 @@ class Reading(Group):
     def n_readers(self) -> int:
         return self.num_readers or n_cores()
 
+    def read(self, source: str | BytesIO, sample_rate: int) -> Waveform:
+        """Read a file, or one in memory, as `audio.read_wav` does.
+
+        Raises:
+            BadAudioError: it cannot be used.
+        """
+        try:
+            return read_wav(source, sample_rate)
+        except LoudAudioError as error:
+            if self.on_loud_audio == "refuse":
+                raise BadAudioError(
+                    f"{error}; --data_layer_params/on_loud_audio=scale would scale it"
+                ) from None
+            if isinstance(source, BytesIO):
+                source.seek(0)
+            waveform = read_wav(source, sample_rate, gain=1.0 / error.peak)
+            return waveform._replace(flaw=waveform.flaw or flaws.SCALED)
+
+
+class _Look(NamedTuple):
+    """What opening a store finds out about one file."""
+
+    n_samples: int
+    converted_from: str  # as `Waveform.converted_from`
+    flaw: str  # as `Waveform.flaw`
+
 
 class WaveformStore:
     """Audio files by their index in a list of paths.
@@ -59,7 +99,9 @@ class WaveformStore:
         paths: of the files.
         bad: index of each unreadable file, and the reason.
         converted: index of each file that is not 16-bit mono at the sample rate, and what it is.
-        longest: samples of the longest file that is not bad.
+        flawed: index of each file that can be read and whose sound is not what it should be, and
+            the flaw, of `flaws`.
+        n_samples: int64, samples of each file at the sample rate; 0 where it is bad.
     """
 
     def __init__(
@@ -90,9 +132,10 @@ class WaveformStore:
         self.reading = reading
         self.bad: dict[int, str] = {}
         self.converted: dict[int, str] = {}
-        self.longest = 0
+        self.flawed: dict[int, str] = {}
+        self.n_samples = np.zeros(len(paths), np.int64)
         self._contents = contents or {}
-        self._sample_rate, self._n_samples, self._alignment = sample_rate, n_samples, alignment
+        self._sample_rate, self._n_kept, self._alignment = sample_rate, n_samples, alignment
         self._pool = thread_pool("reader", reading.n_readers)
         self._kept: ArrayCache | None = None
         if reading.keeps_waveforms:
@@ -101,11 +144,13 @@ class WaveformStore:
             # whether a file must be left out has to be known before the epochs are planned
             self._for_each(np.arange(len(paths)), self._decode)
         else:
-            # one bad file stops the run anyway: headers are enough to begin with
-            self._for_each(np.arange(len(paths)), self._check_header)
+            # one bad file stops the run anyway: headers are enough of what is not converted
+            self._for_each(np.arange(len(paths)), self._glance)
         if self.bad and reading.on_bad_audio == "stop":
             raise UserError(
-                bad_audio_message({paths[index]: reason for index, reason in self.bad.items()})
+                bad_audio_message(
+                    {paths[index]: reason for index, reason in sorted(self.bad.items())}
+                )
             )
 
     def take(
@@ -123,7 +168,8 @@ class WaveformStore:
             lengths = np.zeros(len(indices), np.int32)
             missing: np.ndarray = np.arange(len(indices))
         else:
-            waveforms, lengths = self._kept.values[indices, :width], self._lengths.values[indices]
+            waveforms = self._kept.values[indices, :width]
+            lengths = self._known.values["n_samples"][indices].astype(np.int32)
             missing = np.flatnonzero(lengths > width)
 
         rows: dict[tuple[int, float], list[int]] = {}  # the rows of each window, read once
@@ -138,10 +184,15 @@ class WaveformStore:
         list(self._pool.map(fill, rows))
         return waveforms, lengths
 
+    @property
+    def longest(self) -> int:
+        """Samples of the longest file that is not bad."""
+        return int(self.n_samples.max(initial=0))
+
     def _read(self, index: int, crop: float, width: int) -> np.ndarray:
         path = self.paths[index]
         try:
-            samples = read_wav(self._source(index), self._sample_rate).samples
+            samples = self.reading.read(self._source(index), self._sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
         step, last = self._alignment, max(0, len(samples) - width)
@@ -149,29 +200,36 @@ class WaveformStore:
         return samples[start : start + width]
 
     def _keep(self) -> None:
-        n_files, n_samples, folder = len(self.paths), self._n_samples, self.reading.cache_dir
+        n_files, n_samples, folder = len(self.paths), self._n_kept, self.reading.cache_dir
         key = None
         if folder is not None:
-            key = [self._sample_rate, *((path, file_stamp(path)) for path in self.paths)]
+            files = ((path, file_stamp(path)) for path in self.paths)
+            key = [self._sample_rate, self.reading.on_loud_audio, *files]
         self._kept = ArrayCache(n_files, (n_samples,), np.int16, folder, ["waveforms", key])
-        self._lengths = ArrayCache(n_files, (), np.int32, folder, ["lengths", key, n_samples])
+        self._known = ArrayCache(n_files, (), _KNOWN, folder, ["known", key, n_samples])
         indices = np.arange(n_files)
-        is_kept = self._kept.has(indices) & self._lengths.has(indices)
+        is_kept = self._kept.has(indices) & self._known.has(indices)
         self._for_each(indices[~is_kept], self._decode)
-        self.longest = int(self._lengths.values[self._lengths.has(indices)].max(initial=0))
+        for index in np.flatnonzero(is_kept).tolist():
+            n_samples, converted_from, flaw = self._known.values[index]
+            self._note(index, _Look(int(n_samples), converted_from.decode(), flaw.decode()))
 
-    def _decode(self, index: int) -> Header:
-        waveform = read_wav(self._source(index), self._sample_rate)
+    def _decode(self, index: int) -> _Look:
+        samples, converted_from, flaw = self.reading.read(self._source(index), self._sample_rate)
+        look = _Look(len(samples), converted_from, flaw)
         if self._kept is not None:
-            samples = waveform.samples[: self._n_samples]
-            self._lengths.put(np.array([index]), np.array([len(waveform.samples)], np.int32))
-            row = np.zeros((1, self._n_samples), np.int16)
-            row[0, : len(samples)] = samples
+            row = np.zeros((1, self._n_kept), np.int16)
+            row[0, : len(samples)] = samples[: self._n_kept]
             self._kept.put(np.array([index]), row)
-        return Header(len(waveform.samples), waveform.converted_from)
+            self._known.put(np.array([index]), np.array([look], _KNOWN))
+        return look
 
-    def _check_header(self, index: int) -> Header:
-        return check_header(self._source(index), self._sample_rate)
+    def _glance(self, index: int) -> _Look:
+        """Decode only what a conversion could spoil, and the rest up to its first sound."""
+        header, flaw = glance(self._source(index), self._sample_rate)
+        if header.converted_from:
+            return self._decode(index)
+        return _Look(header.n_samples, "", flaw)
 
     def _source(self, index: int) -> str | BytesIO:
         path = self.paths[index]
@@ -179,18 +237,21 @@ class WaveformStore:
             return BytesIO(self._contents[path])
         return path
 
-    def _for_each(self, indices: np.ndarray, check: Callable[[int], Header]) -> None:
-        def look(index: int) -> int:
+    def _for_each(self, indices: np.ndarray, look_at: Callable[[int], _Look]) -> None:
+        def look(index: int) -> None:
             try:
-                header = check(index)
+                self._note(index, look_at(index))
             except BadAudioError as error:
                 self.bad[index] = str(error)
-                return 0
-            if header.converted_from:
-                self.converted[index] = header.converted_from
-            return header.n_samples
 
-        self.longest = max(self._pool.map(look, indices.tolist()), default=0)
+        list(self._pool.map(look, indices.tolist()))
+
+    def _note(self, index: int, look: _Look) -> None:
+        self.n_samples[index] = look.n_samples
+        if look.converted_from:
+            self.converted[index] = look.converted_from
+        if look.flaw:
+            self.flawed[index] = look.flaw
 
 
 def file_stamp(path: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from open_seq2seq.config import Config
-from open_seq2seq.errors import UserError, listed
+from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, counted, listed
 from open_seq2seq.network import build_network
 from open_seq2seq.storage import architecture, checkpoints, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
@@ -31,7 +31,7 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
         hint: remedy, for messages.
 
     Raises:
-        UserError: a weight is missing or has another shape.
+        UserError: a weight is missing, has another shape, or is not finite.
     """
     weights = variables.by_name(network.weights)
     problems = [
@@ -39,8 +39,14 @@ def assign(network: KerasModel, arrays: dict[str, np.ndarray], source: str, hint
     ]
     if problems:
         raise UserError(
-            f"{source}: does not match the network of this config ({len(problems)} differences):"
-            f"{listed(problems)}{hint}"
+            f"{source}: does not match the network of this config "
+            f"({counted(len(problems), 'difference')}):{listed(problems)}{hint}"
+        )
+    lost = variables.non_finite({name: np.asarray(arrays[name]) for name in weights})
+    if lost:
+        raise UserError(
+            f"{source}: NaN or infinity in {len(lost)} of {counted(len(weights), 'variable')}:"
+            f"{listed(lost, 5)}\n{NON_FINITE_ADVICE}"
         )
     for name, weight in weights.items():
         weight.assign(np.asarray(arrays[name], np.float32))

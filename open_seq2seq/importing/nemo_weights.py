@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from open_seq2seq.decoders import FullyConnectedDecoder
-from open_seq2seq.errors import UserError, cut, listed
+from open_seq2seq.errors import UserError, counted, cut, listed
 
 # PyTorch's names of a BatchNorm's variables -> Keras's
 _NORM = {
@@ -80,7 +80,7 @@ def convert_weights(
     if problems:
         raise UserError(
             f"{name}: model_weights.ckpt does not match model_config.yaml "
-            f"({len(problems)} differences):{listed(problems)}"
+            f"({counted(len(problems), 'difference')}):{listed(problems)}"
         )
     return arrays
 

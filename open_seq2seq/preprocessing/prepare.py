@@ -17,7 +17,7 @@ from rich.console import Console
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
 from open_seq2seq.preprocessing.layout import noise_folder, silence_folder
@@ -185,7 +185,10 @@ def _draw_unknown(
         n_wanted = n_rows[split]
         if len(rows) < n_wanted:
             logger.warning(
-                "split %r: only %d of %d clips for label unknown", split, len(rows), n_wanted
+                "split %r: only %d of %s for label unknown",
+                split,
+                len(rows),
+                counted(n_wanted, "clip"),
             )
         drawn.append(draw_evenly(rows, n_wanted, rng))
     return pd.concat([clips[clips["label"] != unknown], *drawn], ignore_index=True)

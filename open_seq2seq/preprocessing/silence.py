@@ -10,12 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
-import soxr
 
-from open_seq2seq.data.audio import BadAudioError, check_header, open_audio, reason_of
+from open_seq2seq.data.audio import (
+    BadAudioError,
+    LoudAudioError,
+    Waveform,
+    check_header,
+    open_audio,
+    read_float,
+    reason_of,
+)
 from open_seq2seq.data.audio_files import list_recordings
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError, named
+from open_seq2seq.errors import UserError, counted, named
 from open_seq2seq.preprocessing.layout import NOISE_FOLDER
 from open_seq2seq.preprocessing.splits import split_sizes
 
@@ -158,7 +165,7 @@ def write_silence(
         (folder / split).mkdir(parents=True)
     written: dict[str, list[str]] = {split: [] for split in SPLITS}
     for file in files:  # each is read once, and only one at a time is in memory
-        noise = _read_noise(file)
+        noise = _read_noise(file).samples
         for split in SPLITS:
             serving = [other for other in files if other.serves(split)]
             if file not in serving:
@@ -189,7 +196,10 @@ def write_noise(files: list[NoiseFile], folder: Path) -> None:
         first, end = file.segment("train")
         if end > first:
             name = _new_name(file.path.stem, taken)
-            _write_wav(folder / f"{name}.wav", _read_noise(file)[first:end])
+            noise = _read_noise(file)
+            if noise.flaw:
+                logger.warning("%s: %s", file.path, noise.flaw)
+            _write_wav(folder / f"{name}.wav", noise.samples[first:end])
 
 
 def _new_name(stem: str, taken: set[str]) -> str:
@@ -206,35 +216,32 @@ def _open(path: Path) -> NoiseFile | None:
     try:
         check_header(str(path), SAMPLE_RATE)  # refuses pipes and impossible rates and lengths
         with open_audio(path) as audio:
-            return NoiseFile(path, audio.frames * SAMPLE_RATE // audio.samplerate)
+            rate, n_channels, n_frames = audio.samplerate, audio.channels, audio.frames
     except (BadAudioError, soundfile.SoundFileError) as error:
         logger.warning("%s: skipped, cannot be read as audio (%s)", path, reason_of(error))
         return None
+    if (rate, n_channels) != (SAMPLE_RATE, 1):
+        channels = counted(n_channels, "channel")
+        logger.warning("%s: %d Hz, %s, converted to 16 kHz mono", path, rate, channels)
+    return NoiseFile(path, n_frames * SAMPLE_RATE // rate)
 
 
-def _read_noise(file: NoiseFile) -> np.ndarray:
-    """Return the noise, float32 in [-1, 1], mono at 16 kHz: [n_samples]."""
+def _read_noise(file: NoiseFile) -> Waveform:
+    """Return the noise, float32 in [-1, 1], mono at 16 kHz."""
     try:
-        with open_audio(file.path) as audio:
-            noise, sample_rate = audio.read(dtype="float32", always_2d=True), audio.samplerate
-    except soundfile.SoundFileError as error:
+        noise = read_float(str(file.path), SAMPLE_RATE)
+    except LoudAudioError as error:
+        raise UserError(f"{file.path}: {error}; write it again in [-1, 1], or delete it") from None
+    except BadAudioError as error:
         raise UserError(
-            f"{file.path}: the noise file is corrupt ({reason_of(error)}); replace or delete it"
+            f"{file.path}: the noise file is corrupt ({error}); replace or delete it"
         ) from None
-    n_channels = noise.shape[1]  # noise is [samples, channels]
-    if sample_rate != SAMPLE_RATE or n_channels != 1:
-        logger.warning(
-            "%s: %d Hz, %d channels, converted to 16 kHz mono", file.path, sample_rate, n_channels
-        )
-    mono = noise.mean(axis=1)
-    if sample_rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
-    if len(mono) < file.n_samples or not np.isfinite(mono).all():
+    if len(noise.samples) < file.n_samples:
         raise UserError(
-            f"{file.path}: the noise file is corrupt, expected {file.n_samples} finite samples at "
-            "16 kHz; replace or delete it"
+            f"{file.path}: the noise file is corrupt, expected {file.n_samples} samples at "
+            f"16 kHz, got {len(noise.samples)}; replace or delete it"
         )
-    return mono
+    return noise
 
 
 def _write_wav(path: Path, samples: np.ndarray) -> None:

@@ -6,9 +6,10 @@ import logging
 import os
 from pathlib import Path
 
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, counted, listed
 from open_seq2seq.storage import checkpoints, run_lock
 from open_seq2seq.storage.checkpoints import Checkpoint, CorruptCheckpointError
+from open_seq2seq.storage.variables import non_finite
 
 LAST = "checkpoints"
 BEST = "best_models"
@@ -64,13 +65,30 @@ def load_checkpoint(logdir: Path, *, best: bool) -> Checkpoint:
     """Load the checkpoint that eval and infer use: the newest, or the best if wanted.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or its weights are not finite.
     """
     folder = checkpoint_folder(logdir, best=best)
     checkpoint = checkpoints.load_newest(folder, to_resume=False)
     if checkpoint is None:
         raise UserError(f"logdir: no checkpoint in {folder}; train first, with --mode=train_eval")
+    check_finite(checkpoint, folder)
     return checkpoint
+
+
+def check_finite(checkpoint: Checkpoint, folder: Path) -> None:
+    """Refuse weights that are NaN or infinite: nothing can be computed with them.
+
+    Args:
+        checkpoint: that is to be used.
+        folder: where it is, for the message.
+    """
+    names = non_finite(checkpoint.model)
+    if names:
+        raise UserError(
+            f"{folder}: NaN or infinity in {len(names)} of "
+            f"{counted(len(checkpoint.model), 'variable')} of the checkpoint of step "
+            f"{checkpoint.step}:{listed(names, 5)}\n{NON_FINITE_ADVICE}"
+        )
 
 
 def best_accuracy(logdir: Path) -> float:
@@ -96,8 +114,22 @@ def load_run(source: Path) -> Checkpoint | None:
         None where there is no checkpoint.
 
     Raises:
-        UserError: all that there is, is corrupt.
+        UserError: all that there is, is corrupt, or its weights are not finite.
     """
+    checkpoint = _load_best(source)
+    if checkpoint is not None:
+        check_finite(checkpoint, source)
+    return checkpoint
+
+
+def has_checkpoint(source: Path) -> bool:
+    """Tell whether `load_run` finds something in ``source``, intact or not."""
+    if (source / "state.json").is_file():
+        return True
+    return any(checkpoints.list_checkpoints(folder) for folder in _folders(source))
+
+
+def _load_best(source: Path) -> Checkpoint | None:
     if (source / "state.json").is_file():
         try:
             return checkpoints.load(source, to_resume=False)
@@ -112,13 +144,6 @@ def load_run(source: Path) -> Checkpoint | None:
         if checkpoint is not None:
             return checkpoint
     return None
-
-
-def has_checkpoint(source: Path) -> bool:
-    """Tell whether `load_run` finds something in ``source``, intact or not."""
-    if (source / "state.json").is_file():
-        return True
-    return any(checkpoints.list_checkpoints(folder) for folder in _folders(source))
 
 
 def _folders(source: Path) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from open_seq2seq.errors import counted, named
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.run_files import RunFiles
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
 
 _FILE = "metrics.jsonl"
+_SHOWN = 3  # labels in the terminal
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +42,22 @@ class Metrics:
     ) -> None:
         """Log an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
         logger.info(
-            f"{split}: step {step}, {evaluation.n_clips} clips, loss {evaluation.loss:.4f}, "
-            f"accuracy {evaluation.top1:.2%}, top 5 {evaluation.top5:.2%}, "
-            f"{evaluation.seconds:.1f} s"
+            f"{split}: step {step}, {counted(evaluation.n_clips, 'clip')}, "
+            f"loss {evaluation.loss:.4f}, "
+            f"accuracy {evaluation.top1:.2%} ({evaluation.top1_interval_text}), "
+            f"top 5 {evaluation.top5:.2%}, {evaluation.seconds:.1f} s"
         )
+        if evaluation.n_non_finite:
+            logger.warning(
+                f"{split}: the model's outputs are NaN or infinite for {evaluation.n_non_finite} "
+                f"of {counted(evaluation.n_clips, 'clip')}"
+            )
+        worse = [
+            f"{label} {recall:.2%} of {counted(n, 'clip')}"
+            for label, recall, n in evaluation.worse_labels()
+        ]
+        if worse:
+            logger.info(f"{split}: clearly worse: {named(worse, _SHOWN)}")
         if self._files is None:
             return
         line = {
@@ -53,6 +67,7 @@ class Metrics:
             "dataset_version": version,
             "split": split,
             **evaluation._asdict(),
+            "top1_interval": evaluation.top1_interval,
         }
         if not math.isfinite(evaluation.loss):  # JSON has no NaN and no infinity
             line["loss"] = None

@@ -48,6 +48,9 @@ class Progress(Params):
     is_evaluation_due: bool = Field(
         default=False, description="Whether the evaluation after the last step is not done yet."
     )
+    n_skipped: int = Field(
+        default=0, ge=0, description="Last consecutive steps that were skipped as not finite."
+    )
     patience: Patience = Field(default=Patience(), description="State of early stopping.")
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from open_seq2seq.errors import UserError, listed
+from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.structs import Variable
 
 _SEED = "seed_generator_state"
@@ -33,11 +33,21 @@ def assign(variables: Iterable[Variable], arrays: Mapping[str, np.ndarray], what
     problems += [f"{name}: {reason}" for name, reason in mismatches(named, arrays).items()]
     if problems:
         raise UserError(
-            f"the checkpoint does not fit the {what} of this config ({len(problems)} differences):"
-            f"{listed(sorted(problems), 5)}\nUse the config that the run was started with"
+            f"the checkpoint does not fit the {what} of this config "
+            f"({counted(len(problems), 'difference')}):{listed(sorted(problems), 5)}\n"
+            "Use the config that the run was started with"
         )
     for name, variable in named.items():
         variable.assign(arrays[name])
+
+
+def non_finite(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the names of arrays that hold NaN or infinity."""
+    return [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind in "fc" and not np.isfinite(array).all()
+    ]
 
 
 def mismatches(

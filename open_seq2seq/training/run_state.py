@@ -6,9 +6,10 @@ import contextlib
 import logging
 from typing import Any
 
-from open_seq2seq.data.sampler import DataPosition, Sampler
+from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import spread_seeds
+from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.optimizers.loss_scaling import LossScaler
 from open_seq2seq.storage import variables
 from open_seq2seq.storage.checkpoints import Checkpoint
@@ -93,6 +94,21 @@ class RunState:
         averages = self.average.variables if self.average else ()
         workers.broadcast([*self.scaler.variables, *averages])
 
+    def check_finite(self) -> None:
+        """Refuse weights that are lost, before they replace better ones in a checkpoint.
+
+        Raises:
+            UserError: some hold NaN or infinity; raised on all workers, which have the same ones.
+        """
+        weights = variables.values_of(self.model.variables)
+        names = variables.non_finite(weights)
+        if names:
+            raise UserError(
+                f"training diverged: NaN or infinity in {len(names)} of "
+                f"{counted(len(weights), 'variable')} after step {self.step}:{listed(names, 5)}\n"
+                "They are not saved, and earlier checkpoints are intact; lower the learning rate"
+            )
+
     def averaged(self) -> contextlib.AbstractContextManager:
         """Within this, the model has the EMA of its weights, if the run keeps one."""
         return self.average.applied() if self.average is not None else contextlib.nullcontext()
@@ -117,38 +133,50 @@ def resumed(
             rows_per_step=sampler.rows_per_step,
             n_processes=sampler.size,
         )
-    epoch, row = progress.position
-    step = progress.step
-    if progress.n_rows != sampler.n_rows:
-        row = min(row, sampler.n_rows - 1)
-        logger.warning(
-            f"the data had {progress.n_rows} rows and has {sampler.n_rows} now: in this epoch some "
-            "clips may be seen twice or not at all"
-        )
-    sizes = progress.n_rows, progress.rows_per_step
-    if sizes != (sampler.n_rows, sampler.rows_per_step):
-        if n_epochs is not None:
-            left = sampler.steps_left(DataPosition(epoch, row), n_epochs)
-            step = max(0, schedule.total - left)
-        logger.warning(
-            f"a step was {progress.rows_per_step} clips and is {sampler.rows_per_step} now: the "
-            f"run continues at the same data position, which is step {step} now, and its sums "
-            "round differently"
-        )
-    elif progress.n_processes != sampler.size:
-        logger.warning(
-            f"the run had {_processes(progress.n_processes)} and has {_processes(sampler.size)} "
-            "now: it continues at the same data position, and its sums round differently"
-        )
-    return progress.replace(
+    position, step = progress.position, progress.step
+    old, new = (progress.n_rows, progress.rows_per_step), (sampler.n_rows, sampler.rows_per_step)
+    if sampler.n_rows != progress.n_rows:
+        position = position._replace(row=min(position.row, sampler.n_rows - 1))
+    if old != new and n_epochs is not None:
+        step = max(0, schedule.total - sampler.steps_left(position, n_epochs))
+    after = progress.replace(
         step=step,
-        epoch=epoch,
-        row=row,
+        epoch=position.epoch,
+        row=position.row,
         n_rows=sampler.n_rows,
         rows_per_step=sampler.rows_per_step,
         first_rows_per_step=progress.first_rows_per_step or sampler.rows_per_step,
         n_processes=sampler.size,
     )
+    difference = _describe_difference(progress, after)
+    if difference:
+        logger.warning(difference)
+    return after
+
+
+def _describe_difference(before: Progress, after: Progress) -> str:
+    """Return what is different in the run that continues, and what follows; "" for nothing."""
+    changes, consequences = [], ["the run continues at the same data position"]
+    if before.position != after.position:
+        consequences = [f"the run continues with the last row of epoch {after.epoch + 1}"]
+    if before.step != after.step:
+        consequences.append(f"which is step {after.step} now and was step {before.step}")
+    if before.n_rows != after.n_rows:
+        changes.append(
+            f"the data had {counted(before.n_rows or 0, 'row')} and has {after.n_rows} now"
+        )
+        consequences.append("in this epoch some clips may be seen twice or not at all")
+    if before.rows_per_step != after.rows_per_step:
+        clips = counted(before.rows_per_step or 0, "clip")
+        changes.append(f"a step was {clips} and is {after.rows_per_step} now")
+    elif before.n_processes != after.n_processes:
+        processes = _processes(before.n_processes), _processes(after.n_processes)
+        changes.append("the run had {} and has {} now".format(*processes))
+    if not changes:
+        return ""
+    if before.n_rows == after.n_rows:
+        consequences.append("its sums round differently")
+    return f"{' and '.join(changes)}: {', '.join(consequences)}"
 
 
 def _processes(n: int) -> str:

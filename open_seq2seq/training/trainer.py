@@ -15,7 +15,7 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import check_replicas, sync_statistics
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
 from open_seq2seq.network import build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
@@ -120,6 +120,7 @@ class Trainer:
         source = f"logdir: {self.logdir}"
         check_labels(checkpoint.info, self.data.labels, source)
         check_front_end(checkpoint.info, self.data.params, source, self.params.changed_front_end)
+        logdir.check_finite(checkpoint, self.logdir / logdir.LAST)
         return checkpoint
 
     def warm_start(self) -> None:
@@ -171,10 +172,13 @@ class Trainer:
     def run(self) -> int:
         """Train to the end, or until a signal; return the exit status."""
         state, total = self.state, self.schedule.total
-        logger.info(
-            f"training: steps {state.step} to {total}, {self.schedule.steps_per_epoch} an epoch, "
-            f"{self.sampler.rows_per_step} clips a step"
-        )
+        if self._is_over:
+            logger.info(f"training: nothing is left to do after step {state.step}")
+        else:
+            logger.info(
+                f"training: steps {state.step} to {total}, {self.schedule.steps_per_epoch} an "
+                f"epoch, {counted(self.sampler.rows_per_step, 'clip')} a step"
+            )
         with StopSignal() as stop_signal:
             self.reporter.start_bar(total, state.step)
             if not self._train(stop_signal):
@@ -196,7 +200,7 @@ class Trainer:
         if state.average is not None:
             state.average.swap()
             state.average = None  # from here on they are the model
-        if p.restore_best_checkpoint and "eval" in self.datasets:
+        if p.restore_best_checkpoint and state.progress.best_top1 >= 0:
             logger.info(f"best checkpoint: validation accuracy {state.progress.best_top1:.2%}")
             if self.workers.is_chief:
                 checkpoint = logdir.load_checkpoint(self.logdir, best=True)
@@ -204,12 +208,15 @@ class Trainer:
                 state.progress = checkpoint.progress
             state.progress = self.workers.broadcast_object(state.progress)
             self.workers.broadcast([v.value for v in self.model.variables])
-            self._evaluate("eval")
+            self._evaluate_at_end("eval")
         accuracy = ""
         if "test" in self.datasets:
-            evaluation = self._evaluate("test")
-            assert evaluation is not None
-            accuracy = f"test accuracy {evaluation.top1:.2%} on {evaluation.n_clips} clips; "
+            evaluation = self._evaluate_at_end("test")
+            n_clips = counted(evaluation.n_clips, "clip")
+            accuracy = (
+                f"test accuracy {evaluation.top1:.2%} on {n_clips} "
+                f"({evaluation.top1_interval_text}); "
+            )
         folder = logdir.checkpoint_folder(self.logdir, best=p.restore_best_checkpoint)
         logger.info(
             f"done: {accuracy}checkpoint in {folder.resolve()}, logs in {self.logdir.resolve()}"
@@ -229,8 +236,13 @@ class Trainer:
             speed,
         )
         skipped = SkippedSteps(
-            p.max_skipped_steps, list(self.data.paths), self.train_step.is_finite, self.workers
+            p.max_skipped_steps,
+            list(self.data.paths),
+            self.train_step.is_finite,
+            self.workers,
+            state.progress.n_skipped,
         )
+        last_loss = 0.0  # of a run that is resumed after its last step, nothing is known
         if state.progress.is_evaluation_due and not self._evaluate_and_save(stop_signal):
             return False
         for step in self._steps():
@@ -241,6 +253,8 @@ class Trainer:
             if self.workers.is_chief:
                 reports.report(state.step, metrics, rate, step.batches[0])
             skipped.count(state.step, bool(metrics.skipped), step.batches, step.rows)
+            state.update(n_skipped=skipped.n_consecutive)
+            last_loss = metrics.loss
             for hook in hooks.after_step:
                 hook(
                     hooks.StepRecord(
@@ -264,6 +278,7 @@ class Trainer:
             with speed.paused():
                 if not self._evaluate_and_save(stop_signal):
                     return False
+        skipped.check_end(state.step, float(last_loss))
         return True
 
     def _steps(self) -> Iterator[_Step]:
@@ -330,6 +345,12 @@ class Trainer:
             )
         return evaluation
 
+    def _evaluate_at_end(self, section: str) -> Evaluation:
+        evaluation = self._evaluate(section)
+        assert evaluation is not None  # no signal is asked for
+        evaluation.check_finite(SPLIT_OF_SECTION[section])
+        return evaluation
+
     def _evaluate_and_save(self, stop_signal: StopSignal) -> bool:
         """Do what is due after a step; False where a signal came before the evaluation was done."""
         p, state = self.params, self.state
@@ -343,7 +364,8 @@ class Trainer:
             if self.early_stopping is not None:
                 patience = self.early_stopping.after(state.progress.patience, evaluation)
                 state.update(patience=patience)
-            if evaluation.top1 > state.progress.best_top1:
+            # the label of outputs that are not finite is the first one, and can be right
+            if evaluation.top1 > state.progress.best_top1 and not evaluation.n_non_finite:
                 state.update(best_top1=evaluation.top1)
                 self._save(logdir.BEST, 1)
         if self._is_over or self._is_due(p.save_checkpoint_steps):
@@ -355,6 +377,7 @@ class Trainer:
 
     def _save(self, folder: str, keep: int) -> None:
         sync_statistics(self.model, self.workers)
+        self.state.check_finite()
         if not self.workers.is_chief:
             return
         try:

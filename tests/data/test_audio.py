@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
+from open_seq2seq.data.audio import BadAudioError, LoudAudioError, check_header, read_wav
 
 NOISE = np.random.default_rng(0).integers(-32768, 32768, 3000).astype(np.int16)
 NOISE[:2] = -32768, 32767
@@ -44,8 +44,8 @@ def test_channels_are_averaged(write_wav, n_channels):
         ("PCM_24", [0.0, 0.25, -1.0, 1.6 / 32768, 1.0], [0, 8192, -32768, 2, 32767]),
         ("PCM_32", [0.0, 0.25, -1.0, 1.6 / 32768, 1.0], [0, 8192, -32768, 2, 32767]),
         ("PCM_U8", [0.0, 0.5, -1.0, 3 / 128], [0, 16384, -32768, 768]),
-        ("FLOAT", [0.0, 0.5, -1.0, 1.0, 7.0, -2.0], [0, 16384, -32768, 32767, 32767, -32768]),
-        ("DOUBLE", [0.0, 0.5, -1.0, 1.0, 7.0, -2.0], [0, 16384, -32768, 32767, 32767, -32768]),
+        ("FLOAT", [0.0, 0.5, -1.0, 1.0, 1.2, -1.04], [0, 16384, -32768, 32767, 32767, -32768]),
+        ("DOUBLE", [0.0, 0.5, -1.0, 1.0, 1.2, -1.04], [0, 16384, -32768, 32767, 32767, -32768]),
     ],
 )
 def test_other_sample_formats(write_wav, subtype, written, expected):
@@ -142,14 +142,23 @@ def test_a_file_that_would_fill_the_memory_is_refused_by_its_header(tmp_path):
             read(str(path), 16000)
 
 
-def test_floats_that_16_bits_cannot_hold_are_clipped_without_a_warning(write_wav, recwarn):
-    path = str(write_wav("a.wav", np.array([3e38, -3e38, 0.5]), subtype="FLOAT"))
-    assert read_wav(path, 16000).samples.tolist() == [32767, -32768, 16384]
+@pytest.mark.parametrize(
+    ("peak", "shown"), [(3e38, "3e+38"), (32768.0, "3.277e+04"), (9000.0, "9,000"), (1.5, "1.5")]
+)
+def test_floats_far_beyond_full_scale_are_bad_without_a_warning(write_wav, recwarn, peak, shown):
+    path = str(write_wav("a.wav", np.array([peak, -peak, 0.5]), subtype="FLOAT"))
+    with pytest.raises(LoudAudioError) as error:
+        read_wav(path, 16000)
+    assert str(error.value) == f"its samples reach {shown} times full scale, expected 1 at most"
+    assert error.value.peak == pytest.approx(peak)
+    # with half of full scale, nothing is clipped
+    waveform = read_wav(path, 16000, gain=0.5 / peak)
+    assert waveform.samples[:2].tolist() == [16384, -16384]
     assert not recwarn.list
 
 
 def test_too_short_to_resample(write_wav):
-    with pytest.raises(BadAudioError, match="too short to resample: 1 samples at 48000 Hz"):
+    with pytest.raises(BadAudioError, match="too short to resample: 1 sample at 48000 Hz"):
         read_wav(str(write_wav("a.wav", NOISE[:1], 48000)), 16000)
 
 

@@ -147,6 +147,27 @@ def test_noise_that_is_not_finite_is_refused(noise_dir):
         _write(noise_dir)
 
 
+def test_noise_far_beyond_full_scale_is_refused_with_its_peak(noise_dir):
+    loud = 9000 * np.sin(np.arange(20 * 16000) / 10)
+    soundfile.write(noise_dir / "loud.wav", loud, 16000, subtype="FLOAT")
+    for write in (lambda: _write(noise_dir), lambda: _write_noise(noise_dir)):
+        with pytest.raises(UserError, match=r"loud.wav: its samples reach 9,000 times full scale"):
+            write()
+
+
+def test_noise_that_is_lost_in_the_conversion_is_told_once(noise_dir, caplog):
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(20 * 16000)
+    soundfile.write(noise_dir / "hiss.wav", np.stack([hiss, -hiss], axis=1), 16000)
+    _write(noise_dir)
+    _write_noise(noise_dir)
+    messages = [message for message in caplog.messages if "hiss.wav: its channels" in message]
+    assert len(messages) == 1 and "cancel each other out" in messages[0]
+
+
+def _write_noise(noise_dir: Path) -> None:
+    write_noise(list_noise(noise_dir.parent), noise_dir.parent / "noise")
+
+
 def test_noise_for_augmentation_is_the_training_segment(noise_dir):
     soundfile.write(noise_dir / "hum.flac", _marked_noise(5), 16000)
     write_noise(list_noise(noise_dir.parent), noise_dir.parent / "noise")

@@ -67,6 +67,32 @@ def test_other_data_is_named(caplog):
     assert step == 2  # of 3 in the epoch
 
 
+@pytest.mark.parametrize("n_rows", [110, 112, 120])
+def test_more_rows_are_named_and_not_taken_for_other_steps(n_rows, caplog):
+    """One epoch of 7 steps is done and 48 rows of the second one; 9 epochs follow."""
+    sampler = Sampler(n_rows, 16)
+    step, position = resume(progress_after(Sampler(100, 16), 10), sampler)
+    assert position == (1, 48)
+    # the steps of ten epochs without those that are left: of the second epoch, and of eight
+    per_epoch = -(-n_rows // 16)
+    assert step == 10 * per_epoch - (-(-(n_rows - 48) // 16) + 8 * per_epoch)
+    (line,) = caplog.messages
+    assert line.startswith(
+        f"the data had 100 rows and has {n_rows} now: the run continues at the same data position"
+    )
+    assert "a step was" not in line and "round" not in line
+    assert ("which is step 11 now and was step 10" in line) == (n_rows == 120)
+
+
+def test_a_position_beyond_the_end_of_fewer_rows_is_not_called_the_same(caplog):
+    resume(progress_after(Sampler(100, 16), 5), Sampler(40, 8))
+    (line,) = caplog.messages
+    assert line.startswith(
+        "the data had 100 rows and has 40 now and a step was 16 clips and is 8 now: "
+        "the run continues with the last row of epoch 1,"
+    )
+
+
 def test_the_first_format_counted_the_position_in_steps(caplog):
     """17 steps of 7 an epoch are 2 epochs and 3 steps, of 16 rows each."""
     progress = Progress(step=17, epoch=2, row=3, n_rows=7)
