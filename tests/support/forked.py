@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
@@ -76,4 +77,7 @@ def _run(
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.update(environment)
     os.chdir(ROOT)
-    exit_on_user_error(lambda: main(*args))
+    try:
+        exit_on_user_error(lambda: main(*args))
+    finally:
+        atexit._run_exitfuncs()  # a process of multiprocessing leaves them out; Horovod has one
