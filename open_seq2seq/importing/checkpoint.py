@@ -12,7 +12,7 @@ from open_seq2seq.network import build_network
 from open_seq2seq.storage import architecture, checkpoints, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.logdir import BEST, LAST
-from open_seq2seq.storage.progress import Progress, RunInfo
+from open_seq2seq.storage.progress import Progress
 from open_seq2seq.structs import KerasModel
 
 
@@ -78,15 +78,7 @@ def save(
     Raises:
         UserError: the folder cannot be written.
     """
-    info = RunInfo(
-        labels=labels,
-        dataset_version=config.params.dataset_version,
-        architecture=architecture.describe(
-            config.encoder, config.decoder, config.data_layers["infer"]
-        ),
-        front_end=config.data_layers["infer"].in_effect(),
-        imported_from=imported_from,
-    )
+    info = architecture.run_info(config, "infer", labels, imported_from)
     # the epoch stays 0, as the number of steps per epoch is unknown
     checkpoint = Checkpoint(variables.values_of(network.variables), {}, Progress(step=step), info)
     try:

@@ -12,9 +12,11 @@ from pydantic_core import PydanticSerializationError
 
 from open_seq2seq import decoders, encoders
 from open_seq2seq.components import Decoder, Encoder, Params
+from open_seq2seq.config import Config
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
+from open_seq2seq.storage.progress import RunInfo
 
 Architecture = dict[str, Any]
 
@@ -36,6 +38,27 @@ def describe(
         }
     except PydanticSerializationError:  # an activation that is a function
         return None
+
+
+def run_info(
+    config: Config, section: str, labels: tuple[str, ...], imported_from: str | None = None
+) -> RunInfo:
+    """Return what a checkpoint says of its run: labels, data, network and front end.
+
+    Args:
+        config: of the run.
+        section: whose data layer says what the network was trained on.
+        labels: in the order of the network's outputs.
+        imported_from: toolkit and file, if the weights come from elsewhere.
+    """
+    data_layer = config.data_layers[section]
+    return RunInfo(
+        labels=labels,
+        dataset_version=config.params.dataset_version,
+        architecture=describe(config.encoder, config.decoder, data_layer),
+        front_end=data_layer.in_effect(),
+        imported_from=imported_from,
+    )
 
 
 def read(

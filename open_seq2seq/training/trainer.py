@@ -20,11 +20,9 @@ from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
 from open_seq2seq.network import build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
-from open_seq2seq.storage.compatibility import check_front_end, check_labels
-from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.structs import Batch
-from open_seq2seq.training import hooks, warm_start
+from open_seq2seq.training import hooks, resume, warm_start
 from open_seq2seq.training.run_state import RunState
 from open_seq2seq.training.schedule import Schedule
 from open_seq2seq.training.skipped_steps import SkippedSteps
@@ -109,19 +107,7 @@ class Trainer:
             return None
         if self.commits is not None and self.commits.last is not None:
             return self.commits.last
-        checkpoint = checkpoints.load_newest(self.logdir / logdir.LAST)
-        if checkpoint is None:
-            return None
-        if checkpoint.info.imported_from:
-            raise UserError(
-                f"logdir: {self.logdir} holds imported weights without an optimizer's state; start "
-                f"another run with --load_model={self.logdir} --logdir=DIR"
-            )
-        source = f"logdir: {self.logdir}"
-        check_labels(checkpoint.info, self.data.labels, source)
-        check_front_end(checkpoint.info, self.data.params, source, self.params.changed_front_end)
-        logdir.check_finite(checkpoint, self.logdir / logdir.LAST)
-        return checkpoint
+        return resume.find_checkpoint(self.logdir, self.data, self.params.changed_front_end)
 
     def warm_start(self) -> None:
         """Give the chief of a new run the weights of another run, if the config names one.
@@ -132,16 +118,11 @@ class Trainer:
         source = self.params.load_model
         if source is None or not self.workers.is_chief:
             return
-        reasons = warm_start.load_weights(
-            source,
-            self.model.weights,
-            self.data.labels,
+        layer, changed = (
             output_layer(self.config.decoder, self.model),
-            self.data.params,
             self.params.changed_front_end,
         )
-        for line in warm_start.describe(reasons, source):
-            logger.info(line)
+        warm_start.load_weights(source, self.model.weights, layer, self.data, changed)
         if self.state.average is not None:
             self.state.average.restart()
 
@@ -372,7 +353,7 @@ class Trainer:
             self._save(logdir.LAST, p.num_checkpoints)
         is_commit_due = was_evaluated or state.step % p.elastic_commit_steps == 0
         if self.commits is not None and is_commit_due:
-            self.commits.commit(state.to_checkpoint(self._info()))
+            self.commits.commit(self._checkpoint())
         return True
 
     def _save(self, folder: str, keep: int) -> None:
@@ -382,8 +363,7 @@ class Trainer:
             return
         try:
             self.reporter.check_logdir()
-            checkpoint = self.state.to_checkpoint(self._info())
-            path = checkpoints.save(self.logdir / folder, checkpoint, keep)
+            path = checkpoints.save(self.logdir / folder, self._checkpoint(), keep)
         except OSError as error:
             raise UserError(
                 f"logdir: cannot save a checkpoint in {self.logdir / folder} "
@@ -391,13 +371,6 @@ class Trainer:
             ) from None
         logger.debug(f"saved {path}")
 
-    def _info(self) -> RunInfo:
-        config = self.config
-        return RunInfo(
-            labels=self.data.labels,
-            dataset_version=self.params.dataset_version,
-            architecture=architecture.describe(
-                config.encoder, config.decoder, config.data_layers["train"]
-            ),
-            front_end=config.data_layers["train"].in_effect(),
-        )
+    def _checkpoint(self) -> Checkpoint:
+        labels = self.data.labels
+        return self.state.to_checkpoint(architecture.run_info(self.config, "train", labels))

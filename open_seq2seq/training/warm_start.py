@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from open_seq2seq.data.front_end import FrontEnd
+from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
 from open_seq2seq.storage.variables import by_name, mismatches
 from open_seq2seq.structs import Variable
 
-Reasons = dict[str, str]
+logger = logging.getLogger(__name__)
 
 
 def load_weights(
     source: str,
     variables: list[Variable],
-    labels: tuple[str, ...],
     output_layer: str,
-    front_end: FrontEnd,
+    data: Dataset,
     changed: Sequence[str],
-) -> Reasons:
-    """Set variables to what a checkpoint has under the same name and in the same shape.
+) -> None:
+    """Set variables to what a checkpoint has under the same name and in the same shape, and say so.
 
     The output layer stays as it is unless the checkpoint has the same labels: its outputs would
     mean something else.
@@ -31,13 +31,9 @@ def load_weights(
     Args:
         source: a logdir, a folder of checkpoints, or one checkpoint.
         variables: of the model, Keras's.
-        labels: of the data.
         output_layer: name of the layer whose outputs are the labels.
-        front_end: of the data.
+        data: that the new run is going to train on.
         changed: keys of the front end whose values may differ from the checkpoint's.
-
-    Returns:
-        for each variable, why it stays as it is; empty where it does not.
 
     Raises:
         UserError: there is no checkpoint, it was trained with another front end, or nothing in it
@@ -49,10 +45,10 @@ def load_weights(
             f"load_model: no checkpoint in {source}; "
             "name the logdir of a run, or one of its checkpoints"
         )
-    check_front_end(checkpoint.info, front_end, f"load_model: {source}", changed)
+    check_front_end(checkpoint.info, data.params, f"load_model: {source}", changed)
     named = by_name(variables)
     reasons = dict.fromkeys(named, "")
-    if checkpoint.labels != labels:
+    if checkpoint.labels != data.labels:
         for name in named:
             if name.startswith(f"{output_layer}/"):
                 reasons[name] = "the checkpoint has other labels"
@@ -64,14 +60,14 @@ def load_weights(
         )
     for name in loaded:
         named[name].assign(checkpoint.model[name])
-    return reasons
+    _log(reasons, source)
 
 
-def describe(reasons: Reasons, source: str) -> list[str]:
-    """Return what to tell the user: a count, and a table of what was not loaded."""
+def _log(reasons: dict[str, str], source: str) -> None:
+    """Log how many variables were loaded, and a table of those that were not."""
     left = {name: reason for name, reason in reasons.items() if reason}
     n_loaded = len(reasons) - len(left)
-    lines = [f"load_model: {n_loaded} of {len(reasons)} variables come from {source}"]
+    logger.info(f"load_model: {n_loaded} of {len(reasons)} variables come from {source}")
     width = max(map(len, left), default=0)
-    lines += [f"  new: {name:{width}}  {reason}" for name, reason in left.items()]
-    return lines
+    for name, reason in left.items():
+        logger.info(f"  new: {name:{width}}  {reason}")
