@@ -74,7 +74,9 @@ def _run(
         os.close(target)
     else:
         output.close()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # new streams: the server's may have begun as a file, and would seek in a pipe
+    options = {"mode": "w", "buffering": 1, "encoding": "utf-8", "closefd": False}
+    sys.stdout, sys.stderr = open(1, **options), open(2, **options)  # noqa: SIM115
     os.environ.update(environment)
     os.chdir(ROOT)
     try:
