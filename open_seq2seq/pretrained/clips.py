@@ -12,8 +12,8 @@ import numpy as np
 from open_seq2seq.data.audio import BadAudioError, as_wav
 from open_seq2seq.errors import UserError, shown
 
-Path: TypeAlias = str | bytes | os.PathLike
-Clip: TypeAlias = Path | np.ndarray | tuple[np.ndarray, int]
+PathLike: TypeAlias = str | bytes | os.PathLike
+Clip: TypeAlias = PathLike | np.ndarray | tuple[np.ndarray, int]
 
 
 def named_clips(

@@ -17,8 +17,8 @@ XDG_CACHE_HOME). A model that is there already is used. Nothing is fetched witho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from open_seq2seq.config import load_config
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
@@ -26,7 +26,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.inference import Prediction, Predictor
 from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
-from open_seq2seq.pretrained.clips import Clip, named_clips
+from open_seq2seq.pretrained.clips import Clip, PathLike, named_clips
 from open_seq2seq.storage import architecture, variables
 from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
@@ -70,6 +70,8 @@ class PretrainedModel:
         Raises:
             UserError: a file cannot be read, a clip has no samples, or it is none of the above.
         """
+        if batch_size < 1:
+            raise UserError(f"predict: batch_size: expected 1 or more, got {batch_size}")
         named = named_clips(clips, sample_rate)
         if not named:
             return []
@@ -79,7 +81,7 @@ class PretrainedModel:
 
 
 def from_pretrained(
-    path_or_name: str | Path, config_file: str | None = None, *, download: bool = False
+    path_or_name: PathLike, config_file: PathLike | None = None, *, download: bool = False
 ) -> PretrainedModel:
     """Load a trained model.
 
@@ -92,14 +94,14 @@ def from_pretrained(
     Raises:
         UserError: there is no such model, or it cannot be fetched, loaded or built.
     """
-    path = registry.locate(str(path_or_name), download)
+    path = registry.locate(os.fsdecode(path_or_name), download)
     checkpoint = load_run(path)
     if checkpoint is None:
         raise UserError(
             f"{path}: no checkpoint in it; name the logdir of a run, or one of its checkpoints"
         )
     if config_file is not None:
-        config = load_config(config_file, "infer", {})
+        config = load_config(os.fsdecode(config_file), "infer", {})
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
         check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
     else:

@@ -93,6 +93,13 @@ def test_a_clip_may_be_given_in_many_ways(model, tone, write_wav, give):
     assert prediction.path in (str(path), "array 0")
 
 
+def test_a_model_may_be_named_in_bytes_too_and_batches_have_clips(trained, model):
+    same = open_seq2seq.from_pretrained(bytes(trained[0]))
+    assert same.labels == model.labels
+    with pytest.raises(UserError, match="batch_size: expected 1 or more, got 0"):
+        model.predict("clip.wav", batch_size=0)
+
+
 def test_arrays_without_a_rate_take_the_one_that_is_given(model, tone):
     clips = [tone(500.0), tone(900.0)]
     expected = model.predict([(clip, 16000) for clip in clips])
