@@ -108,8 +108,11 @@ def test_a_resumed_run_ends_as_with_the_old_code(run, old_run):
     for line, old_line in zip(
         read_metrics(old_run.logdir), read_metrics(old_run.expected), strict=True
     ):
-        for key in ("loss", "top1", "top5"):
+        for key in ("top1", "top5"):
             assert_same(line[key], old_line[key], f"{key} of step {line['step']}")
+        # the old code added the clips' losses in float32
+        tolerance = 1e-6 if EXACT else 1e-4
+        assert line["loss"] == pytest.approx(old_line["loss"], rel=tolerance, abs=tolerance)
         for key in ("mode", "step", "epoch", "dataset_version", "split", "n_clips"):
             assert line[key] == old_line[key]
 
@@ -140,7 +143,8 @@ def test_from_pretrained_builds_the_network_without_the_config(old_run, tone_dat
 
 def test_a_fine_tuned_run_begins_with_the_best_weights(run, old_run, tmp_path):
     args = [
-        "--max_steps=1",
+        "--max_steps=8",  # the first ones overflow
+        "--save_checkpoint_steps=8",
         "--early_stopping_params=None",
         "--ema_decay=None",
         "--lr_policy_params/learning_rate=0.0",
