@@ -133,7 +133,7 @@ class WaveformStore:
         self.bad: dict[int, str] = {}
         self.converted: dict[int, str] = {}
         self.flawed: dict[int, str] = {}
-        self.n_samples = np.zeros(len(paths), np.int64)
+        self.n_samples: np.ndarray = np.zeros(len(paths), np.int64)
         self._contents = contents or {}
         self._sample_rate, self._n_kept, self._alignment = sample_rate, n_samples, alignment
         self._pool = thread_pool("reader", reading.n_readers)
