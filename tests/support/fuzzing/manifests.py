@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from open_seq2seq.data.manifests import read_manifests
+from open_seq2seq.system.paths import NAME_ERRORS
 from tests.support.fuzzing.edits import damage, pick
 from tests.support.fuzzing.harness import refusal_of
 
@@ -97,7 +98,8 @@ class Fuzzer:
 
     def _read_by_csv(self, content: bytes) -> list[Row]:
         """Read label and path of each non-empty row."""
-        header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        text = content.decode("utf-8-sig", NAME_ERRORS)  # a name may have any bytes
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
         label, path = header.index("label"), header.index("path")
         return [
             (int(float(row[label])), os.path.relpath(self._folder / row[path], self._folder))

@@ -27,7 +27,7 @@ _EDITS = {
     "a column too many": ("{row},x", "line 500002"),
     "a column too few": ("2,cat,a", "line 500002"),
     "an unclosed quote": ('2,cat,a,"{path}', "row 500001"),
-    "a byte that is not UTF-8": ("2,c\udcff,a,{path}", "utf-8"),
+    "a name that is not UTF-8, of no clip": ("2,cat,a,no\udcffwhere.wav", "line 500002: 'no"),
     "a path out of the folder": ("2,cat,a,../out.wav", "line 500002: '../out.wav'"),
     "a truncated path": ("2,cat,a,{cut}", "line 500002"),
 }
