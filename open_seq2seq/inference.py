@@ -42,6 +42,7 @@ class Predictor:
             name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in model.input.items()
         }
         self._run = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
+        self._n_warnings: int | None = None  # about clips, so far
 
     def predict(self, dataset: Dataset, batch_size: int) -> Iterator[Prediction]:
         """Yield a prediction for every clip of ``dataset``, in its order.
@@ -51,7 +52,7 @@ class Predictor:
         Raises:
             UserError: the model gives a clip probabilities that are not finite.
         """
-        _warn(dataset)
+        self._warn(dataset)
         if len(dataset) == 1:
             batch_size = 1  # the only other size, so that the front end is compiled twice at most
         plan = Sampler(len(dataset), batch_size).in_order()
@@ -74,16 +75,24 @@ class Predictor:
                     probabilities,
                 )
 
+    def _warn(self, dataset: Dataset) -> None:
+        """Say what is odd about the clips, a few times: a model that stays loaded hears many."""
+        lines = notices.warnings_of_clips(dataset)
+        if self._n_warnings is None:
+            self._n_warnings = 0
+            for line in notices.warnings_of_front_end(dataset.params):
+                logger.warning(line)
+        left = max(0, _N_WARNINGS - self._n_warnings)
+        self._n_warnings += len(lines)
+        for line in lines[:left]:
+            logger.warning(line)
+        if left and len(lines) > left:
+            logger.warning(
+                f"and {len(lines) - left:,} more such lines about other clips; no more are named"
+            )
+
     def _probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         return tf.nn.softmax(self._model(inputs, training=False))
-
-
-def _warn(dataset: Dataset) -> None:
-    lines = notices.warnings_of_clips(dataset)
-    for line in [*notices.warnings_of_front_end(dataset.params), *lines[:_N_WARNINGS]]:
-        logger.warning(line)
-    if len(lines) > _N_WARNINGS:
-        logger.warning(f"and {len(lines) - _N_WARNINGS:,} more such lines about other clips")
 
 
 def check_output(path: Path) -> None:
