@@ -164,8 +164,8 @@ class WaveformStore:
             width: samples, no more than are kept of each clip.
         """
         if self._kept is None:
-            waveforms = np.zeros((len(indices), width), np.int16)
-            lengths = np.zeros(len(indices), np.int32)
+            waveforms: np.ndarray = np.zeros((len(indices), width), np.int16)
+            lengths: np.ndarray = np.zeros(len(indices), np.int32)
             missing: np.ndarray = np.arange(len(indices))
         else:
             waveforms = self._kept.values[indices, :width]
