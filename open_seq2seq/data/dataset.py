@@ -90,7 +90,10 @@ class Dataset:
             self._recordings = find_recordings(params.background_noise)
         extent = Extent.of(params, params.time_stretch)
         # balanced manifests name a file more than once; it is read and kept once
-        files, paths = pd.factorize(table["path"])
+        # (not by pandas: before 3.0 it takes all names that are not UTF-8 for the same one)
+        numbers: dict[str, int] = {}
+        files = np.array([numbers.setdefault(path, len(numbers)) for path in table["path"]], int)
+        paths = np.array(list(numbers), dtype=object)
         self._store = WaveformStore(
             list(paths),
             params,

@@ -49,7 +49,7 @@ def split_by_hash(clips: pd.DataFrame) -> pd.Series:
     """
     file_names = clips["path"].str.rpartition("/")[2]
     hashed = clips["speaker"].mask(tells_no_speaker(clips), file_names)
-    by_text = {text: official_split(text) for text in hashed.unique()}
+    by_text = {text: official_split(text) for text in set(hashed)}
     return hashed.map(by_text)
 
 
