@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +55,6 @@ class Dataset:
         converted: paths of the clips that are converted, and what they are.
         flawed: paths of the clips that can be read and whose sound is not what it should be, and
             the flaw, of `flaws`. Clips of the label silence may be silent.
-        seconds: length of each usable clip, by path.
     """
 
     def __init__(
@@ -90,10 +89,7 @@ class Dataset:
             self._recordings = find_recordings(params.background_noise)
         extent = Extent.of(params, params.time_stretch)
         # balanced manifests name a file more than once; it is read and kept once
-        # (not by pandas: before 3.0 it takes all names that are not UTF-8 for the same one)
-        numbers: dict[str, int] = {}
-        files = np.array([numbers.setdefault(path, len(numbers)) for path in table["path"]], int)
-        paths = np.array(list(numbers), dtype=object)
+        files, paths = _number(table["path"])
         self._store = WaveformStore(
             list(paths),
             params,
@@ -113,10 +109,6 @@ class Dataset:
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
         self.paths = paths[self._files]
         self.flawed = self._find_flaws()
-        self.seconds = {
-            path: float(self._store.n_samples[file] / params.sample_rate)
-            for path, file in zip(self.paths, self._files, strict=True)
-        }
         self._longest: int | None = None
         if not of_any_length:
             # in eighths of a second: datasets whose longest clips are about as long share an engine
@@ -137,6 +129,14 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    @functools.cached_property
+    def seconds(self) -> dict[str, float]:
+        """Length of each usable clip, by path."""
+        return {
+            path: float(self._store.n_samples[file] / self.params.sample_rate)
+            for path, file in zip(self.paths, self._files, strict=True)
+        }
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -290,6 +290,16 @@ class Dataset:
             ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),
             ArrayCache(n_rows, (), np.int32, folder, ["image_lengths", key]),
         )
+
+
+def _number(paths: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each path, and the distinct paths in the order of their numbers.
+
+    pandas before 3.0 takes all names that are not UTF-8 for the same one.
+    """
+    numbers: dict[str, int] = {}
+    files = np.array([numbers.setdefault(path, len(numbers)) for path in paths], int)
+    return files, np.array(list(numbers), dtype=object)
 
 
 @functools.cache

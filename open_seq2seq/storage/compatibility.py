@@ -71,13 +71,12 @@ def compare(
         for name in actual
         if name in expected and expected[name] != actual[name]
     }
-    refused = [text for name, text in differences.items() if name not in changed]
+    refused = {name: text for name, text in differences.items() if name not in changed}
     if refused:
-        names = [name for name in differences if name not in changed]
         raise UserError(
-            f"{whose} another front end:{listed(refused)}\n"
+            f"{whose} another front end:{listed(list(refused.values()))}\n"
             "The network would hear something else than what it has learned. Use the same "
-            f"data_layer_params, or, if this is meant, --changed_front_end={names}"
+            f"data_layer_params, or, if this is meant, --changed_front_end={list(refused)}"
         )
     for text in differences.values():
         logger.warning(f"changed_front_end: {whose} {text}")
