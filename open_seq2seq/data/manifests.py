@@ -9,6 +9,7 @@ alone. A name can have any bytes.
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -117,10 +118,15 @@ def _read_table(path: Path) -> pd.DataFrame:
     """
     try:
         check_text(path)
+        text = path.read_bytes()
+        if b"\0" in text:
+            # pandas before 3.0 ends a name there
+            line = text[: text.index(b"\0")].count(b"\n") + 1
+            raise ValueError(f"line {line} has a zero byte; the file is damaged")
         # with a header pandas would take a column too many for the rows' names, and rename one that
         # appears twice
         table = pd.read_csv(
-            path,
+            io.BytesIO(text),
             header=None,
             dtype=str,
             keep_default_na=False,

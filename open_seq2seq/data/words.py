@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
+from importlib import metadata
 
 
 def as_word(name: str) -> str:
@@ -15,14 +17,22 @@ def as_word(name: str) -> str:
 
 
 def is_storable(name: str) -> bool:
-    """Tell whether a line of text can hold ``name``: it is not empty and has no control character.
+    """Tell whether manifests and labels files can hold ``name``: it has no control character.
 
     Spaces of all kinds, joiners and marks are fine; `str.isprintable` would refuse them. So are
-    bytes that are not UTF-8, as the names of files have them.
+    bytes that are not UTF-8, as the names of files have them, where pandas can tell them apart.
     """
-    return bool(name) and not any(map(_breaks_lines, name))
+    return bool(name) and not any(map(_is_not_storable, name))
 
 
-def _breaks_lines(char: str) -> bool:
+def _is_not_storable(char: str) -> bool:
     category = unicodedata.category(char)
-    return category == "Cc" or (category == "Cs" and not "\udc80" <= char <= "\udcff")
+    if category == "Cs":
+        return not ("\udc80" <= char <= "\udcff" and _pandas_knows_bytes())
+    return category == "Cc"
+
+
+@functools.cache
+def _pandas_knows_bytes() -> bool:
+    """Tell whether pandas is 3.0 or later: before, all names that are not UTF-8 are one to it."""
+    return int(metadata.version("pandas").partition(".")[0]) >= 3

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, LABELS, V1_WORDS, labels_for_keywords
@@ -53,6 +54,7 @@ def test_scan_skips_and_counts_other_files(make_dataset, caplog):
 @pytest.mark.skipif(
     sys.platform != "linux", reason="needs a file system that takes any bytes as a name"
 )
+@pytest.mark.skipif(pd.__version__.startswith("2."), reason="pandas 2 takes such names for one")
 def test_scan_lists_names_that_are_not_utf8(make_dataset):
     folder = make_dataset({"yes": 1})
     with open(os.path.join(os.fsencode(folder), b"yes", b"\xff_nohash_0.wav"), "wb") as file:
