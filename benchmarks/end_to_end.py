@@ -11,18 +11,10 @@ second with augmentation: the speed does not depend on what is said.
 import argparse
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
-from data_path import make_manifest
+from training import Training
 
-from open_seq2seq.components import LayerOptions
-from open_seq2seq.config import load_config
-from open_seq2seq.data.sampler import Sampler
-from open_seq2seq.distributed import Workers
-from open_seq2seq.training.step import TrainStep
-
-_N_UNCOUNTED = 4  # steps at the start of each turn
 _RESNET50 = "example_configs/speech_commands/resnet50.py"
 
 
@@ -41,70 +33,25 @@ def main() -> None:
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
-        manifest = make_manifest(Path(folder), 16 * args.batch_size)
-        data = {
-            "dataset_files": [str(manifest)],
-            "labels_file": str(Path(folder, "noise-labels.txt")),
-        }
-        overrides = {f"data_layer_params/{name}": value for name, value in data.items()}
-        config = load_config(args.config_file, "train", overrides)
-        layer = config.data_layers["train"]
-        if layer.background_noise is not None:
-            layer = layer.model_copy(update={"background_noise": folder})
-        dataset = layer.open(training=True, seed=0)
-
-        options = LayerOptions(dtype=args.dtype, initializer=config.initializer)
-        model = config.model.build(config.encoder, config.decoder, dataset.shape, 12, options)
-        optimizer = config.optimizer.create()
-        optimizer.build(model.trainable_variables)
-        scaler = config.loss_scaling.create()
-        larc = config.params.larc_params
-        step = TrainStep(
-            model,
-            config.loss,
-            optimizer,
-            scaler,
-            Workers(),
-            larc=larc,
+        training = Training(
+            args.config_file,
+            args.batch_size,
+            Path(folder),
+            dtype=args.dtype,
             use_xla_jit=args.use_xla_jit,
         )
-
-        sampler = Sampler(len(dataset), args.batch_size)
-        batches = (
-            b
-            for epoch in range(1000)
-            for b in dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
-        )
-        fixed, warm = (_with_targets(next(batches)) for _ in range(2))
-        for batch in (fixed, warm, fixed):
-            step(batch, 1e-4)[0].loss.numpy()
-        seconds: dict[str, list[float]] = {"end to end": [], "step alone": []}
+        whole, bare = [], []
         for _ in range(args.turns):
-            for loop in seconds:
-                for i in range(_N_UNCOUNTED + args.steps):
-                    if i == _N_UNCOUNTED:
-                        started = time.perf_counter()
-                    batch = fixed if loop == "step alone" else _with_targets(next(batches))
-                    step(batch, 1e-4)[0].loss.numpy()
-                seconds[loop].append((time.perf_counter() - started) / args.steps)
-    for loop, times in seconds.items():
+            whole.append(training.turn(args.steps))
+            bare.append(training.bare_turn(args.steps))
+    for loop, times in (("end to end", whole), ("step alone", bare)):
         median = statistics.median(times)
         print(f"{loop}: {args.batch_size / median:.1f} clips/s, {median:.3f} s per step")
-    ratios = [
-        alone / whole
-        for alone, whole in zip(seconds["step alone"], seconds["end to end"], strict=True)
-    ]
+    ratios = [alone / both for alone, both in zip(bare, whole, strict=True)]
     print(
         f"speed end to end / step alone: {statistics.median(ratios):.3f}, "
         f"{min(ratios):.3f} to {max(ratios):.3f}"
     )
-
-
-def _with_targets(step):
-    """Return the batches with targets for the network's 12 labels, as the data has only one."""
-    import tensorflow as tf
-
-    return tuple(batch._replace(targets=tf.one_hot(batch.labels, 12)) for batch in step)
 
 
 if __name__ == "__main__":
