@@ -11,12 +11,12 @@ from pydantic import Field
 
 from open_seq2seq.components import Encoder, LayerOptions
 from open_seq2seq.errors import UserError
-from open_seq2seq.layers import batch_norm
+from open_seq2seq.layers import batch_norm, convolutions, dropout
 from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs, Tensor
 
 _STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, as multiples of the base width
-_STAGE_STRIDES = (1, 2, 2, 1)  # over the features, in the first block of each stage
+_HALVES = (False, True, True, False)  # whether the first block of a stage halves the features
 _BASE_CHANNELS = 8
 
 
@@ -77,15 +77,17 @@ class BCResNetEncoder(Encoder):
         layers = _Layers(self, options)
         base = int(_BASE_CHANNELS * self.scale)
         x = keras.layers.Reshape((*features.shape[1:], 1), dtype=options.dtype)(features)
-        x = layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2), pad=(2, 2))
+        # "same" would pad one feature before and two after
+        x = keras.layers.ZeroPadding2D(2, dtype=options.dtype)(x)
+        x = layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2))
         x = layers.relu(layers.norm(x))
-        for stage, (width, first_stride, n_blocks) in enumerate(
-            zip(_STAGE_WIDTHS, _STAGE_STRIDES, self.num_blocks, strict=True)
+        for stage, (width, halves, n_blocks) in enumerate(
+            zip(_STAGE_WIDTHS, _HALVES, self.num_blocks, strict=True)
         ):
             for block in range(n_blocks):
-                stride = first_stride if block == 0 else 1
-                x = layers.block(x, int(width * base), stride, 2**stage, f"{stage}_{block}")
-        x = layers.depthwise(x, (5, 5), "tail", pad=(2, 0))
+                is_halved = halves and block == 0
+                x = layers.block(x, int(width * base), is_halved, 2**stage, f"{stage}_{block}")
+        x = layers.depthwise(convolutions.DepthwiseOverAllFeatures, x, (5, x.shape[2]), "tail")
         x = layers.relu(layers.norm(layers.conv(x, 4 * base, (1, 1), "tail_1x1")))
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
@@ -101,14 +103,14 @@ def _uniform_initializer(n_groups: int) -> Any:
 
 
 class _Layers:
-    """The layers of one network; kernels, strides and paddings are (time, features)."""
+    """The layers of one network; kernels and strides are (time, features)."""
 
     def __init__(self, params: BCResNetEncoder, options: LayerOptions) -> None:
         self.params = params
         self.options = options
         self._n_norms = 0
 
-    def block(self, x: Tensor, channels: int, stride: int, dilation: int, name: str) -> Tensor:
+    def block(self, x: Tensor, channels: int, is_halved: bool, dilation: int, name: str) -> Tensor:
         """Add one block.
 
         The first block of a stage changes the width, so it has no identity shortcut.
@@ -117,17 +119,20 @@ class _Layers:
         shortcut = x
         if is_transition:
             x = self.relu(self.norm(self.conv(x, channels, (1, 1), f"{name}.expand")))
-        # TensorFlow's depthwise convolution cannot have a stride over one axis alone
-        x = self.depthwise(x, (1, 3), f"{name}.over_features", pad=(0, 1))[:, :, ::stride]
+        make = keras.layers.DepthwiseConv2D
+        x = self.depthwise(make, x, (1, 3), f"{name}.over_features")
+        if is_halved:
+            x = convolutions.every_other_feature(x)
         x = over_features = self._sub_spectral_norm(x)
         x = keras.ops.mean(x, axis=2, keepdims=True)  # [batch, frames, 1, channels]
-        x = self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation, pad=(dilation, 0))
+        make = convolutions.DepthwiseTimeConv
+        x = self.depthwise(make, x, (3, 1), f"{name}.over_time", dilation)
         x = self.norm(x)
         x = keras.layers.Activation("silu", dtype=self.options.dtype)(x)
         x = self.conv(x, channels, (1, 1), f"{name}.pointwise")
         if self.params.dropout_keep_prob < 1.0:
             rate = 1.0 - self.params.dropout_keep_prob
-            x = keras.layers.SpatialDropout2D(rate, dtype=self.options.dtype)(x)
+            x = dropout.ChannelDropout(rate, dtype=self.options.dtype)(x)
         x = x + over_features  # broadcast to [batch, frames, features, channels]
         if not is_transition:
             x = x + shortcut
@@ -140,9 +145,11 @@ class _Layers:
         kernel: tuple[int, int],
         name: str,
         strides: tuple[int, int] = (1, 1),
-        pad: tuple[int, int] = (0, 0),
     ) -> Tensor:
-        return keras.layers.Conv2D(
+        make = keras.layers.Conv2D
+        if kernel == (1, 1):
+            make = convolutions.PointwiseConv
+        return make(
             channels,
             kernel,
             strides,
@@ -151,30 +158,21 @@ class _Layers:
             kernel_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=f"bc_resnet_encoder.{name}",
-        )(self._padded(x, pad))
+        )(x)
 
     def depthwise(
-        self,
-        x: Tensor,
-        kernel: tuple[int, int],
-        name: str,
-        dilation: int = 1,
-        pad: tuple[int, int] = (0, 0),
+        self, make: Any, x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1
     ) -> Tensor:
-        return keras.layers.DepthwiseConv2D(
+        return make(
             kernel,
+            padding="same",
             dilation_rate=(dilation, 1),
             use_bias=False,
             depthwise_initializer=self.options.new_initializer(_uniform_initializer(x.shape[3])),
             depthwise_regularizer=self.options.regularizer,
             dtype=self.options.dtype,
             name=f"bc_resnet_encoder.{name}.depthwise",
-        )(self._padded(x, pad))
-
-    def _padded(self, x: Tensor, pad: tuple[int, int]) -> Tensor:
-        if pad == (0, 0):
-            return x
-        return keras.layers.ZeroPadding2D(pad, dtype=self.options.dtype)(x)
+        )(x)
 
     def norm(self, x: Tensor) -> Tensor:
         return batch_norm.BatchNorm(**self._norm_options())(x)

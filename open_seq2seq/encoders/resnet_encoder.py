@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions
-from open_seq2seq.layers import batch_norm
+from open_seq2seq.layers import batch_norm, convolutions
 from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs, Tensor
 
@@ -185,14 +185,16 @@ class _Layers:
         self._n_made: dict[str, int] = {}
 
     def conv(self, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
-        padding = "same"
+        make, padding = keras.layers.Conv2D, "same"
+        if kernel == stride == 1:
+            make = convolutions.PointwiseConv
         if stride > 1:
             padding = "valid"
             before = (kernel - 1) // 2
             pad = (before, kernel - 1 - before)
             if kernel > 1:
                 x = keras.layers.ZeroPadding2D((pad, pad), dtype=self.options.dtype)(x)
-        return keras.layers.Conv2D(
+        return make(
             filters,
             kernel,
             stride,

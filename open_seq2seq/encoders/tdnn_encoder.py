@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Encoder, LayerOptions, Params
-from open_seq2seq.layers import batch_norm, time_conv
+from open_seq2seq.layers import batch_norm, convolutions, time_conv
 from open_seq2seq.layers.masks import frame_mask
 from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs, Tensor
@@ -182,7 +182,10 @@ class _Layers:
     def _conv(
         self, x: Tensor, channels: int, kernel: tuple[int, int], name: str, **how: Any
     ) -> Tensor:
-        return time_conv.TimeConv(
+        make = time_conv.TimeConv
+        if kernel == (1, 1) and how.get("strides", (1, 1)) == (1, 1):
+            make = convolutions.PointwiseConv
+        return make(
             channels,
             kernel,
             use_bias=False,
@@ -194,7 +197,10 @@ class _Layers:
         )(x)
 
     def _depthwise(self, x: Tensor, kernel: tuple[int, int], name: str, **how: Any) -> Tensor:
-        return keras.layers.DepthwiseConv2D(
+        make = keras.layers.DepthwiseConv2D
+        if how["strides"] == (1, 1) and how["padding"] == "same" and kernel[0] % 2:
+            make = convolutions.DepthwiseTimeConv
+        return make(
             kernel,
             use_bias=False,
             depthwise_initializer=self.options.new_initializer("glorot_uniform"),

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from open_seq2seq.lazy import LazyModule
 
 if TYPE_CHECKING:
-    from open_seq2seq.layers import batch_norm, time_conv
+    from open_seq2seq.layers import batch_norm, convolutions, dropout, time_conv
 else:
     batch_norm = LazyModule("open_seq2seq.layers.batch_norm")
+    convolutions = LazyModule("open_seq2seq.layers.convolutions")
+    dropout = LazyModule("open_seq2seq.layers.dropout")
     time_conv = LazyModule("open_seq2seq.layers.time_conv")
 
-__all__ = ["batch_norm", "time_conv"]
+__all__ = ["batch_norm", "convolutions", "dropout", "time_conv"]

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from open_seq2seq.structs import Tensor, Variable
 
+_FUSED_WIDTH = 8  # channels, of which oneDNN's fast kernels need a multiple
+
 
 class BatchNorm(keras.layers.Layer):
     """Normalize [batch, frames, features, channels] over all axes but the channels.
@@ -70,8 +72,13 @@ class BatchNorm(keras.layers.Layer):
         return self._normalize(inputs, training)
 
     def _normalize(self, inputs: Tensor, training: bool) -> Tensor:
+        shape = inputs.shape
         if training:
             mean = variance = tf.zeros(0)  # the operation computes them
+            if shape[3] % _FUSED_WIDTH:
+                # in a view of another shape, so that TensorFlow does not fuse the ReLU that
+                # follows: of such widths oneDNN's fused kernel takes five times as long
+                inputs = tf.reshape(inputs, (-1, 1, shape[1] * shape[2], shape[3]))
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
         outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -86,7 +93,7 @@ class BatchNorm(keras.layers.Layer):
         if training:
             self._update(self.moving_mean, batch_mean)
             self._update(self.moving_variance, batch_variance)
-        return outputs
+        return tf.reshape(outputs, (-1, *shape[1:]))
 
     def _update(self, moving: Variable, of_batch: Tensor) -> None:
         moving.assign(self.momentum * moving.value + (1.0 - self.momentum) * of_batch)
