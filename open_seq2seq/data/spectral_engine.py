@@ -27,9 +27,10 @@ from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Clips, Tensor
 
-# clips whose frames (8 MB) stay in a core's cache: four times as fast as a batch of 128 at once
+# clips whose frames (3 MB) stay in the cache; fewer, and the launches count
 _CHUNK = 16
-_N_BANDS = 4
+_PRODUCTS_OF_A_BAND = 16_000  # bins times mel filters: below, one matrix product is faster than two
+_MOST_BANDS = 4
 
 
 class SpectralEngine:
@@ -67,9 +68,8 @@ class SpectralEngine:
                 for warp in warps
             ]
         )
-        self._bands = [
-            _Band.of(part) for part in np.array_split(banks, min(_N_BANDS, p.n_mels), axis=2)
-        ]
+        n_bands = min(_MOST_BANDS, p.n_mels, max(1, banks[0].size // _PRODUCTS_OF_A_BAND))
+        self._bands = [_Band.of(part) for part in np.array_split(banks, n_bands, axis=2)]
         self._dct = self._noise = self._background = None
         if p.features == "mfcc":
             self._dct = tf.constant(dct_matrix(p.n_mels, p.num_audio_features))
@@ -79,15 +79,12 @@ class SpectralEngine:
             self._background = tf.constant(background)
         self._window = tf.constant(hann_window(p.window_length, p.n_fft))
         self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
-        # whole blocks before a clip: of silence, or of the clip mirrored
-        self._before = -(-(p.n_fft // 2) // block) * block
         self._chunk: int | None = _CHUNK
         if tf.config.list_logical_devices("GPU"):
             self._chunk = None  # a batch at once
-        # XLA fuses what works element by element; gathering frames inside it would be slower than
-        # outside
-        self._waveforms_by_xla = tf.function(self._with_noise, jit_compile=True, autograph=False)
-        self._transform_by_xla = tf.function(
+        # two launches, or XLA would make the samples anew for each frame that they are in
+        self._samples_by_xla = tf.function(self._samples, jit_compile=True, autograph=False)
+        self._features_by_xla = tf.function(
             self._spectral_features, jit_compile=True, autograph=False
         )
         self.features = tf.function(self._features, autograph=False)
@@ -100,16 +97,18 @@ class SpectralEngine:
         return tf.concat([self._images(Clips(*parts)) for parts in chunks], axis=0)
 
     def _images(self, clips: Clips) -> Tensor:
-        indices, is_inside = self._frame_indices(clips)
-        frames = self._frames(self._waveforms_by_xla(clips), indices, clips.stretch)
-        return self._transform_by_xla(frames, clips.pitch, is_inside)
+        first_samples, is_inside = self._frame_positions(clips)
+        samples = self._samples_by_xla(clips)
+        return self._features_by_xla(samples, first_samples, is_inside, clips.pitch)
 
-    def _spectral_features(self, frames: Tensor, pitch: Tensor, is_inside: Tensor) -> Tensor:
-        """Gathered frames to log-mel or MFCC, with the filter bank of each clip's pitch."""
+    def _spectral_features(
+        self, samples: Tensor, first_samples: Tensor, is_inside: Tensor, pitch: Tensor
+    ) -> Tensor:
+        """Samples to log-mel or MFCC, with the filter bank of each clip's pitch."""
         p, extent = self.front_end, self.extent
-        # the gathered blocks begin this many samples before the frame
-        offset = self._before - p.n_fft // 2
-        spectrum = tf.signal.rfft(frames[:, :, offset : offset + p.n_fft] * self._window)
+        indices = first_samples[:, :, None] + tf.range(p.n_fft)
+        frames = tf.gather(samples, indices, batch_dims=1) * self._window
+        spectrum = tf.signal.rfft(frames)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         mel = tf.concat([band.apply(power, pitch) for band in self._bands], axis=-1)
         if self._dct is None:
@@ -152,13 +151,24 @@ class SpectralEngine:
         blocks = (first[:, None] + tf.range(n_samples // block)) % table.shape[0]
         return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
 
-    def _frame_indices(self, clips: Clips) -> tuple[Tensor, Tensor]:
-        """Return which frame of the stretched clip each frame of the image is, and if there is one.
+    def _samples(self, clips: Clips) -> Tensor:
+        """Return clips with noise, between what stands before and after them."""
+        waveforms, half = self._with_noise(clips), self.front_end.n_fft // 2
+        before = half
+        if self.front_end.frame_padding == "reflect":
+            waveforms = tf.concat([waveforms[:, half:0:-1], waveforms], axis=1)
+            before = 0
+        return tf.pad(waveforms, [[0, 0], [before, half]])
+
+    def _frame_positions(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        """Return the first sample of each frame of the image, and whether the clip has that frame.
 
         Both [batch, frames], for the frames of the image that clips can reach. A long clip is
-        sliced at ``crop``, a short one lies in the middle or at the beginning.
+        sliced at ``crop``, a short one lies in the middle or at the beginning. Frames are centred
+        at multiples of stretch * hop_length, rounded to blocks: that moves a stretched clip's frame
+        by 0.8 ms at most, and that of another not at all.
         """
-        p = self.front_end
+        p, extent = self.front_end, self.extent
         stretched = tf.round(tf.cast(clips.lengths, tf.float32) / clips.stretch)
         n_frames = count_frames(tf.cast(stretched, tf.int32), p.hop_length)
         excess = n_frames - p.audio_length
@@ -167,32 +177,15 @@ class SpectralEngine:
         if p.pad_side == "both":
             padded = -(-excess // 2)
         start = tf.where(excess >= 0, sliced, padded)
-        first = self.extent.first_frame
-        indices = start[:, None] + tf.range(first, first + self.extent.n_frames)
-        return indices, (indices >= 0) & (indices < n_frames[:, None])
+        first = extent.first_frame
+        indices = start[:, None] + tf.range(first, first + extent.n_frames)
+        is_inside = (indices >= 0) & (indices < n_frames[:, None])
 
-    def _frames(self, waveforms: Tensor, indices: Tensor, stretch: Tensor) -> Tensor:
-        """Gather frames centred at multiples of stretch * hop_length, in whole blocks.
-
-        Rounding to blocks moves the centre of a stretched clip's frame by 0.8 ms at most, and that
-        of another not at all. Returns [batch, frames, >= n_fft].
-        """
-        p, before, block = self.front_end, self._before, self.extent.block
-        blocks_per_frame = -(-(before - p.n_fft // 2 + p.n_fft) // block)
-        n_blocks = (before + self.extent.n_samples) // block
-        after = blocks_per_frame * block
-        if p.frame_padding == "reflect":
-            mirrored = waveforms[:, before:0:-1]
-            padded = tf.pad(tf.concat([mirrored, waveforms], axis=1), [[0, 0], [0, after]])
-        else:
-            padded = tf.pad(waveforms, [[0, 0], [before, after]])
-        blocks = tf.reshape(padded, [-1, n_blocks + blocks_per_frame, block])
-
-        hop = tf.cast(p.hop_length / block, tf.float32) * stretch[:, None]
-        first = tf.cast(tf.round(tf.cast(indices, tf.float32) * hop), tf.int32)
-        first = tf.clip_by_value(first, 0, n_blocks)  # frames outside the clip are masked later
-        gathered = tf.gather(blocks, first[:, :, None] + tf.range(blocks_per_frame), batch_dims=1)
-        return tf.reshape(gathered, [-1, indices.shape[1], after])
+        block = extent.block
+        hop = tf.cast(p.hop_length / block, tf.float32) * clips.stretch[:, None]
+        first_blocks = tf.cast(tf.round(tf.cast(indices, tf.float32) * hop), tf.int32)
+        # frames outside the clip are masked later
+        return tf.clip_by_value(first_blocks * block, 0, extent.n_samples), is_inside
 
 
 @functools.lru_cache(maxsize=8)
