@@ -1,6 +1,6 @@
 """Training with this toolkit beside a plain PyTorch loop of the same network and front end.
 
-    pip install torch
+    pip install '.[peers]'
     python benchmarks/peers.py [--networks bcresnet-1 matchboxnet3x1x64] [--turns 5] [--seconds 20]
 
 Each of the two has a process of its own, which stays loaded; they take turns, so that other load on
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each turn, roughly")
     args = parser.parse_args()
     if importlib.util.find_spec("torch") is None:
-        sys.exit("PyTorch is not installed: pip install torch")
+        sys.exit("PyTorch is not installed; install the extra: pip install '.[peers]'")
     for name in args.networks:
         _compare(name, args.turns, args.seconds)
 
