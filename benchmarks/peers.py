@@ -74,7 +74,7 @@ def _compare(name: str, n_turns: int, seconds: float) -> None:
     print(f"{name}, batch {batch_size}, {n_parameters[0]:,} parameters")
     for label, side in sides.items():
         print(
-            f"  {label:12} {_range(rates[label], '.0f')} clips/s, {side.close():.0f} MB", flush=True
+            f"  {label:12} {_range(rates[label], '.3g')} clips/s, {side.close():.0f} MB", flush=True
         )
     ours, theirs = rates.values()
     print(f"  ratio        {_range([a / b for a, b in zip(ours, theirs, strict=True)], '.2f')}")
