@@ -120,7 +120,8 @@ class TrainStep:
             weights = [l2_norm(v.value) for v in self._variables]
             clipped = [shrink * each for each in norms]
             larc_factors = self._larc.factors(clipped, weights, learning_rate)
-        factors = [unscale * shrink * larc for larc in larc_factors or [1.0] * len(gradients)]
+        factor = unscale * shrink
+        factors = [factor * larc for larc in larc_factors] or [factor] * len(gradients)
 
         def apply() -> None:
             self._optimizer.learning_rate.assign(learning_rate)
@@ -136,7 +137,7 @@ class TrainStep:
             value.assign(tf.where(is_finite, value, old))
         details = None
         if self._keep_details:
-            clipped_gradients = [gradient * unscale * shrink for gradient in gradients]
+            clipped_gradients = [gradient * factor for gradient in gradients]
             details = StepDetails(clipped_gradients, larc_factors)
         metrics = StepMetrics(loss, norm, tf.identity(self._scaler.value), ~is_finite, details)
         self._scaler.update(is_finite, largest)
