@@ -77,7 +77,7 @@ class BatchNorm(keras.layers.Layer):
             mean = variance = tf.zeros(0)  # the operation computes them
             if shape[3] % _FUSED_WIDTH:
                 # in a view of another shape, so that TensorFlow does not fuse the ReLU that
-                # follows: of such widths oneDNN's fused kernel takes five times as long
+                # follows: of such widths oneDNN's fused kernel takes four times as long
                 inputs = tf.reshape(inputs, (-1, 1, shape[1] * shape[2], shape[3]))
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
