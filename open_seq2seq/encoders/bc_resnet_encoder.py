@@ -87,7 +87,7 @@ class BCResNetEncoder(Encoder):
             for block in range(n_blocks):
                 is_halved = halves and block == 0
                 x = layers.block(x, int(width * base), is_halved, 2**stage, f"{stage}_{block}")
-        x = layers.depthwise(convolutions.DepthwiseOverAllFeatures, x, (5, x.shape[2]), "tail")
+        x = layers.depthwise(x, (5, 5), "tail", make=convolutions.DepthwiseTailConv)
         x = layers.relu(layers.norm(layers.conv(x, 4 * base, (1, 1), "tail_1x1")))
         return EncoderOutputs(keras.layers.GlobalAveragePooling2D(dtype=options.dtype)(x), lengths)
 
@@ -119,14 +119,12 @@ class _Layers:
         shortcut = x
         if is_transition:
             x = self.relu(self.norm(self.conv(x, channels, (1, 1), f"{name}.expand")))
-        make = keras.layers.DepthwiseConv2D
-        x = self.depthwise(make, x, (1, 3), f"{name}.over_features")
+        x = self.depthwise(x, (1, 3), f"{name}.over_features")
         if is_halved:
             x = convolutions.every_other_feature(x)
         x = over_features = self._sub_spectral_norm(x)
         x = keras.ops.mean(x, axis=2, keepdims=True)  # [batch, frames, 1, channels]
-        make = convolutions.DepthwiseTimeConv
-        x = self.depthwise(make, x, (3, 1), f"{name}.over_time", dilation)
+        x = self.depthwise(x, (3, 1), f"{name}.over_time", dilation=dilation)
         x = self.norm(x)
         x = keras.layers.Activation("silu", dtype=self.options.dtype)(x)
         x = self.conv(x, channels, (1, 1), f"{name}.pointwise")
@@ -146,10 +144,7 @@ class _Layers:
         name: str,
         strides: tuple[int, int] = (1, 1),
     ) -> Tensor:
-        make = keras.layers.Conv2D
-        if kernel == (1, 1):
-            make = convolutions.PointwiseConv
-        return make(
+        return convolutions.Conv(
             channels,
             kernel,
             strides,
@@ -161,9 +156,14 @@ class _Layers:
         )(x)
 
     def depthwise(
-        self, make: Any, x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1
+        self,
+        x: Tensor,
+        kernel: tuple[int, int],
+        name: str,
+        dilation: int = 1,
+        make: Any = None,
     ) -> Tensor:
-        return make(
+        return (make or convolutions.DepthwiseConv)(
             kernel,
             padding="same",
             dilation_rate=(dilation, 1),

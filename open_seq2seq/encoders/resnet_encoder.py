@@ -185,16 +185,14 @@ class _Layers:
         self._n_made: dict[str, int] = {}
 
     def conv(self, x: Tensor, filters: int, kernel: int, stride: int) -> Tensor:
-        make, padding = keras.layers.Conv2D, "same"
-        if kernel == stride == 1:
-            make = convolutions.PointwiseConv
+        padding = "same"
         if stride > 1:
             padding = "valid"
             before = (kernel - 1) // 2
             pad = (before, kernel - 1 - before)
             if kernel > 1:
                 x = keras.layers.ZeroPadding2D((pad, pad), dtype=self.options.dtype)(x)
-        return make(
+        return convolutions.Conv(
             filters,
             kernel,
             stride,

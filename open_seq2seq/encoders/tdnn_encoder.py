@@ -182,10 +182,7 @@ class _Layers:
     def _conv(
         self, x: Tensor, channels: int, kernel: tuple[int, int], name: str, **how: Any
     ) -> Tensor:
-        make = time_conv.TimeConv
-        if kernel == (1, 1) and how.get("strides", (1, 1)) == (1, 1):
-            make = convolutions.PointwiseConv
-        return make(
+        return time_conv.TimeConv(
             channels,
             kernel,
             use_bias=False,
@@ -197,10 +194,7 @@ class _Layers:
         )(x)
 
     def _depthwise(self, x: Tensor, kernel: tuple[int, int], name: str, **how: Any) -> Tensor:
-        make = keras.layers.DepthwiseConv2D
-        if how["strides"] == (1, 1) and how["padding"] == "same" and kernel[0] % 2:
-            make = convolutions.DepthwiseTimeConv
-        return make(
+        return convolutions.DepthwiseConv(
             kernel,
             use_bias=False,
             depthwise_initializer=self.options.new_initializer("glorot_uniform"),

@@ -72,17 +72,19 @@ class BatchNorm(keras.layers.Layer):
         return self._normalize(inputs, training)
 
     def _normalize(self, inputs: Tensor, training: bool) -> Tensor:
-        shape = inputs.shape
+        n_channels = inputs.shape[3]
+        # in a view of another shape TensorFlow does not fuse the ReLU that follows: of such widths
+        # oneDNN's fused kernel takes four times as long
+        needs_view = training and n_channels % _FUSED_WIDTH > 0
+        x = inputs
+        if needs_view:
+            x = tf.reshape(inputs, (tf.shape(inputs)[0], 1, -1, n_channels))
         if training:
             mean = variance = tf.zeros(0)  # the operation computes them
-            if shape[3] % _FUSED_WIDTH:
-                # in a view of another shape, so that TensorFlow does not fuse the ReLU that
-                # follows: of such widths oneDNN's fused kernel takes four times as long
-                inputs = tf.reshape(inputs, (-1, 1, shape[1] * shape[2], shape[3]))
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
         outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
+            x=x,
             scale=self.gamma.value,
             offset=self.beta.value,
             mean=mean,
@@ -93,7 +95,9 @@ class BatchNorm(keras.layers.Layer):
         if training:
             self._update(self.moving_mean, batch_mean)
             self._update(self.moving_variance, batch_variance)
-        return tf.reshape(outputs, (-1, *shape[1:]))
+        if needs_view:
+            outputs = tf.reshape(outputs, tf.shape(inputs))
+        return outputs
 
     def _update(self, moving: Variable, of_batch: Tensor) -> None:
         moving.assign(self.momentum * moving.value + (1.0 - self.momentum) * of_batch)

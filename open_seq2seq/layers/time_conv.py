@@ -11,21 +11,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
+from open_seq2seq.layers.convolutions import Conv
 from open_seq2seq.structs import Tensor
 
 
-class TimeConv(keras.layers.Conv2D):
+class TimeConv(Conv):
     """Conv2D with kernels [k, 1] on [batch, frames, 1, channels].
 
-    On a GPU it is TensorFlow's convolution.
+    On a GPU, and for a kernel of one tap, it is `Conv`.
     """
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """Convolve, without bias and activation."""
-        if tf.config.list_logical_devices("GPU"):
+        if self.kernel_size == (1, 1) or tf.config.list_logical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
         return convolve(
             inputs,

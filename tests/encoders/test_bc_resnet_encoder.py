@@ -37,6 +37,9 @@ def test_frames_are_kept_and_features_halved_three_times():
     assert [shape[1] for shape in shapes] == [101] * 4
     tail = model.get_layer("bc_resnet_encoder.tail.depthwise")
     assert tail.input.shape[1:3] == (101, 5) and tail.output.shape[1:3] == (101, 1)
+    # the last convolution is as wide as the paper's, whatever the features are
+    tail = build(shape=(101, 80)).get_layer("bc_resnet_encoder.tail.depthwise")
+    assert tail.kernel.shape[:2] == (5, 5) and tail.output.shape[1:3] == (101, 10 - 4)
     over_time = [model.get_layer(f"bc_resnet_encoder.{i}_1.over_time.depthwise") for i in range(4)]
     dilations = [tuple(layer.get_config()["dilation_rate"]) for layer in over_time]
     assert dilations == [(1, 1), (2, 1), (4, 1), (8, 1)]

@@ -32,6 +32,20 @@ def test_batchnorm_follows_its_formula_in_training_and_inference(n_channels):
 
 
 @pytest.mark.parametrize("n_channels", [3, 8])
+def test_batchnorm_takes_clips_of_any_length(n_channels):
+    layer = batch_norm.BatchNorm(**OPTIONS)
+    layer.build((None, None, 5, n_channels))
+    run = tf.function(
+        lambda x: layer(x, training=True),
+        input_signature=[tf.TensorSpec((None, None, 5, n_channels))],
+    )
+    for n_frames in (7, 9):
+        x = RNG.standard_normal((4, n_frames, 5, n_channels)).astype(np.float32)
+        expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-3)
+        np.testing.assert_allclose(run(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_channels", [3, 8])
 def test_gradients_before_a_relu_match_those_of_keras(n_channels):
     x = RNG.standard_normal((4, 7, 5, n_channels)).astype(np.float32)
     ours, theirs = batch_norm.BatchNorm(**OPTIONS), keras.layers.BatchNormalization(**OPTIONS)

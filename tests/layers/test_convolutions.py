@@ -38,11 +38,11 @@ def assert_same(ours, theirs, inputs, replaced=None):
         np.testing.assert_allclose(value, right, atol=1e-5 * np.abs(right).max())
 
 
-@pytest.mark.parametrize("how", [{}, {"activation": "relu", "use_bias": False}])
+@pytest.mark.parametrize(
+    "how", [{}, {"activation": "relu", "use_bias": False}, {"strides": (2, 1)}]
+)
 def test_a_pointwise_convolution_is_one(how):
-    ours, theirs = (
-        cls(5, (1, 1), **how) for cls in (convolutions.PointwiseConv, keras.layers.Conv2D)
-    )
+    ours, theirs = (cls(5, (1, 1), **how) for cls in (convolutions.Conv, keras.layers.Conv2D))
     assert_same(ours, theirs, normal(3, 6, 4, 7))
 
 
@@ -53,17 +53,30 @@ def test_a_depthwise_convolution_over_time_is_one(n_taps, dilation):
     for n_frames in (1, 7, 16):
         ours, theirs = (
             cls((n_taps, 1), **how)
-            for cls in (convolutions.DepthwiseTimeConv, keras.layers.DepthwiseConv2D)
+            for cls in (convolutions.DepthwiseConv, keras.layers.DepthwiseConv2D)
         )
         assert_same(ours, theirs, normal(2, n_frames, 1, 4))
 
 
-def test_a_depthwise_convolution_over_all_features_is_one():
+@pytest.mark.parametrize("how", [{"strides": (2, 2)}, {"padding": "valid"}, {}])
+@pytest.mark.parametrize(("kernel", "n_features"), [((4, 1), 1), ((3, 1), 5), ((1, 3), 5)])
+def test_other_depthwise_convolutions_are_those_of_keras(kernel, n_features, how):
+    how = {"padding": "same", "use_bias": False, **how}
+    if "strides" not in how:
+        how["dilation_rate"] = (2, 1)
+    ours, theirs = (
+        cls(kernel, **how) for cls in (convolutions.DepthwiseConv, keras.layers.DepthwiseConv2D)
+    )
+    assert_same(ours, theirs, normal(2, 12, n_features, 4))
+
+
+@pytest.mark.parametrize("n_features", [3, 4, 7])
+def test_a_tail_convolution_pads_the_time_alone(n_features):
     how = {"use_bias": False}
-    ours = convolutions.DepthwiseOverAllFeatures((5, 3), padding="same", **how)
+    ours = convolutions.DepthwiseTailConv((5, 3), padding="same", **how)
     replaced = keras.layers.DepthwiseConv2D((5, 3), padding="valid", **how)
     theirs = keras.Sequential([keras.layers.ZeroPadding2D((2, 0)), replaced])
-    assert_same(ours, theirs, normal(2, 9, 3, 4), replaced)
+    assert_same(ours, theirs, normal(2, 9, n_features, 4), replaced)
 
 
 def test_every_other_feature_begins_with_the_first():
