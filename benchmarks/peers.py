@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 _CONFIGS = Path(__file__).resolve().parent.parent / "example_configs" / "speech_commands"
-_N_LABELS = 12
 
 
 class _Network(NamedTuple):
@@ -125,7 +124,7 @@ def _train_ours(connection: multiprocessing.connection.Connection, name: str) ->
 def _train_theirs(connection: multiprocessing.connection.Connection, name: str) -> None:
     from torch_training import RECIPES, PlainTraining
 
-    _serve(connection, PlainTraining(RECIPES[name], NETWORKS[name].batch_size, _N_LABELS))
+    _serve(connection, PlainTraining(RECIPES[name], NETWORKS[name].batch_size))
 
 
 def _serve(connection: multiprocessing.connection.Connection, training) -> None:

@@ -4,7 +4,6 @@ The clips are in memory. A batch at once gets noise, a spectrum, mel filters, a 
 then come one forward pass, one backward pass and the optimizer.
 """
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,9 +14,9 @@ import torch_networks
 from scipy.fft import dct
 from torch import Tensor, nn
 from torch.nn import functional
+from turns import N_LABELS, Turns
 
 _SAMPLE_RATE = 16000
-_N_UNCOUNTED = 4  # steps at the start of each turn
 
 
 class Recipe(NamedTuple):
@@ -86,20 +85,19 @@ RECIPES = {
 }  # fmt: skip
 
 
-class PlainTraining:
+class PlainTraining(Turns):
     """A network, its optimizer and clips of noise of one second in memory."""
 
-    def __init__(self, recipe: Recipe, batch_size: int, n_labels: int) -> None:
+    def __init__(self, recipe: Recipe, batch_size: int) -> None:
         """Make everything, and take the first steps.
 
         Args:
             recipe: of the network.
             batch_size: clips of a step.
-            n_labels: of the network.
         """
         torch.manual_seed(0)
-        self._recipe, self._batch_size, self._n_labels = recipe, batch_size, n_labels
-        self._network = recipe.network(n_labels)
+        self._recipe, self._batch_size = recipe, batch_size
+        self._network = recipe.network(N_LABELS)
         self.n_parameters = torch_networks.count_parameters(self._network)
         self._network.train()
         self._optimizer = recipe.optimizer(self._network)
@@ -112,26 +110,11 @@ class PlainTraining:
             dct(np.eye(recipe.n_mels, dtype=np.float32), axis=0, norm="ortho")
         )
         self._window = torch.hann_window(recipe.window)
-        self.turn(3)
+        self.turn(2)
 
-    def turn(self, n_steps: int) -> float:
-        """Return the seconds of a step, from clips to weights."""
-        return self._time(n_steps, self._batch)
-
-    def bare_turn(self, n_steps: int) -> float:
-        """Return the seconds of a step on a batch that is ready."""
-        batch = self._batch()
-        return self._time(n_steps, lambda: batch)
-
-    def _time(self, n_steps: int, next_batch: Callable[[], tuple[Tensor, Tensor]]) -> float:
-        for _ in range(_N_UNCOUNTED):
-            self._take(*next_batch())
-        started = time.perf_counter()
-        for _ in range(n_steps):
-            self._take(*next_batch())
-        return (time.perf_counter() - started) / n_steps
-
-    def _take(self, features: Tensor, labels: Tensor) -> None:
+    def take_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Take one step, and wait for its end."""
+        features, labels = batch
         self._optimizer.zero_grad()
         loss = functional.cross_entropy(self._network(features), labels)
         loss.backward()
@@ -139,7 +122,7 @@ class PlainTraining:
         loss.item()
 
     @torch.no_grad()
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def next_batch(self) -> tuple[Tensor, Tensor]:
         """Return features [batch, features, frames] and labels."""
         recipe, n = self._recipe, self._batch_size
         clips = self._clips[torch.randint(len(self._clips), (n,))].float() / 32768
@@ -164,7 +147,7 @@ class PlainTraining:
             ("cut", *recipe.cutouts),
         ):
             features = self._masked(features, *masks)
-        return features, torch.randint(self._n_labels, (n,))
+        return features, torch.randint(N_LABELS, (n,))
 
     def _masked(
         self, features: Tensor, kind: str, n_masks: int, longest: int, widest: int

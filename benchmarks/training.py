@@ -1,10 +1,10 @@
 """Training with a config of this toolkit on generated clips, for the benchmarks."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from data_path import make_manifest
+from turns import N_LABELS, Turns
 
 from open_seq2seq.config import load_config
 from open_seq2seq.data.sampler import Sampler
@@ -15,12 +15,10 @@ from open_seq2seq.training.step import TrainStep
 
 Batches = tuple[Batch, ...]
 
-N_LABELS = 12
 _N_WARM = 3  # steps that trace, compile and fill the queues
-_N_UNCOUNTED = 4  # steps at the start of each turn: they use batches made before it
 
 
-class Training:
+class Training(Turns):
     """A network, its step and a stream of batches of noise of one second, with augmentation.
 
     The speed does not depend on what is said.
@@ -46,7 +44,6 @@ class Training:
             use_xla_jit: as the config's parameter.
             overrides: of the config, by their paths.
         """
-        self.batch_size = batch_size
         manifest = make_manifest(folder, 16 * batch_size)
         changes = {
             "dtype": dtype,
@@ -78,27 +75,10 @@ class Training:
             for epoch in range(1_000_000)
             for batch in dataset.batches(sampler.for_training(0, epoch, shuffle=True), epoch)
         )
-        self._fixed = self._next()
         for _ in range(_N_WARM):
-            self._take(self._next())
+            self.take_step(self.next_batch())
 
-    def turn(self, n_steps: int) -> float:
-        """Return the seconds of a step, from clips to weights."""
-        return self._time(n_steps, self._next)
-
-    def bare_turn(self, n_steps: int) -> float:
-        """Return the seconds of a step on a batch that is ready."""
-        return self._time(n_steps, lambda: self._fixed)
-
-    def _time(self, n_steps: int, next_batches: Callable[[], Batches]) -> float:
-        for _ in range(_N_UNCOUNTED):
-            self._take(next_batches())
-        started = time.perf_counter()
-        for _ in range(n_steps):
-            self._take(next_batches())
-        return (time.perf_counter() - started) / n_steps
-
-    def _next(self) -> Batches:
+    def next_batch(self) -> Batches:
         """Return the next batches, with targets for the network's labels: the data has only one."""
         import tensorflow as tf
 
@@ -107,5 +87,6 @@ class Training:
             for batch in next(self._batches)
         )
 
-    def _take(self, batches: Batches) -> None:
-        self._step(batches, 1e-4)[0].loss.numpy()
+    def take_step(self, batch: Batches) -> None:
+        """Take one step, and wait for its end."""
+        self._step(batch, 1e-4)[0].loss.numpy()

@@ -8,17 +8,16 @@ import logging
 import os
 import shutil
 
-import pandas as pd
 import pytest
 
 import open_seq2seq
 from open_seq2seq.commands import prepare
 from open_seq2seq.data.dataset_versions import LABELS
 from open_seq2seq.storage import checkpoints
+from tests.support.names import PANDAS_KNOWS_BYTES
 from tests.support.paths import TINY
 from tests.support.tones import make_tone, save_wav
 
-PANDAS_KNOWS_BYTES = int(pd.__version__.partition(".")[0]) >= 3
 KANJI, LATIN = "犬", b"caf\xe9"
 LABEL_BYTES = [LATIN, *(f"{KANJI} {word}".encode() for word in LABELS["v2-12"][1:])]
 CLIP = b"te\xe9st:dog:[red] 0.wav"

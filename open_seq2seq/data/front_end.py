@@ -140,7 +140,7 @@ class FrontEnd(Group):
 class Extent(NamedTuple):
     """The part of clips and images that is computed; what no clip can reach costs nothing."""
 
-    block: int  # samples in the blocks that frames and noise are gathered by
+    block: int  # samples; frames begin at whole blocks, and noise is gathered by them
     n_samples: int  # of a clip: all that can reach its image, in whole blocks
     first_frame: int  # of the image
     n_frames: int  # of the image, from the first one on
@@ -165,7 +165,7 @@ class Extent(NamedTuple):
         n_samples = int(audio_length * hop_length * (1.0 + time_stretch)) + 2 * n_fft
         first_frame, n_frames = 0, audio_length
         if longest is not None:
-            # half an FFT is mirrored at either end, in front in whole blocks
+            # half an FFT is mirrored after a clip
             n_samples = min(n_samples, longest + n_fft // 2 + block)
             slowest = math.ceil(longest / (1.0 - time_stretch)) + 1
             n_frames = min(audio_length, count_frames(slowest, hop_length))

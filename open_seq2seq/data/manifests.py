@@ -118,15 +118,15 @@ def _read_table(path: Path) -> pd.DataFrame:
     """
     try:
         check_text(path)
-        text = path.read_bytes()
-        if b"\0" in text:
+        content = path.read_bytes()
+        if b"\0" in content:
             # pandas before 3.0 ends a name there
-            line = text[: text.index(b"\0")].count(b"\n") + 1
+            line = content[: content.index(b"\0")].count(b"\n") + 1
             raise ValueError(f"line {line} has a zero byte; the file is damaged")
         # with a header pandas would take a column too many for the rows' names, and rename one that
         # appears twice
         table = pd.read_csv(
-            io.BytesIO(text),
+            io.BytesIO(content),
             header=None,
             dtype=str,
             keep_default_na=False,

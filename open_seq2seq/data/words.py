@@ -17,19 +17,20 @@ def as_word(name: str) -> str:
 
 
 def is_storable(name: str) -> bool:
-    """Tell whether manifests and labels files can hold ``name``: it has no control character.
+    """Tell whether manifests and labels files can hold ``name``.
 
-    Spaces of all kinds, joiners and marks are fine; `str.isprintable` would refuse them. So are
-    bytes that are not UTF-8, as the names of files have them, where pandas can tell them apart.
+    It is not empty and has no control character. Spaces of all kinds, joiners and marks are fine;
+    `str.isprintable` would refuse them. So are bytes that are not UTF-8, as the names of files have
+    them, where pandas can tell them apart.
     """
-    return bool(name) and not any(map(_is_not_storable, name))
+    return bool(name) and all(map(_is_kept, name))
 
 
-def _is_not_storable(char: str) -> bool:
+def _is_kept(char: str) -> bool:
     category = unicodedata.category(char)
     if category == "Cs":
-        return not ("\udc80" <= char <= "\udcff" and _pandas_knows_bytes())
-    return category == "Cc"
+        return "\udc80" <= char <= "\udcff" and _pandas_knows_bytes()
+    return category != "Cc"
 
 
 @functools.cache
