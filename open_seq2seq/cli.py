@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from open_seq2seq.config.overrides import parse_arguments, parse_values
 from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say
 
+if TYPE_CHECKING:
+    from open_seq2seq.components import Params
+    from open_seq2seq.config import Config
+    from open_seq2seq.config.trained_run import TrainedRun
+
 MODES = ("train", "eval", "train_eval", "infer")
+_NEED_NO_CONFIG = ("infer",)  # the checkpoint has all that they need
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command's own flags."""
+def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command's own flags.
+
+    Args:
+        for_help: whether it has the flags of single modes too, which are read as parameters.
+    """
     parser = argparse.ArgumentParser(
         prog="open-seq2seq",
         allow_abbrev=False,
@@ -28,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50",
+        "as speech_commands/resnet50; --mode=infer needs none, only --logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -49,9 +60,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--infer_output_file",
         type=user_path,
-        metavar="CSV",
-        help="where --mode=infer writes its predictions",
+        metavar="FILE",
+        help="where --mode=infer writes its predictions: JSON lines if it ends in .jsonl, else CSV",
     )
+    if for_help:
+        from open_seq2seq.config.flags import add_flags
+
+        for mode, (_, params) in _mode_params().items():
+            add_flags(parser, params, f"--mode={mode}: ")
     parser.add_argument(
         "--benchmark", action="store_true", help="time training steps; nothing is written"
     )
@@ -78,17 +94,21 @@ def make_parser() -> argparse.ArgumentParser:
         "clips",
         nargs="*",
         metavar="CLIP",
-        help="audio files, folders of them or manifests, for --mode=infer",
+        help="audio files, folders of them or manifests, for --mode=infer; - is a file on standard "
+        "input",
     )
     return parser
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     """Return the command's own flags, and the parameters of the config as text."""
-    parser = make_parser()
+    parser = make_parser(for_help=bool({"-h", "--help"} & set(arguments)))
     flags, overrides = parse_arguments(parser, arguments)
     if flags.config_file is None and not flags.list_configs:
-        parser.error("--config_file is required; --list_configs lists the shipped ones")
+        if flags.mode not in _NEED_NO_CONFIG:
+            parser.error("--config_file is required; --list_configs lists the shipped ones")
+        if "logdir" not in overrides:
+            parser.error("name a trained run with --logdir, or its config with --config_file")
     if flags.clips and flags.mode != "infer":
         parser.error(f"{flags.clips[0]}: audio files are for --mode=infer only")
     if flags.infer_output_file is not None and flags.mode != "infer":
@@ -106,18 +126,50 @@ def main(arguments: list[str]) -> int:
 
     # these take a second, which --help need not wait
     from open_seq2seq import distributed
-    from open_seq2seq.config import load_config
     from open_seq2seq.storage.reporting import Reporter
 
     reporter = Reporter(is_chief=distributed.launched_rank() == 0)
     with logging_to(reporter):
-        config = load_config(flags.config_file, flags.mode, parse_values(texts))
+        run, of_modes = read(flags, texts)
 
         from open_seq2seq.modes import RunOptions, run_mode
 
         options = {name: value for name, value in vars(flags).items() if name in RunOptions._fields}
-        options["clips"] = tuple(flags.clips)
-        return run_mode(config, RunOptions(**options), reporter)
+        options |= {"clips": tuple(flags.clips), **of_modes}
+        return run_mode(run, RunOptions(**options), reporter)
+
+
+def read(
+    flags: argparse.Namespace, texts: dict[str, str]
+) -> tuple[Config | TrainedRun, dict[str, Params]]:
+    """Return what the results of `parse` say, checked.
+
+    Returns:
+        the config, or the run where none is named, and the parameters of single modes as
+        `modes.RunOptions` names them.
+
+    Raises:
+        UserError: a parameter is wrong.
+    """
+    from open_seq2seq.config import load_config
+    from open_seq2seq.config.flags import take_flags
+    from open_seq2seq.config.trained_run import load_trained_run
+
+    texts = dict(texts)
+    of_modes = {
+        name: take_flags(texts, params, flags.mode, mode)
+        for mode, (name, params) in _mode_params().items()
+    }
+    if flags.config_file is None:
+        return load_trained_run(parse_values(texts)), of_modes
+    return load_config(flags.config_file, flags.mode, parse_values(texts)), of_modes
+
+
+def _mode_params() -> dict[str, tuple[str, type[Params]]]:
+    """Return the parameters of each mode that has some: their name among the options, and class."""
+    from open_seq2seq.inference.params import InferenceParams  # pydantic takes half a second
+
+    return {"infer": ("inference", InferenceParams)}
 
 
 def run() -> None:

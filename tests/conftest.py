@@ -16,6 +16,7 @@ from open_seq2seq.training import hooks
 from tests.support.archive_server import Server
 from tests.support.paths import ROOT, TINY
 from tests.support.tones import make_tone, save_manifest, save_tones, save_wav
+from tests.support.trained_tdnn import trained  # noqa: F401 (a fixture)
 
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "speech_commands_real"
 

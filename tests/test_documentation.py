@@ -18,7 +18,6 @@ import pytest
 
 from open_seq2seq import cli
 from open_seq2seq.config import load_config
-from open_seq2seq.config.overrides import parse_values
 from open_seq2seq.config.run_params import RunParams
 from tests.support.paths import ROOT
 
@@ -129,7 +128,8 @@ def known_flags() -> set[str]:
         scripts += folder.glob("*.py")
     overlays = {f"--{section}_params" for section in ("train", "eval", "test", "infer")}
     parameters = {f"--{name}" for name in RunParams.model_fields}
-    return overlays.union(parameters, FLAGS_OF_OTHERS, *map(flags_of, scripts))
+    of_modes = set(cli.make_parser(for_help=True)._option_string_actions)
+    return overlays.union(parameters, of_modes, FLAGS_OF_OTHERS, *map(flags_of, scripts))
 
 
 @each_page
@@ -176,10 +176,9 @@ def check_run(arguments: list[str], their_config: Path) -> None:
     flags, texts = cli.parse(arguments)
     if flags.list_configs:
         return
-    config_file = flags.config_file
-    if config_file in THEIR_FILES:
-        config_file = str(their_config)
-    load_config(config_file, flags.mode, parse_values(texts))
+    if flags.config_file in THEIR_FILES:
+        flags.config_file = str(their_config)
+    cli.read(flags, texts)
 
 
 def check_trial(path: Path, arguments: list[str]) -> None:

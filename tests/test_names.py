@@ -62,9 +62,9 @@ def test_a_run_with_names_of_every_kind(run, named_dataset, tmp_path, monkeypatc
     assert f"{named_dataset}/{SHOWN}: ".encode() in written.getvalue()
     with open(tmp_path / "p.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["path", "label", "probability", *labels]
+    assert rows[0] == ["path", "start", "end", "label", "probability", *labels]
     (row,) = [row for row in rows if os.fsencode(row[0]) == clip]
-    assert row[1] in labels
+    assert row[3] in labels
 
     assert run("infer", "20261125", data, "--infer_output_file=~/one.csv", os.fsdecode(clip)) == 0
     assert clip + b"," in (tmp_path / "one.csv").read_bytes()

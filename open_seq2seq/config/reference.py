@@ -18,7 +18,9 @@ from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
+from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.system.paths import user_path
 
@@ -46,6 +48,11 @@ _VERSIONS = (
 )
 # classes that are parameters of the run themselves
 _NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params": EarlyStopping}
+# what is not in a config: flags of the modes that use a trained model
+_OF_TRAINED_MODELS: dict[str, type[Params]] = {
+    "Without a config: TrainedRun": TrainedRun,
+    "Flags of `--mode=infer`: InferenceParams": InferenceParams,
+}
 
 
 def reference() -> str:
@@ -56,6 +63,8 @@ def reference() -> str:
         parts += slot_section(slot)
     for key, cls in _NESTED.items():
         parts += [f"## `{key}`: {cls.__name__}\n", f"{_text(cls)}\n", *_tables(cls, level=3)]
+    for title, params in _OF_TRAINED_MODELS.items():
+        parts += [f"## {title}\n", f"{_text(params)}\n", *_tables(params, level=3)]
     parts += [
         "## Keys of OpenSeq2Seq that are refused\n",
         _table(("key", "what to do"), _retired_rows()),

@@ -23,12 +23,12 @@ Types = Mapping[str, Any]  # of each parameter
 
 def read_texts(values: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a run with each `TypedText` in them read as its parameter's type."""
-    read = _read_fields(values, types_of(RunParams))
+    read = read_fields(values, types_of(RunParams))
     for slot in SLOTS.values():
         params = values.get(slot.params_key)
         if isinstance(params, dict):
             named = read.get(slot.key, RunParams.model_fields[slot.key].default)
-            read[slot.params_key] = _read_fields(params, slot.types(named))
+            read[slot.params_key] = read_fields(params, slot.types(named))
     return read
 
 
@@ -51,7 +51,8 @@ def read_text(text: str, annotation: Any) -> Any:
     return text
 
 
-def _read_fields(values: dict[str, Any], types: Types) -> dict[str, Any]:
+def read_fields(values: dict[str, Any], types: Types) -> dict[str, Any]:
+    """Return the values with each `TypedText` in them read as the type of its name."""
     return {key: _read(value, types.get(key, Any)) for key, value in values.items()}
 
 
@@ -60,7 +61,7 @@ def _read(value: Any, annotation: Any) -> Any:
         return read_text(value, annotation)
     if isinstance(value, dict):
         nested = [cls for cls in _members(annotation) if is_params(cls)]
-        return _read_fields(value, types_of(nested[0]) if nested else {})
+        return read_fields(value, types_of(nested[0]) if nested else {})
     return value
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Callable, Iterator
+from io import BytesIO, IOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import soundfile
@@ -19,7 +19,7 @@ from open_seq2seq.system.files import check_plain
 
 _FULL_SCALE = 32768.0
 # of a file's samples: 2 dB more than full scale, which lossy decoders do reach
-_LOUDEST = 1.25
+LOUDEST = 1.25
 # Hz; beyond them a header is wrong, and resampling would take gigabytes, of samples or of filter
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 _MOST_FRAMES = 1 << 40
@@ -39,15 +39,20 @@ _SUBTYPES = {
 # TypeError: of formats without a header
 _READ_ERRORS = (soundfile.SoundFileError, OSError, ValueError, TypeError)
 
+AudioSource: TypeAlias = (
+    str | Path | IOBase
+)  # a path, or an open file, which is read from its start
 
-def open_audio(source: str | Path | BytesIO) -> soundfile.SoundFile:
-    """Open a file, or one in memory, for libsndfile.
+
+def open_audio(source: AudioSource) -> soundfile.SoundFile:
+    """Open a file for libsndfile.
 
     Raises:
         OSError, ValueError, TypeError, soundfile.SoundFileError: it cannot be opened; see
             `reason_of`.
     """
-    if isinstance(source, BytesIO):
+    if isinstance(source, IOBase):
+        source.seek(0)
         return soundfile.SoundFile(source)
     check_plain(source)
     # as bytes: soundfile refuses a name that is not UTF-8
@@ -115,7 +120,7 @@ def as_wav(samples: np.ndarray, sample_rate: int) -> bytes:
     return file.getvalue()
 
 
-def read_wav(path: str | BytesIO, sample_rate: int, gain: float = 1.0) -> Waveform:
+def read_wav(path: AudioSource, sample_rate: int, gain: float = 1.0) -> Waveform:
     """Read any file that libsndfile knows.
 
     Channels are averaged and other sample rates resampled (soxr, high quality); 16-bit mono files
@@ -123,7 +128,7 @@ def read_wav(path: str | BytesIO, sample_rate: int, gain: float = 1.0) -> Wavefo
     full scale is clipped.
 
     Args:
-        path: file to read, or the contents of one.
+        path: file to read.
         sample_rate: wanted rate in Hz.
         gain: factor of the samples; 16-bit mono files at ``sample_rate`` need none.
 
@@ -132,37 +137,74 @@ def read_wav(path: str | BytesIO, sample_rate: int, gain: float = 1.0) -> Wavefo
         LoudAudioError: samples far beyond full scale.
     """
     decoded = _decode(path, sample_rate)
-    if not decoded.converted_from:
-        samples = decoded.samples[:, 0]
-        return Waveform(samples, "", flaws.of_samples(samples))
-    mono, flaw = _to_mono(decoded, sample_rate, gain)
-    # clipped first: the largest floats would overflow
-    samples = np.rint(np.clip(mono, -1.0, 1.0 - 1.0 / _FULL_SCALE) * _FULL_SCALE).astype(np.int16)
-    return Waveform(samples, decoded.converted_from, flaw)
+    return _to_int16(decoded, _resampler(decoded, sample_rate), gain)
 
 
-def read_float(path: str | BytesIO, sample_rate: int) -> Waveform:
+def read_blocks(path: AudioSource, sample_rate: int, gain: float = 1.0) -> Iterator[Waveform]:
+    """Yield what `read_wav` returns in blocks of about a minute: a file of any length fits.
+
+    Resampled samples are the same but for rounding.
+
+    Raises:
+        BadAudioError: no audio, no samples, or samples that are not finite.
+        LoudAudioError: samples far beyond full scale. Blocks before such samples are yielded.
+    """
+    with _opened(path) as audio:
+        converted_from = _conversion(audio, sample_rate)
+        resample = None
+        if audio.samplerate != sample_rate:
+            stream = soxr.ResampleStream(audio.samplerate, sample_rate, 1, dtype="float32")
+            resample = stream.resample_chunk
+        waveform = None
+        for samples in _blocks(audio):
+            decoded = _Decoded(samples, audio.samplerate, audio.subtype, converted_from)
+            waveform = _to_int16(decoded, resample, gain)
+            yield waveform
+        if waveform is None:
+            raise BadAudioError("it holds no samples")
+        if resample is not None:
+            yield waveform._replace(samples=_as_int16(resample(_NO_SAMPLES, last=True)))
+
+
+def peak_of(path: AudioSource) -> float:
+    """Return the largest absolute sample of a file, with its channels averaged; 1 is full scale.
+
+    Raises:
+        BadAudioError: as `read_blocks`.
+    """
+    with _opened(path) as audio:
+        full_scale = _FULL_SCALE if audio.subtype == "PCM_16" else 1.0
+        means = (samples.mean(axis=1, dtype=np.float32) for samples in _blocks(audio))
+        return max((float(np.abs(mono).max()) / full_scale for mono in means), default=0.0)
+
+
+def read_float(path: AudioSource, sample_rate: int) -> Waveform:
     """Read a file as `read_wav` does, without rounding its samples to int16.
 
     Raises:
         BadAudioError, LoudAudioError: as `read_wav`.
     """
     decoded = _decode(path, sample_rate)
-    mono, flaw = _to_mono(decoded, sample_rate)
+    mono, flaw = _to_mono(decoded, _resampler(decoded, sample_rate))
     return Waveform(mono, decoded.converted_from, flaw)
 
 
-def check_header(path: str | BytesIO, sample_rate: int) -> Header:
+def check_header(path: AudioSource, sample_rate: int, *, any_length: bool = False) -> Header:
     """Read a file's header only.
+
+    Args:
+        path: file to read.
+        sample_rate: wanted rate in Hz.
+        any_length: whether it may be longer than `read_wav` takes.
 
     Raises:
         BadAudioError: the header promises no audio.
     """
     with _opened(path) as audio:
-        return _header(audio, sample_rate)
+        return _header(audio, sample_rate, any_length=any_length)
 
 
-def glance(path: str | BytesIO, sample_rate: int) -> tuple[Header, str]:
+def glance(path: AudioSource, sample_rate: int) -> tuple[Header, str]:
     """Read a file's header and, if it needs no conversion, its samples up to the first sound.
 
     Returns:
@@ -184,7 +226,7 @@ def glance(path: str | BytesIO, sample_rate: int) -> tuple[Header, str]:
 
 
 @contextlib.contextmanager
-def _opened(path: str | BytesIO) -> Iterator[soundfile.SoundFile]:
+def _opened(path: AudioSource) -> Iterator[soundfile.SoundFile]:
     try:
         with open_audio(path) as audio:
             yield audio
@@ -192,11 +234,17 @@ def _opened(path: str | BytesIO) -> Iterator[soundfile.SoundFile]:
         raise BadAudioError(reason_of(error)) from None
 
 
-def _header(audio: soundfile.SoundFile, sample_rate: int) -> Header:
+def _header(audio: soundfile.SoundFile, sample_rate: int, *, any_length: bool = False) -> Header:
     if not audio.frames:
         raise BadAudioError("it holds no samples")
-    n_samples = -(-audio.frames * sample_rate // audio.samplerate)
-    return Header(n_samples, _conversion(audio, sample_rate))
+    converted_from = _conversion(audio, sample_rate)
+    if not any_length:
+        _check_length(audio, sample_rate)
+    return Header(-(-audio.frames * sample_rate // audio.samplerate), converted_from)
+
+
+Resample: TypeAlias = Callable[[np.ndarray], np.ndarray]  # float32 [samples], both
+_NO_SAMPLES: np.ndarray = np.zeros(0, np.float32)
 
 
 class _Decoded(NamedTuple):
@@ -208,22 +256,52 @@ class _Decoded(NamedTuple):
     converted_from: str
 
 
-def _decode(path: str | BytesIO, sample_rate: int) -> _Decoded:
+def _decode(path: AudioSource, sample_rate: int) -> _Decoded:
     with _opened(path) as audio:
         converted_from = _conversion(audio, sample_rate)
-        dtype = "int16" if audio.subtype == "PCM_16" else "float32"
-        samples = _read_all(audio, dtype)
-        decoded = _Decoded(samples, audio.samplerate, audio.subtype, converted_from)
-    if not len(samples):
-        raise BadAudioError("it holds no samples")
-    if samples.dtype != np.int16 and not np.isfinite(samples).all():
-        raise BadAudioError("it holds samples that are NaN or infinite")
-    return decoded
+        _check_length(audio, sample_rate)
+        blocks = list(_blocks(audio))
+        if not blocks:
+            raise BadAudioError("it holds no samples")
+        samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return _Decoded(samples, audio.samplerate, audio.subtype, converted_from)
 
 
-def _to_mono(decoded: _Decoded, sample_rate: int, gain: float = 1.0) -> tuple[np.ndarray, str]:
+def _resampler(decoded: _Decoded, sample_rate: int) -> Resample | None:
+    """Return what resamples a whole file, None if it has the rate."""
+    if decoded.rate == sample_rate:
+        return None
+
+    def resample(mono: np.ndarray) -> np.ndarray:
+        resampled = soxr.resample(mono, decoded.rate, sample_rate)
+        if not len(resampled):
+            raise BadAudioError(
+                f"it is too short to resample: {counted(len(mono), 'sample')} at {decoded.rate} Hz"
+            )
+        return resampled
+
+    return resample
+
+
+def _to_int16(decoded: _Decoded, resample: Resample | None, gain: float) -> Waveform:
+    if not decoded.converted_from:
+        samples = decoded.samples[:, 0]
+        return Waveform(samples, "", flaws.of_samples(samples))
+    mono, flaw = _to_mono(decoded, resample, gain)
+    return Waveform(_as_int16(mono), decoded.converted_from, flaw)
+
+
+def _as_int16(mono: np.ndarray) -> np.ndarray:
+    # clipped first: the largest floats would overflow
+    clipped = np.clip(mono, -1.0, 1.0 - 1.0 / _FULL_SCALE)
+    return np.rint(clipped * _FULL_SCALE).astype(np.int16)
+
+
+def _to_mono(
+    decoded: _Decoded, resample: Resample | None, gain: float = 1.0
+) -> tuple[np.ndarray, str]:
     """Average the channels and resample; return float32 [samples] and the flaw of the sound."""
-    samples, rate = decoded.samples, decoded.rate
+    samples = decoded.samples
     with np.errstate(over="ignore"):
         mono = samples.mean(axis=1, dtype=np.float32)
     if samples.dtype == np.int16:
@@ -233,28 +311,31 @@ def _to_mono(decoded: _Decoded, sample_rate: int, gain: float = 1.0) -> tuple[np
     if not np.isfinite(peak):
         raise BadAudioError("it holds samples that are infinite once its channels are averaged")
     flaw = flaws.of_channels(samples) or flaws.of_level(mono, decoded.subtype)
-    if rate != sample_rate:
-        original = mono
-        mono = soxr.resample(original, rate, sample_rate)
-        if not len(mono):
-            n_samples = counted(len(samples), "sample")
-            raise BadAudioError(f"it is too short to resample: {n_samples} at {rate} Hz")
+    if resample is not None:
+        original, mono = mono, resample(mono)
         if not np.isfinite(mono).all():
             raise BadAudioError("it holds samples that are NaN or infinite once resampled")
         flaw = flaw or flaws.of_resampling(original, mono)
-    if peak > _LOUDEST:
+    if peak > LOUDEST:
         raise LoudAudioError(peak)
     return mono, flaw or flaws.of_peak(mono)
 
 
-def _read_all(audio: soundfile.SoundFile, dtype: str) -> np.ndarray:
-    """Read to the end, whatever number of frames the header promises; [frames, channels]."""
-    blocks = [audio.read(_BLOCK, dtype=dtype, always_2d=True)]
-    while len(blocks[-1]) == _BLOCK:
-        blocks.append(audio.read(_BLOCK, dtype=dtype, always_2d=True))
-    if len(blocks) == 1:
-        return blocks[0]
-    return np.concatenate(blocks)
+def _blocks(audio: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """Read to the end, whatever number of frames the header promises.
+
+    Yields int16 or float32 [frames, channels].
+
+    Raises:
+        BadAudioError: samples are not finite.
+    """
+    dtype = "int16" if audio.subtype == "PCM_16" else "float32"
+    while len(samples := audio.read(_BLOCK, dtype=dtype, always_2d=True)):
+        if samples.dtype != np.int16 and not np.isfinite(samples).all():
+            raise BadAudioError("it holds samples that are NaN or infinite")
+        yield samples
+        if len(samples) < _BLOCK:
+            return
 
 
 def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
@@ -266,6 +347,12 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
             f"its sample rate is {audio.samplerate} Hz, "
             f"expected {_LOWEST_RATE} to {_HIGHEST_RATE:,} Hz"
         )
+    if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
+        return ""
+    return f"{audio.samplerate} Hz, {counted(audio.channels, 'channel')}, {audio.subtype}"
+
+
+def _check_length(audio: soundfile.SoundFile, sample_rate: int) -> None:
     n_samples = audio.frames * max(audio.channels, sample_rate / audio.samplerate)
     if n_samples > _MOST_SAMPLES:
         length_s = audio.frames / audio.samplerate
@@ -273,9 +360,6 @@ def _conversion(audio: soundfile.SoundFile, sample_rate: int) -> str:
         raise BadAudioError(
             f"it is {length_s:,.0f} s long, expected {longest_s:,.0f} s at most; cut it into clips"
         )
-    if audio.samplerate == sample_rate and audio.channels == 1 and audio.subtype == "PCM_16":
-        return ""
-    return f"{audio.samplerate} Hz, {counted(audio.channels, 'channel')}, {audio.subtype}"
 
 
 def reason_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,6 @@ from open_seq2seq.data.augment import (
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.dataset_versions import SILENCE
-from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.mixup import draw_fractions, mix
@@ -65,8 +64,6 @@ class Dataset:
         *,
         training: bool,
         seed: int,
-        contents: Mapping[str, bytes] | None = None,
-        of_any_length: bool = False,
     ) -> None:
         """Open a dataset.
 
@@ -76,9 +73,6 @@ class Dataset:
             params: how rows become images, with the augmentation that is in effect.
             training: whether long clips are sliced at random, rather than in the middle.
             seed: of everything random.
-            contents: audio files in memory, by their paths in the table; others are on the disk.
-            of_any_length: whether to compute whole images, however short the clips are, with one
-                engine for all datasets that ask for it.
 
         Raises:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
@@ -96,7 +90,6 @@ class Dataset:
             sample_rate=params.sample_rate,
             n_samples=extent.n_samples,
             alignment=params.hop_length,
-            contents=contents,
         )
         # in order: threads have found them in any
         self.skipped = {paths[index]: reason for index, reason in sorted(self._store.bad.items())}
@@ -109,11 +102,9 @@ class Dataset:
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
         self.paths = paths[self._files]
         self.flawed = self._find_flaws()
-        self._longest: int | None = None
-        if not of_any_length:
-            # in eighths of a second: datasets whose longest clips are about as long share an engine
-            eighth = max(1, params.sample_rate // 8)
-            self._longest = -(-self._store.longest // eighth) * eighth
+        # in eighths of a second: datasets whose longest clips are about as long share an engine
+        eighth = max(1, params.sample_rate // 8)
+        self._longest = -(-self._store.longest // eighth) * eighth
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._background: np.ndarray | None = None
         if self._recordings:
@@ -224,7 +215,7 @@ class Dataset:
         params, drawn = self.params, draws.take(rows)
         waveforms, lengths = self._store.take(self._files[rows], drawn.crop, self._n_samples)
         shift_in_time(waveforms, lengths, drawn.shift)
-        n_frames = self._count_frames(lengths, drawn.stretch)
+        n_frames = params.frames_that_count(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):
             samples = [
                 waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)
@@ -235,18 +226,6 @@ class Dataset:
         if params.frame_padding == "reflect":
             reflect_after_end(waveforms, lengths, params.n_fft // 2)
         return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
-
-    def _count_frames(self, lengths: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-        """Return how many frames of each image count, int32.
-
-        With a clip in the middle of its image that is all of them.
-        """
-        params = self.params
-        if params.pad_side == "both":
-            return np.full(len(lengths), params.audio_length, np.int32)
-        stretched = np.round(lengths.astype(np.float32) / stretch)
-        n_frames = count_frames(stretched, params.hop_length)
-        return np.minimum(n_frames, params.audio_length).astype(np.int32)
 
     def _to_batch(
         self, part: _Part, rectangles: np.ndarray | None, fractions: np.ndarray | None

@@ -62,13 +62,23 @@ def of_channels(samples: np.ndarray) -> str:
 
 def of_resampling(before: np.ndarray, after: np.ndarray) -> str:
     """Return the flaw of resampling a waveform, float [samples]."""
-    if after.var(dtype=np.float64) < _LOST * before.var(dtype=np.float64):
+    if len(after) and after.var(dtype=np.float64) < _LOST * before.var(dtype=np.float64):
         return RESAMPLED_AWAY
     return ""
 
 
 def of_peak(mono: np.ndarray) -> str:
     """Return the flaw of clipping a waveform, float [samples], at full scale."""
-    if np.abs(mono).max() > _CLIPPED:
+    if np.abs(mono).max(initial=0.0) > _CLIPPED:
         return CLIPPED
     return ""
+
+
+def of_blocks(flaws: list[str]) -> str:
+    """Return the flaw of a waveform whose blocks have these.
+
+    Peaks are cut off somewhere; the other flaws are of all of the sound.
+    """
+    if CLIPPED in flaws:
+        return CLIPPED
+    return flaws[0] if len(set(flaws)) == 1 else ""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from open_seq2seq.components import Group
 from open_seq2seq.data.features import LOG_FLOOR, count_empty_bands, count_frames, mel_filter_bank
 
+_MUCH_LONGER = 1.25  # times the image; a clip's ends are often silence
 _LARGEST_BLOCK = 32  # samples; a stretched frame is off by half a block at most
 
 
@@ -114,6 +115,21 @@ class FrontEnd(Group):
         """Seconds of sound that an image shows."""
         return self.audio_length * self.hop_length / self.sample_rate
 
+    def frames_that_count(self, lengths: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+        """Return how many frames of the image of each clip count, int32 [batch].
+
+        With a clip in the middle of its image that is all of them.
+
+        Args:
+            lengths: int [batch], samples of the clips.
+            stretch: float32 [batch], above 1 is faster.
+        """
+        if self.pad_side == "both":
+            return np.full(len(lengths), self.audio_length, np.int32)
+        stretched = np.round(lengths.astype(np.float32) / stretch)
+        n_frames = count_frames(stretched, self.hop_length)
+        return np.minimum(n_frames, self.audio_length).astype(np.int32)
+
     def n_empty_bands(self, n_fft: int | None = None) -> int:
         """Return how many mel bands are always silent, with this or another FFT length."""
         n_fft = n_fft or self.n_fft
@@ -135,6 +151,11 @@ class FrontEnd(Group):
     def front_end_parameters(self) -> dict[str, Any]:
         """Return the keys of this group that were given, in JSON's types, for a checkpoint."""
         return self.model_dump(mode="json", include=set(FrontEnd.model_fields), exclude_unset=True)
+
+
+def is_long(seconds: float, front_end: FrontEnd) -> bool:
+    """Tell whether a clip is longer than its image by more than silence at its ends."""
+    return seconds > _MUCH_LONGER * front_end.image_s
 
 
 class Extent(NamedTuple):

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
-from open_seq2seq.data.dataset import Dataset
-from open_seq2seq.data.front_end import FrontEnd
+from open_seq2seq.data.front_end import FrontEnd, is_long
 from open_seq2seq.errors import counted, listed
 
+if TYPE_CHECKING:
+    from open_seq2seq.data.dataset import Dataset
+
 _SHOWN = 3
-_MUCH_LONGER = 1.25  # times the image; its ends are often silence
 _LARGEST_N_FFT = 1 << 16
 
 
 def warnings_of(dataset: Dataset) -> list[str]:
     """Return what is to be told of a dataset of many clips, for training or evaluation."""
     return [*_of_flaws(dataset), *_of_long_clips(dataset), *_of_shift(dataset)]
-
-
-def warnings_of_clips(dataset: Dataset) -> list[str]:
-    """Return what is to be told of clips that are labelled, one by one."""
-    lines = [f"{path}: {flaw}" for path, flaw in dataset.flawed.items()]
-    image_s = dataset.params.image_s
-    for path, seconds in _long_clips(dataset).items():
-        start = (seconds - image_s) / 2
-        lines.append(
-            f"{path}: {seconds:.1f} s long, and the model hears {image_s:.1f} s at a time: the "
-            f"label is that of its middle, from {start:.1f} to {start + image_s:.1f} s"
-        )
-    return lines
 
 
 def warnings_of_front_end(params: FrontEnd) -> list[str]:
@@ -78,8 +67,7 @@ def _of_long_clips(dataset: Dataset) -> list[str]:
 
 
 def _long_clips(dataset: Dataset) -> dict[str, float]:
-    limit = _MUCH_LONGER * dataset.params.image_s
-    return {path: seconds for path, seconds in dataset.seconds.items() if seconds > limit}
+    return {path: s for path, s in dataset.seconds.items() if is_long(s, dataset.params)}
 
 
 def _of_shift(dataset: Dataset) -> list[str]:

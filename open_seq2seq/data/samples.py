@@ -25,6 +25,20 @@ def shift_in_time(waveforms: np.ndarray, lengths: np.ndarray, shifts: np.ndarray
             clip[shift:] = 0
 
 
+def first_sample(n_samples: int, crop: float, width: int, alignment: int) -> int:
+    """Return where the window begins that is cut of a long clip, 0 for one that is no longer.
+
+    Args:
+        n_samples: of the clip.
+        crop: position of the window, in [0, 1).
+        width: samples of the window.
+        alignment: windows begin at multiples of it, so that frames fall where they would in the
+            whole clip.
+    """
+    last = max(0, n_samples - width)
+    return min(round(crop * last / alignment), last // alignment) * alignment
+
+
 def reflect_after_end(waveforms: np.ndarray, lengths: np.ndarray, n_samples: int) -> None:
     """Write up to ``n_samples`` of each clip, mirrored at its last sample, after its end; in place.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from io import BytesIO
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,13 +12,18 @@ from pydantic import Field
 from open_seq2seq.components import Group, PathText
 from open_seq2seq.data import flaws
 from open_seq2seq.data.audio import (
+    LOUDEST,
+    AudioSource,
     BadAudioError,
     LoudAudioError,
     Waveform,
     glance,
+    peak_of,
+    read_blocks,
     read_wav,
 )
 from open_seq2seq.data.cache import ArrayCache
+from open_seq2seq.data.samples import first_sample
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.system.cores import n_cores, thread_pool
 
@@ -63,8 +67,8 @@ class Reading(Group):
     def n_readers(self) -> int:
         return self.num_readers or n_cores()
 
-    def read(self, source: str | BytesIO, sample_rate: int) -> Waveform:
-        """Read a file, or one in memory, as `audio.read_wav` does.
+    def read(self, source: AudioSource, sample_rate: int) -> Waveform:
+        """Read a file as `audio.read_wav` does.
 
         Raises:
             BadAudioError: it cannot be used.
@@ -72,14 +76,29 @@ class Reading(Group):
         try:
             return read_wav(source, sample_rate)
         except LoudAudioError as error:
-            if self.on_loud_audio == "refuse":
-                raise BadAudioError(
-                    f"{error}; --data_layer_params/on_loud_audio=scale would scale it"
-                ) from None
-            if isinstance(source, BytesIO):
-                source.seek(0)
+            self._check_loud(error)
             waveform = read_wav(source, sample_rate, gain=1.0 / error.peak)
             return waveform._replace(flaw=waveform.flaw or flaws.SCALED)
+
+    def read_blocks(self, source: AudioSource, sample_rate: int) -> Iterator[Waveform]:
+        """Read a file of any length as `audio.read_blocks` does.
+
+        Raises:
+            BadAudioError: it cannot be used.
+        """
+        gain = 1.0
+        if self.on_loud_audio == "scale" and (peak := peak_of(source)) > LOUDEST:
+            gain = 1.0 / peak
+        try:
+            yield from read_blocks(source, sample_rate, gain)
+        except LoudAudioError as error:
+            self._check_loud(error)
+
+    def _check_loud(self, error: LoudAudioError) -> None:
+        if self.on_loud_audio == "refuse":
+            raise BadAudioError(
+                f"{error}; --data_layer_params/on_loud_audio=scale would scale it"
+            ) from None
 
 
 class _Look(NamedTuple):
@@ -112,7 +131,6 @@ class WaveformStore:
         sample_rate: int,
         n_samples: int,
         alignment: int = 1,
-        contents: Mapping[str, bytes] | None = None,
     ) -> None:
         """Open a store.
 
@@ -123,7 +141,6 @@ class WaveformStore:
             n_samples: kept of each clip; of longer ones a window of this length is cut.
             alignment: windows begin at multiples of it, in samples, so that frames fall where they
                 would in the whole clip.
-            contents: audio files in memory, by path; the others are on the disk.
 
         Raises:
             UserError: a file cannot be used, and bad ones are not to be skipped.
@@ -134,7 +151,6 @@ class WaveformStore:
         self.converted: dict[int, str] = {}
         self.flawed: dict[int, str] = {}
         self.n_samples: np.ndarray = np.zeros(len(paths), np.int64)
-        self._contents = contents or {}
         self._sample_rate, self._n_kept, self._alignment = sample_rate, n_samples, alignment
         self._pool = thread_pool("reader", reading.n_readers)
         self._kept: ArrayCache | None = None
@@ -192,11 +208,10 @@ class WaveformStore:
     def _read(self, index: int, crop: float, width: int) -> np.ndarray:
         path = self.paths[index]
         try:
-            samples = self.reading.read(self._source(index), self._sample_rate).samples
+            samples = self.reading.read(path, self._sample_rate).samples
         except BadAudioError as error:
             raise UserError(bad_audio_message({path: str(error)})) from None
-        step, last = self._alignment, max(0, len(samples) - width)
-        start = min(round(crop * last / step), last // step) * step
+        start = first_sample(len(samples), crop, width, self._alignment)
         return samples[start : start + width]
 
     def _keep(self) -> None:
@@ -215,7 +230,7 @@ class WaveformStore:
             self._note(index, _Look(int(n_samples), converted_from.decode(), flaw.decode()))
 
     def _decode(self, index: int) -> _Look:
-        samples, converted_from, flaw = self.reading.read(self._source(index), self._sample_rate)
+        samples, converted_from, flaw = self.reading.read(self.paths[index], self._sample_rate)
         look = _Look(len(samples), converted_from, flaw)
         if self._kept is not None:
             row = np.zeros((1, self._n_kept), np.int16)
@@ -226,16 +241,10 @@ class WaveformStore:
 
     def _glance(self, index: int) -> _Look:
         """Decode only what a conversion could spoil, and the rest up to its first sound."""
-        header, flaw = glance(self._source(index), self._sample_rate)
+        header, flaw = glance(self.paths[index], self._sample_rate)
         if header.converted_from:
             return self._decode(index)
         return _Look(header.n_samples, "", flaw)
-
-    def _source(self, index: int) -> str | BytesIO:
-        path = self.paths[index]
-        if path in self._contents:
-            return BytesIO(self._contents[path])
-        return path
 
     def _for_each(self, indices: np.ndarray, look_at: Callable[[int], _Look]) -> None:
         def look(index: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from open_seq2seq.layers.plain import is_plain
 from open_seq2seq.structs import Tensor, Variable
 
 _FUSED_WIDTH = 8  # channels, of which oneDNN's fast kernels need a multiple
@@ -73,6 +74,12 @@ class BatchNorm(keras.layers.Layer):
 
     def _normalize(self, inputs: Tensor, training: bool) -> Tensor:
         n_channels = inputs.shape[3]
+        if is_plain() and not training:
+            # converters fold these into the convolution before. TensorFlow itself would fuse them
+            # with any activation after, and has kernels for ReLU alone
+            scale = self.gamma.value * tf.math.rsqrt(self.moving_variance.value + self.epsilon)
+            offset = self.beta.value - self.moving_mean.value * scale
+            return inputs * tf.cast(scale, inputs.dtype) + tf.cast(offset, inputs.dtype)
         # in a view of another shape TensorFlow does not fuse the ReLU that follows: of such widths
         # oneDNN's fused kernel takes four times as long
         needs_view = training and n_channels % _FUSED_WIDTH > 0

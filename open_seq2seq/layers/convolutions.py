@@ -1,4 +1,4 @@
-"""Convolutions in the form that TensorFlow's kernels for CPUs are fast at.
+"""Convolutions in the form that TensorFlow's kernels for CPUs are fast at, or in plain form.
 
 Names and shapes of the kernels are those of the Keras layers that they replace.
 This module imports Keras: import it from `open_seq2seq.layers`.
@@ -11,9 +11,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from open_seq2seq.layers.plain import is_plain
 from open_seq2seq.structs import Tensor
 
 _STRIDE_1 = (1, 1, 1, 1)
+
+
+def has_plain_form() -> bool:
+    """Tell whether convolutions are TensorFlow's own: for other runtimes, and on a GPU."""
+    return is_plain() or bool(tf.config.list_logical_devices("GPU"))
 
 
 class Conv(keras.layers.Conv2D):
@@ -27,7 +33,7 @@ class Conv(keras.layers.Conv2D):
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """Convolve, without bias and activation."""
         is_pointwise = self.kernel_size == self.strides == (1, 1)
-        if not is_pointwise or tf.config.list_logical_devices("GPU"):
+        if not is_pointwise or has_plain_form():
             return super().convolution_op(inputs, kernel)
         return tf.tensordot(inputs, tf.convert_to_tensor(kernel)[0, 0], 1)
 
@@ -45,7 +51,7 @@ class DepthwiseConv(keras.layers.DepthwiseConv2D):
         dilation, n_taps = self.dilation_rate[0], self.kernel_size[0]
         _, n_frames, n_features, n_channels = inputs.shape
         has_view = self.strides == (1, 1) and self.padding == "same" and n_taps % 2 == 1
-        if dilation == 1 or n_features != 1 or not has_view:
+        if dilation == 1 or n_features != 1 or not has_view or is_plain():
             return super().call(inputs)
         n_phase = -(-n_frames // dilation)
         missing = n_phase * dilation - n_frames
@@ -77,7 +83,7 @@ class DepthwiseTailConv(keras.layers.DepthwiseConv2D):
         kernel = tf.convert_to_tensor(self.kernel)  # [taps, k, channels, 1]
         n_taps, width, n_channels, _ = kernel.shape
         _, n_frames, n_features, _ = inputs.shape
-        if width < n_features:
+        if width < n_features or is_plain():
             x = tf.pad(inputs, [[0, 0], [n_taps // 2, n_taps // 2], [0, 0], [0, 0]])
             return tf.nn.depthwise_conv2d(x, kernel, _STRIDE_1, "VALID")
         x = tf.reshape(inputs, (-1, n_frames, 1, n_features * n_channels))
@@ -99,5 +105,7 @@ def every_other_feature(x: Tensor) -> Tensor:
     and that one's gradient take six times as long as this.
     """
     _, n_frames, n_features, n_channels = x.shape
+    if is_plain():
+        return x[:, :, ::2]
     pairs = keras.ops.reshape(x, (-1, n_frames, n_features // 2, 2, n_channels))
     return keras.ops.unstack(pairs, axis=3)[0]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from open_seq2seq.layers.convolutions import Conv
+from open_seq2seq.layers.convolutions import Conv, has_plain_form
 from open_seq2seq.structs import Tensor
 
 
@@ -25,7 +25,7 @@ class TimeConv(Conv):
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """Convolve, without bias and activation."""
-        if self.kernel_size == (1, 1) or tf.config.list_logical_devices("GPU"):
+        if self.kernel_size == (1, 1) or has_plain_form():
             return super().convolution_op(inputs, kernel)
         return convolve(
             inputs,

@@ -18,15 +18,26 @@ XDG_CACHE_HOME). A model that is there already is used. Nothing is fetched witho
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
-from open_seq2seq.config import load_config
+from open_seq2seq.config import Config, load_config
+from open_seq2seq.config.problems import find_problems
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
+from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError
-from open_seq2seq.inference import Prediction, Predictor
+from open_seq2seq.inference import (
+    InferenceParams,
+    Prediction,
+    Predictor,
+    Recording,
+    Recordings,
+)
+from open_seq2seq.inference.warnings import Warnings
 from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
-from open_seq2seq.pretrained.clips import Clip, PathLike, named_clips
+from open_seq2seq.pretrained.clips import Clip, PathLike, recordings_of_clips
 from open_seq2seq.storage import architecture, variables
 from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
@@ -48,36 +59,71 @@ class PretrainedModel:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
-        self._predictor = Predictor(network)
+        self._predictor = Predictor(network, data_layer, labels)
+        self._warnings = Warnings(data_layer)
+
+    def reading_as(self, reading: Reading) -> PretrainedModel:
+        """Return the same model for recordings that are read as ``reading`` says."""
+        layer = self.data_layer.model_copy(update=dict(reading))
+        return PretrainedModel(self.network, layer, self.labels)
 
     def predict(
-        self, clips: Clip | Iterable[Clip], batch_size: int = 32, *, sample_rate: int | None = None
+        self,
+        clips: Clip | Iterable[Clip],
+        batch_size: int = 64,
+        *,
+        sample_rate: int | None = None,
+        **params: Any,
     ) -> list[Prediction]:
-        """Return the label and the probabilities of each clip.
+        """Return the labels and the probabilities of each clip.
 
         Args:
             clips: one clip, or several. A clip is the path of an audio file (of any sample rate,
-                channel count and format that libsndfile reads), an array [samples] or [samples,
-                channels] of floats between -1 and 1 or of integers, or a pair of an array and its
-                sample rate, as ``soundfile.read`` returns it.
+                channel count and format that libsndfile reads), of a folder of them or of a
+                manifest, an array [samples] or [samples, channels] of floats between -1 and 1 or of
+                integers, or a pair of an array and its sample rate, as ``soundfile.read`` returns
+                it.
             batch_size: number of clips per batch.
             sample_rate: of the arrays that come without one, in Hz.
+            params: of `InferenceParams`: ``window_s=1.0, hop_s=0.5`` labels long recordings in
+                overlapping windows; ``top_k`` and ``min_probability``.
 
         Returns:
-            a list with a prediction for each clip, also for a single one; the path of an array is
-            ``array 0`` if it is the first clip.
+            a list with a prediction for each clip or window, also for a single one; the path of an
+            array is ``array 0`` if it is the first clip.
 
         Raises:
             UserError: a file cannot be read, a clip has no samples, or it is none of the above.
         """
         if batch_size < 1:
             raise UserError(f"predict: batch_size: expected 1 or more, got {batch_size}")
-        named = named_clips(clips, sample_rate)
-        if not named:
-            return []
-        contents = {name: wav for name, wav in named if wav is not None}
-        dataset = self.data_layer.open_clips([name for name, _ in named], self.labels, contents)
-        return list(self._predictor.predict(dataset, batch_size))
+        problems = find_problems(InferenceParams, params, "predict")
+        if problems:
+            raise UserError("; ".join(problems))
+        wanted = InferenceParams(**params)
+        recordings = self.open(recordings_of_clips(clips, sample_rate), wanted)
+        return list(self.label(recordings, batch_size, wanted))
+
+    def open(self, recordings: list[Recording], params: InferenceParams) -> Recordings:
+        """Look at recordings that are to be labelled.
+
+        Raises:
+            UserError: one cannot be used, or the windows are longer than what the network hears.
+        """
+        self._warnings.begin()
+        layer = self.data_layer
+        return Recordings(recordings, layer, layer, params.windows(layer), self._warnings)
+
+    def label(
+        self, recordings: Recordings, batch_size: int, params: InferenceParams
+    ) -> Iterator[Prediction]:
+        """Yield the predictions for recordings, in their order; they are read ahead.
+
+        Raises:
+            UserError: a recording turns out to be unusable.
+        """
+        yield from self._predictor.predict(recordings, batch_size, params)
+        self._warnings.finish()
 
 
 def from_pretrained(
@@ -95,13 +141,29 @@ def from_pretrained(
         UserError: there is no such model, or it cannot be fetched, loaded or built.
     """
     path = registry.locate(os.fsdecode(path_or_name), download)
-    checkpoint = load_run(path)
+    config = None
+    if config_file is not None:
+        config = load_config(os.fsdecode(config_file), "infer", {})
+    return load_model(path, config)
+
+
+def load_model(path: Path, config: Config | None = None, *, best: bool = True) -> PretrainedModel:
+    """Load a trained model from a folder.
+
+    Args:
+        path: a run's logdir or one checkpoint.
+        config: of the run; needed only if the network has custom classes.
+        best: whether a run's best checkpoint is preferred to its last.
+
+    Raises:
+        UserError: there is no model, or it cannot be loaded or built.
+    """
+    checkpoint = load_run(path, best=best)
     if checkpoint is None:
         raise UserError(
             f"{path}: no checkpoint in it; name the logdir of a run, or one of its checkpoints"
         )
-    if config_file is not None:
-        config = load_config(os.fsdecode(config_file), "infer", {})
+    if config is not None:
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
         check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
     else:

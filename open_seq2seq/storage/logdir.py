@@ -104,11 +104,12 @@ def best_accuracy(logdir: Path) -> float:
     return -1.0 if best is None else best.progress.best_top1
 
 
-def load_run(source: Path) -> Checkpoint | None:
+def load_run(source: Path, *, best: bool = True) -> Checkpoint | None:
     """Return the best weights of a run, for use: of a logdir the best checkpoint, or else the last.
 
     Args:
         source: a logdir, a folder of checkpoints (the newest is taken), or one checkpoint.
+        best: whether the best checkpoint of a logdir is preferred to its last.
 
     Returns:
         None where there is no checkpoint.
@@ -116,7 +117,7 @@ def load_run(source: Path) -> Checkpoint | None:
     Raises:
         UserError: all that there is, is corrupt, or its weights are not finite.
     """
-    checkpoint = _load_best(source)
+    checkpoint = _load(source, best)
     if checkpoint is not None:
         check_finite(checkpoint, source)
     return checkpoint
@@ -129,7 +130,7 @@ def has_checkpoint(source: Path) -> bool:
     return any(checkpoints.list_checkpoints(folder) for folder in _folders(source))
 
 
-def _load_best(source: Path) -> Checkpoint | None:
+def _load(source: Path, best: bool) -> Checkpoint | None:
     if (source / "state.json").is_file():
         try:
             return checkpoints.load(source, to_resume=False)
@@ -139,7 +140,10 @@ def _load_best(source: Path) -> Checkpoint | None:
                     f"{source}: deleted while it was read; name its run's logdir instead"
                 ) from None
             raise UserError(f"{source}: corrupt, {error}") from None
-    for folder in _folders(source):
+    folders = _folders(source)
+    if not best:
+        folders = (source / LAST, source / BEST, source)
+    for folder in folders:
         checkpoint = checkpoints.load_newest(folder, to_resume=False)
         if checkpoint is not None:
             return checkpoint

@@ -103,19 +103,19 @@ class Reporter(logging.Handler):
         """Whether somebody is looking at a terminal."""
         return self.is_chief and self._console.is_terminal
 
-    def start_bar(self, total_steps: int, step: int) -> None:
-        """Show a progress bar, on a terminal."""
+    def start_bar(self, total: int, done: int = 0, unit: str = "step") -> None:
+        """Show a progress bar of so many units, on a terminal."""
         if not self.shows_bar:
             return
         columns: list[ProgressColumn]
         if self._console.width < _BAR_WIDTH:
             # cut without rich's ellipsis, which not every terminal has
             cut = Column(no_wrap=True, overflow="crop")
-            text = "step {task.completed:.0f}/{task.total:.0f} {task.description}"
+            text = f"{unit} {{task.completed:.0f}}/{{task.total:.0f}} {{task.description}}"
             columns = [TextColumn(text, table_column=cut)]
         else:
             columns = [
-                TextColumn("step"),
+                TextColumn(unit),
                 MofNCompleteColumn(),
                 BarColumn(bar_width=None),
                 TextColumn("{task.description}"),
@@ -125,12 +125,12 @@ class Reporter(logging.Handler):
             ]
         self._progress = Progress(*columns, console=self._console)
         self._progress.start()
-        self._task = self._progress.add_task("", total=total_steps, completed=step)
+        self._task = self._progress.add_task("", total=total, completed=done)
 
-    def move_bar(self, step: int, description: str | None = None) -> None:
-        """Bring the bar to ``step``."""
+    def move_bar(self, done: int, description: str | None = None) -> None:
+        """Bring the bar to so many units."""
         if self._progress is not None:
-            self._progress.update(self._task, completed=step, description=description)
+            self._progress.update(self._task, completed=done, description=description)
 
     def close(self) -> None:
         """Take the bar away and close the files; `open` may be called again."""

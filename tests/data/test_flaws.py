@@ -183,14 +183,6 @@ def test_long_clips_are_counted_and_what_follows_is_said(write_manifest):
     assert not notices.warnings_of(open_clips(manifest, audio_length=640))
 
 
-def test_a_label_of_a_long_clip_says_of_which_part_it_is(write_wav):
-    layer = SpeechCommandsDataLayer()
-    path = str(write_wav("long.flac", np.resize(SOUND, 30 * RATE)))
-    dataset = layer.open_clips([path, str(write_wav("short.wav", SOUND))], ("yes",))
-    (line,) = notices.warnings_of_clips(dataset)
-    assert line.startswith(f"{path}: 30.0 s long") and "from 14.5 to 15.5 s" in line
-
-
 def test_a_shift_by_more_than_a_clip_is_told(write_manifest):
     manifest = write_manifest([0] * 2, [SOUND, SOUND[:8000]])
     params = {"training": True, "augment_data": True}

@@ -56,7 +56,7 @@ def read_probabilities(row):
         [
             float(value)
             for name, value in row.items()
-            if name not in ("path", "label", "probability")
+            if name not in ("path", "start", "end", "label", "probability")
         ]
     )
 

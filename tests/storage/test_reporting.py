@@ -72,7 +72,7 @@ def test_a_narrow_terminal_without_unicode_gets_a_line_that_fits(terminal, monke
     monkeypatch.setenv("COLUMNS", "40")
     written = terminal("ascii")
     reporter = Reporter(is_chief=True)
-    reporter.start_bar(total_steps=9, step=0)
+    reporter.start_bar(total=9)
     reporter.move_bar(9, "loss 2.4024, lr 0.0117, 1,234,567 clips/s")
     with logging_to(reporter):
         LOGGER.info("sample: label 犬 :dog: [red]")

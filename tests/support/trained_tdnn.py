@@ -1,4 +1,4 @@
-"""A model that the tests of trained models share."""
+"""A model that the tests of trained models share; a fixture of tests/conftest.py."""
 
 import pandas as pd
 import pytest

@@ -1,0 +1,57 @@
+"""Flags of a mode from a class of parameters, which says their names, types and meanings."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TypeVar
+
+from open_seq2seq.components import Params, types_of
+from open_seq2seq.config.problems import find_problems
+from open_seq2seq.config.typed_text import read_text
+from open_seq2seq.errors import UserError
+
+P = TypeVar("P", bound=Params)
+
+
+def add_flags(parser: argparse.ArgumentParser, params: type[Params], prefix: str = "") -> None:
+    """Add a flag for each parameter, for ``--help``.
+
+    Args:
+        parser: of the command.
+        params: says names, defaults and meanings.
+        prefix: of each meaning.
+    """
+    for name, field in params.model_fields.items():
+        meaning = f"{prefix}{field.description}".rstrip(".")
+        if field.default is not None:
+            meaning += f" (default: {field.default})"
+        parser.add_argument(f"--{name}", metavar=name.split("_")[-1].upper(), help=meaning)
+
+
+def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str) -> P:
+    """Take the flags of some parameters out of what a command line says of a config.
+
+    Args:
+        texts: by name; those of the parameters are removed.
+        params: their class.
+        mode: that is run.
+        its_mode: that the parameters are for.
+
+    Raises:
+        UserError: a value is wrong, or a flag is not for this mode.
+    """
+    types = types_of(params)
+    own = {name: texts.pop(name) for name in types if name in texts}
+    if own and mode != its_mode:
+        raise UserError(f"--{next(iter(own))} is for --mode={its_mode} only")
+    values = {name: read_text(text, types[name]) for name, text in own.items()}
+    problems = find_problems(params, values, "")
+    if problems:
+        raise UserError("; ".join(_of_flag(problem) for problem in problems))
+    return params(**values)
+
+
+def _of_flag(problem: str) -> str:
+    """Return a problem in the words of the command line: of one flag, or of several."""
+    together = problem.removeprefix(": ")
+    return together if together != problem else f"--{problem}"

@@ -1,0 +1,60 @@
+"""What each ``--mode`` does, from checked parameters to exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from open_seq2seq import distributed
+from open_seq2seq.config import Config
+from open_seq2seq.config.trained_run import TrainedRun
+from open_seq2seq.inference.params import InferenceParams
+from open_seq2seq.storage.reporting import Reporter
+
+
+class RunOptions(NamedTuple):
+    """The flags of run.py that are not parameters of the config."""
+
+    mode: str = "train"
+    continue_learning: bool = False
+    no_dir_check: bool = False
+    benchmark: bool = False
+    bench_steps: int = 20
+    bench_start: int = 10
+    enable_logs: bool = False
+    infer_output_file: Path | None = None
+    inference: InferenceParams = InferenceParams()
+    clips: tuple[str, ...] = ()
+
+
+def run_mode(config: Config | TrainedRun, options: RunOptions, reporter: Reporter) -> int:
+    """Run a mode and return the exit status.
+
+    Args:
+        config: of the run; for the modes that use a trained model, the run may be all that is
+            named.
+        options: the other flags.
+        reporter: handler of what is logged.
+    """
+    if isinstance(config, Config):
+        distributed.check(config.params.use_horovod, config.params.num_gpus)
+    return _function_of(options)(config, options, reporter)
+
+
+def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], int]:
+    if options.benchmark:
+        from open_seq2seq.modes.train import benchmark
+
+        return benchmark
+    if options.mode == "eval":
+        from open_seq2seq.modes.evaluate import evaluate
+
+        return evaluate
+    if options.mode == "infer":
+        from open_seq2seq.modes.infer import infer
+
+        return infer
+    from open_seq2seq.modes.train import train
+
+    return train

@@ -1,0 +1,130 @@
+"""``--mode=train`` and ``train_eval``, and ``--benchmark``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from open_seq2seq import __version__, distributed
+from open_seq2seq.config import Config
+from open_seq2seq.distributed import Workers
+from open_seq2seq.distributed.heartbeat import heartbeats
+from open_seq2seq.errors import UserError, counted
+from open_seq2seq.modes import RunOptions
+from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
+from open_seq2seq.network import check_decoder
+from open_seq2seq.storage import run_lock
+from open_seq2seq.storage.logdir import check_logdir
+from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from open_seq2seq.training.elastic import Commits
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: Config, options: RunOptions, reporter: Reporter) -> int:
+    """Train, and evaluate if the mode says so; return the exit status."""
+    # everything that can be wrong is found before the logdir is made
+    if distributed.launched_rank() == 0:
+        check_logdir(
+            Path(config.params.logdir),
+            continue_learning=options.continue_learning,
+            no_dir_check=options.no_dir_check,
+        )
+    sections = ["train"]
+    if options.mode == "train_eval":
+        sections += evaluated_sections(config)
+    datasets = open_datasets(config, sections)
+    check_decoder(config.decoder, len(datasets["train"].labels))
+    timeout_s = config.params.worker_timeout_s
+    rendezvous_timeout_s = config.params.rendezvous_timeout_s
+
+    def train_with(workers: Workers, commits: Commits | None = None) -> int:
+        reporter.is_chief = workers.is_chief
+        with (
+            contextlib.closing(reporter),
+            heartbeats(workers, timeout_s, kills_silent=commits is not None),
+        ):
+            trainer = Trainer(config, options.mode, workers, datasets, reporter, commits)
+            return _run(trainer, config, options)
+
+    if distributed.is_elastic():
+        from open_seq2seq.training import elastic
+
+        return elastic.run(train_with, timeout_s, rendezvous_timeout_s)
+    return train_with(distributed.start(config.params.use_horovod, timeout_s, rendezvous_timeout_s))
+
+
+def benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
+    """Time training steps, without writing anything."""
+    p = config.params
+    if options.bench_start >= options.bench_steps:
+        raise UserError(
+            f"--bench_start: {options.bench_start} leaves nothing of "
+            f"--bench_steps={options.bench_steps}"
+        )
+    datasets = open_datasets(config, ["train"])
+    check_decoder(config.decoder, len(datasets["train"].labels))
+    workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
+    length = {
+        "num_epochs": None,
+        "max_steps": options.bench_steps,
+        "early_stopping_params": None,
+    }
+    config = config._replace(params=p.model_copy(update=length))
+    trainer = Trainer(config, options.mode, workers, datasets, reporter)
+    with heartbeats(workers, p.worker_timeout_s):
+        seconds = trainer.time_steps(options.bench_start)
+    rows = trainer.sampler.rows_per_step
+    logger.info(
+        f"benchmark: {counted(options.bench_steps - options.bench_start, 'step')} after "
+        f"{options.bench_start}, {seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
+    )
+    return 0
+
+
+def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
+    """Train from the checkpoint to resume from, if any, to the end, alone in the logdir."""
+    reporter = trainer.reporter
+    checkpoint = trainer.find_checkpoint()
+    if checkpoint is None:
+        trainer.warm_start()
+    try:
+        reporter.open(trainer.logdir)
+        with run_lock.held(trainer.logdir) if reporter.is_chief else contextlib.nullcontext():
+            if options.enable_logs:
+                _log_surroundings(config)
+            trainer.start(checkpoint)
+            status = trainer.run()
+            if status == 0:
+                trainer.finish()
+            return status
+    except UserError as error:
+        logger.debug(f"error: {error}")
+        raise
+
+
+def _log_surroundings(config: Config) -> None:
+    """Add to the log what someone would need to know to repeat the run."""
+    logger.debug(f"command: {' '.join(sys.argv)}")
+    logger.debug(f"open_seq2seq {__version__}, git {_commit()}, Python {platform.python_version()}")
+    for name, value in config.params:
+        logger.debug(f"{name} = {value!r}")
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, "none" for a package installed elsewhere."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return "none"
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=root
+    )
+    return git.stdout.strip() or "none"
