@@ -10,6 +10,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+def export(model: Any, **params: Any) -> Any:
+    """Write a trained model as files for other runtimes; see `open_seq2seq.exporting`.
+
+    ``open_seq2seq.export("result/demo", export_dir="exported", export_format=["tflite"])``
+
+    Args:
+        model: a logdir, a name in a registry, or what `from_pretrained` returns.
+        params: of `config.export_params.ExportParams`.
+
+    Returns:
+        `exporting.Report`.
+    """
+    from open_seq2seq.exporting.export import export_named
+
+    return export_named(model, params)
+
+
 def from_pretrained(
     path_or_name: Any, config_file: "str | None" = None, *, download: bool = False
 ) -> "PretrainedModel":

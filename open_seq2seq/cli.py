@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from open_seq2seq.config import Config
     from open_seq2seq.config.trained_run import TrainedRun
 
-MODES = ("train", "eval", "train_eval", "infer")
-_NEED_NO_CONFIG = ("infer",)  # the checkpoint has all that they need
+MODES = ("train", "eval", "train_eval", "infer", "export")
+_NEED_NO_CONFIG = ("infer", "export")  # the checkpoint has all that they need
 
 
 def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
@@ -39,7 +39,7 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50; --mode=infer needs none, only --logdir",
+        "as speech_commands/resnet50; infer and export need none, only --logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -167,9 +167,11 @@ def read(
 
 def _mode_params() -> dict[str, tuple[str, type[Params]]]:
     """Return the parameters of each mode that has some: their name among the options, and class."""
-    from open_seq2seq.inference.params import InferenceParams  # pydantic takes half a second
+    # pydantic takes half a second
+    from open_seq2seq.config.export_params import ExportParams
+    from open_seq2seq.inference.params import InferenceParams
 
-    return {"infer": ("inference", InferenceParams)}
+    return {"infer": ("inference", InferenceParams), "export": ("export", ExportParams)}
 
 
 def run() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeVar
+from typing import Any, TypeVar, get_origin
 
 from open_seq2seq.components import Params, types_of
 from open_seq2seq.config.problems import find_problems
@@ -44,11 +44,18 @@ def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str)
     own = {name: texts.pop(name) for name in types if name in texts}
     if own and mode != its_mode:
         raise UserError(f"--{next(iter(own))} is for --mode={its_mode} only")
-    values = {name: read_text(text, types[name]) for name, text in own.items()}
+    values = {name: _read(text, types[name]) for name, text in own.items()}
     problems = find_problems(params, values, "")
     if problems:
         raise UserError("; ".join(_of_flag(problem) for problem in problems))
     return params(**values)
+
+
+def _read(text: str, annotation: Any) -> Any:
+    """Return the value of a flag; a list needs no brackets."""
+    if get_origin(annotation) is list and not text.lstrip().startswith("["):
+        text = f"[{text}]"
+    return read_text(text, annotation)
 
 
 def _of_flag(problem: str) -> str:

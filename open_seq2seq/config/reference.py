@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from open_seq2seq.components import Group, Params
 from open_seq2seq.config.early_stopping import EarlyStopping
+from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
@@ -52,6 +53,7 @@ _NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params"
 _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
+    "Flags of `--mode=export`: ExportParams": ExportParams,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,10 @@ class Source(Group):
         from open_seq2seq.data.manifests import read_manifests
 
         return read_manifests([self._locate(name) for name in self.dataset_files], labels)
+
+    def manifest_paths(self) -> list[str]:
+        """Return the absolute paths of the manifests."""
+        return [os.path.abspath(self._locate(name)) for name in self.dataset_files]
 
     @property
     def labels_path(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
+from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.storage.reporting import Reporter
@@ -25,6 +26,7 @@ class RunOptions(NamedTuple):
     enable_logs: bool = False
     infer_output_file: Path | None = None
     inference: InferenceParams = InferenceParams()
+    export: ExportParams = ExportParams()
     clips: tuple[str, ...] = ()
 
 
@@ -55,6 +57,10 @@ def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], i
         from open_seq2seq.modes.infer import infer
 
         return infer
+    if options.mode == "export":
+        from open_seq2seq.modes.export import export
+
+        return export
     from open_seq2seq.modes.train import train
 
     return train

@@ -70,7 +70,7 @@ def _of_config(config: Config, options: RunOptions) -> tuple[PretrainedModel, li
     paths = list(options.clips) or _paths_in_manifests(config, checkpoint.info)
     network = build_for_run(config, Workers(), "infer", len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, layer, checkpoint.labels), paths
+    return PretrainedModel(network, layer, checkpoint.labels, checkpoint), paths
 
 
 def _paths_in_manifests(config: Config, info: RunInfo) -> list[str]:

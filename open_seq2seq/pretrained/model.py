@@ -17,10 +17,13 @@ XDG_CACHE_HOME). A model that is there already is used. Nothing is fetched witho
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from open_seq2seq.config import Config, load_config
 from open_seq2seq.config.problems import find_problems
@@ -39,9 +42,12 @@ from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
 from open_seq2seq.pretrained.clips import Clip, PathLike, recordings_of_clips
 from open_seq2seq.storage import architecture, variables
+from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
 from open_seq2seq.structs import KerasModel
+
+_BATCH_SIZE = 64
 
 
 class PretrainedModel:
@@ -51,26 +57,35 @@ class PretrainedModel:
         labels: names of the labels, in the order of the network's outputs.
         network: the Keras model, from `structs.Batch.inputs` to logits.
         data_layer: computes features from clips.
+        step: of the checkpoint; None where it is not known.
+        manifests: of the run, by the section of the config; they may be gone.
     """
 
     def __init__(
-        self, network: KerasModel, data_layer: SpeechCommandsDataLayer, labels: tuple[str, ...]
+        self,
+        network: KerasModel,
+        data_layer: SpeechCommandsDataLayer,
+        labels: tuple[str, ...],
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
+        self.step = checkpoint and checkpoint.step
+        self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
         self._predictor = Predictor(network, data_layer, labels)
         self._warnings = Warnings(data_layer)
 
     def reading_as(self, reading: Reading) -> PretrainedModel:
         """Return the same model for recordings that are read as ``reading`` says."""
-        layer = self.data_layer.model_copy(update=dict(reading))
-        return PretrainedModel(self.network, layer, self.labels)
+        copied = copy.copy(self)
+        copied.data_layer = self.data_layer.model_copy(update=dict(reading))
+        return copied
 
     def predict(
         self,
         clips: Clip | Iterable[Clip],
-        batch_size: int = 64,
+        batch_size: int = _BATCH_SIZE,
         *,
         sample_rate: int | None = None,
         **params: Any,
@@ -103,6 +118,16 @@ class PretrainedModel:
         wanted = InferenceParams(**params)
         recordings = self.open(recordings_of_clips(clips, sample_rate), wanted)
         return list(self.label(recordings, batch_size, wanted))
+
+    def probabilities(self, waveforms: list[np.ndarray]) -> np.ndarray:
+        """Return the probabilities of the labels of each clip, float32 [clips, labels].
+
+        Args:
+            waveforms: int16 [samples] at the model's sample rate.
+        """
+        starts = range(0, len(waveforms), _BATCH_SIZE)
+        parts = [waveforms[start : start + _BATCH_SIZE] for start in starts]
+        return np.concatenate([self._predictor.probabilities(part) for part in parts])
 
     def open(self, recordings: list[Recording], params: InferenceParams) -> Recordings:
         """Look at recordings that are to be labelled.
@@ -170,4 +195,4 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
     network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, data_layer, checkpoint.labels)
+    return PretrainedModel(network, data_layer, checkpoint.labels, checkpoint)

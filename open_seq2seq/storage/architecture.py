@@ -57,6 +57,11 @@ def run_info(
         dataset_version=config.params.dataset_version,
         architecture=describe(config.encoder, config.decoder, data_layer),
         front_end=data_layer.in_effect(),
+        manifests={
+            name: layer.manifest_paths()
+            for name, layer in config.data_layers.items()
+            if layer.dataset_files
+        },
         imported_from=imported_from,
     )
 

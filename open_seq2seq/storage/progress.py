@@ -83,6 +83,10 @@ class RunInfo(Params):
         default=None,
         description="Front end in effect, by key; None: that of the architecture, if there is one.",
     )
+    manifests: dict[str, list[Text]] = Field(
+        default={},
+        description="Absolute paths of the manifests, by the section of the config that has them.",
+    )
     imported_from: Text | None = Field(
         default=None, description="Toolkit and file that the weights were imported from."
     )

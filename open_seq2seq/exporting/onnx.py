@@ -1,0 +1,34 @@
+"""A network as an ONNX file."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+from open_seq2seq.exporting.graph import ExportGraph
+
+_OPSET = 17
+
+
+def convert(graph: ExportGraph, description: str) -> bytes:
+    """Return the file: any number of clips in, probabilities out, with a text in its metadata.
+
+    ONNX has no FFT that its runtime takes from this converter: the spectrum is a matrix product.
+    """
+    import onnx
+    import tf2onnx
+
+    from open_seq2seq.lazy import tf
+
+    function, signature = graph.function(batch_size=None, spectrum="dft")
+    named = tf.function(lambda inputs: tf.identity(function(inputs), "probabilities"))
+    for name in ("tf2onnx", "tf2onnx.tfonnx", "tf2onnx.tf_loader"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model: Any
+        model, _ = tf2onnx.convert.from_function(named, signature, opset=_OPSET)
+    onnx.helper.set_model_props(model, {"open_seq2seq": description})
+    onnx.checker.check_model(model)
+    return model.SerializeToString()

@@ -1,0 +1,81 @@
+"""The report of an export: what was made, how it did, and the model card beside the files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from open_seq2seq.exporting.trial import Trial
+
+
+class Report(NamedTuple):
+    """What an export has made, each file with its trial."""
+
+    folder: Path
+    description: dict[str, Any]
+    clips: str  # on which the files were tried, in words
+    calibration: str | None
+    trials: list[Trial]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report in JSON's types."""
+        return {
+            "model": self.description,
+            "clips": self.clips,
+            "calibration": self.calibration,
+            "files": [trial._asdict() for trial in self.trials],
+        }
+
+    def as_markdown(self) -> str:
+        """Return the model card."""
+        d = self.description
+        front_end = "".join(f"| {key} | {value} |\n" for key, value in d["front_end"].items())
+        labels = ", ".join(d["labels"])
+        (length, *rest) = d["input"]["shape"]
+        shape = " x ".join(map(str, (length, *rest)))
+        return (
+            f"# Model card\n\n"
+            f"Tells apart {len(d['labels'])} labels, in this order: {labels}.\n\n"
+            f"- Input: {d['input']['name']}, {shape}, at {d['sample_rate']:,} Hz; float32 between "
+            "-1 and 1, or int16 where the table says so.\n"
+            f"- Output: probabilities of the labels.\n"
+            f"- Weights: SHA-256 {d['weights_sha256']}, step {d['checkpoint_step']}.\n"
+            f"- Made by open_seq2seq {d['open_seq2seq']}.\n\n"
+            f"## Files\n\n{self.table()}\n"
+            f"Tried on {self.clips}, each file by its own runtime, one clip at a time in one "
+            "thread. The checkpoint was given the same clips.\n"
+            + (f"Calibrated on {self.calibration}.\n" if self.calibration else "")
+            + f"\n## Front end\n\n| key | value |\n|---|---|\n{front_end}"
+        )
+
+    def table(self) -> str:
+        """Return a row for each file."""
+        head = (
+            "| file | bytes | ms, median | ms, 95 % | accuracy | checkpoint | labels changed | "
+            "largest difference |\n"
+        )
+        rows = [
+            f"| {t.file} | {t.n_bytes:,} | {t.median_ms:.2f} | {t.percentile_95_ms:.2f} | "
+            f"{_percent(t.accuracy)} | {_percent(t.checkpoint_accuracy)} | "
+            f"{t.n_changed:,} of {t.n_clips:,} | {t.largest_difference:.2g} |\n"
+            for t in self.trials
+        ]
+        return head + "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+
+    def write(self, folder: Path) -> None:
+        """Write report.json, model_card.json, model_card.md and labels.txt."""
+        for name, content in (
+            ("report.json", self.as_json()),
+            ("model_card.json", self.description),
+        ):
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            Path(folder, name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        card = Path(folder, "model_card.md")
+        card.write_text(self.as_markdown(), encoding="utf-8", errors="backslashreplace")
+        labels = "".join(f"{label}\n" for label in self.description["labels"])
+        Path(folder, "labels.txt").write_text(labels, encoding="utf-8", errors="surrogateescape")
+
+
+def _percent(fraction: float | None) -> str:
+    return "not known" if fraction is None else f"{fraction:.2%}"

@@ -1,0 +1,145 @@
+"""Running an exported file by its own runtime, and what it has to reach."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from open_seq2seq.errors import UserError, cut
+
+_LARGEST_DIFFERENCE = 1e-4  # of a probability, float32
+_LARGEST_LOSS = 0.01  # of accuracy
+_MOST_CHANGED = 0.05  # of the labels, where accuracy is not known
+_RUNTIMES = Path(__file__).parent / "runtimes"
+_PACKAGES = {"tflite": ("ai_edge_litert",), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
+_EXTRAS = {"tflite": "export", "onnx": "onnx"}
+_SCRIPTS = {"tflite": "litert.py", "onnx": "onnx.py", "saved_model": "saved_model.py"}
+
+
+class Trial(NamedTuple):
+    """What came of running one file on the clips."""
+
+    file: str
+    n_bytes: int
+    median_ms: float  # of a single clip, in one thread
+    percentile_95_ms: float
+    n_clips: int
+    n_non_finite: int  # clips with NaN or infinity in their probabilities
+    largest_difference: float  # of a probability from the checkpoint's
+    n_changed: int  # clips whose label is another
+    accuracy: float | None  # None where labels are not known
+    checkpoint_accuracy: float | None
+
+    def problem(self, number: str) -> str | None:
+        """Return why the file must not be used, None if it may be.
+
+        Args:
+            number: type of the network's numbers.
+        """
+        if self.n_non_finite:
+            return f"gives NaN or infinity for {self.n_non_finite:,} of {self.n_clips:,} clips"
+        if number == "float32":
+            if self.largest_difference > _LARGEST_DIFFERENCE:
+                return (
+                    f"differs from the checkpoint by {self.largest_difference:.2g} in a "
+                    f"probability, expected {_LARGEST_DIFFERENCE:g} at most"
+                )
+            return None
+        if self.accuracy is not None and self.checkpoint_accuracy is not None:
+            if self.checkpoint_accuracy - self.accuracy > _LARGEST_LOSS:
+                return (
+                    f"has an accuracy of {self.accuracy:.2%}, the checkpoint "
+                    f"{self.checkpoint_accuracy:.2%}; expected a loss of "
+                    f"{100 * _LARGEST_LOSS:g} points at most"
+                )
+        elif self.n_changed > _MOST_CHANGED * self.n_clips:
+            return (
+                f"gives {self.n_changed:,} of {self.n_clips:,} clips another label, expected "
+                f"{_MOST_CHANGED:.0%} at most"
+            )
+        return None
+
+
+def check_runtime(format: str) -> None:
+    """Refuse a format whose runtime is not installed, before the work is done."""
+    missing = [name for name in _PACKAGES.get(format, ()) if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"export_format: {format} needs {', '.join(missing)}, not installed here; "
+            f'pip install "open-seq2seq-speech-commands[{_EXTRAS[format]}]"'
+        )
+
+
+def run_trial(
+    format: str,
+    path: Path,
+    inputs: np.ndarray,
+    expected: np.ndarray,
+    labels: np.ndarray | None,
+) -> Trial:
+    """Run a file in a process of its own, without TensorFlow unless that is its runtime.
+
+    Args:
+        format: of the file.
+        path: of the file.
+        inputs: int16 waveforms or float32 features, [clips, ...].
+        expected: the checkpoint's probabilities, [clips, labels].
+        labels: of the clips, -1 where unknown; None: none is known.
+
+    Raises:
+        UserError: the runtime refuses the file.
+    """
+    outputs, times_ms = _run(format, path, inputs)
+    is_bad = ~np.isfinite(outputs).all(axis=1)
+    difference = np.abs(outputs[~is_bad] - expected[~is_bad]).max(initial=0.0)
+    chosen, wanted = outputs.argmax(axis=1), expected.argmax(axis=1)
+    accuracy = checkpoint_accuracy = None
+    if labels is not None and (labels >= 0).any():
+        known = labels >= 0
+        accuracy = float((chosen == labels)[known & ~is_bad].sum() / known.sum())
+        checkpoint_accuracy = float((wanted == labels)[known].mean())
+    return Trial(
+        file=path.name,
+        n_bytes=_size(path),
+        median_ms=float(np.median(times_ms)),
+        percentile_95_ms=float(np.percentile(times_ms, 95)),
+        n_clips=len(inputs),
+        n_non_finite=int(is_bad.sum()),
+        largest_difference=float(difference),
+        n_changed=int((chosen != wanted).sum()),
+        accuracy=accuracy,
+        checkpoint_accuracy=checkpoint_accuracy,
+    )
+
+
+def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        clips, outputs = Path(folder, "clips.npy"), Path(folder, "outputs.npy")
+        np.save(clips, inputs)
+        script = _RUNTIMES / _SCRIPTS[format]
+        done = subprocess.run(
+            [sys.executable, "-I", os.fspath(script), os.fspath(path), clips, outputs],
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            raise UserError(f"{path.name}: its runtime refuses it: {cut(lines[-1])}")
+        times_ms = json.loads(done.stdout.strip().splitlines()[-1])["times_ms"]
+        return np.load(outputs), times_ms
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
