@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from open_seq2seq.config import Config
     from open_seq2seq.config.trained_run import TrainedRun
 
-MODES = ("train", "eval", "train_eval", "infer", "export")
-_NEED_NO_CONFIG = ("infer", "export")  # the checkpoint has all that they need
+MODES = ("train", "eval", "train_eval", "infer", "export", "stream")
+_NEED_NO_CONFIG = ("infer", "export", "stream")  # the checkpoint has all that they need
 
 
 def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
@@ -39,7 +39,7 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50; infer and export need none, only --logdir",
+        "as speech_commands/resnet50; infer, export and stream need none, only --logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -62,6 +62,12 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         type=user_path,
         metavar="FILE",
         help="where --mode=infer writes its predictions: JSON lines if it ends in .jsonl, else CSV",
+    )
+    parser.add_argument(
+        "--save_events",
+        type=user_path,
+        metavar="FILE",
+        help="where --mode=stream writes its events, as JSON lines",
     )
     if for_help:
         from open_seq2seq.config.flags import add_flags
@@ -94,8 +100,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "clips",
         nargs="*",
         metavar="CLIP",
-        help="audio files, folders of them or manifests, for --mode=infer; - is a file on standard "
-        "input",
+        help="audio files, folders of them or manifests, for --mode=infer and stream; - is "
+        "standard input; for stream also microphone",
     )
     return parser
 
@@ -109,10 +115,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
             parser.error("--config_file is required; --list_configs lists the shipped ones")
         if "logdir" not in overrides:
             parser.error("name a trained run with --logdir, or its config with --config_file")
-    if flags.clips and flags.mode != "infer":
-        parser.error(f"{flags.clips[0]}: audio files are for --mode=infer only")
+    if flags.clips and flags.mode not in ("infer", "stream"):
+        parser.error(f"{flags.clips[0]}: audio files are for --mode=infer and stream only")
     if flags.infer_output_file is not None and flags.mode != "infer":
         parser.error("--infer_output_file is for --mode=infer only")
+    if flags.save_events is not None and flags.mode != "stream":
+        parser.error("--save_events is for --mode=stream only")
     if flags.use_xla_jit is not None:  # a flag, and a parameter of the config too
         overrides["use_xla_jit"] = flags.use_xla_jit
     return flags, overrides
@@ -156,10 +164,9 @@ def read(
     from open_seq2seq.config.trained_run import load_trained_run
 
     texts = dict(texts)
-    of_modes = {
-        name: take_flags(texts, params, flags.mode, mode)
-        for mode, (name, params) in _mode_params().items()
-    }
+    # the mode's own first: two modes may have a flag of one name
+    modes = sorted(_mode_params().items(), key=lambda each: each[0] != flags.mode)
+    of_modes = {name: take_flags(texts, params, flags.mode, mode) for mode, (name, params) in modes}
     if flags.config_file is None:
         return load_trained_run(parse_values(texts)), of_modes
     return load_config(flags.config_file, flags.mode, parse_values(texts)), of_modes
@@ -169,9 +176,14 @@ def _mode_params() -> dict[str, tuple[str, type[Params]]]:
     """Return the parameters of each mode that has some: their name among the options, and class."""
     # pydantic takes half a second
     from open_seq2seq.config.export_params import ExportParams
+    from open_seq2seq.config.stream_params import StreamParams
     from open_seq2seq.inference.params import InferenceParams
 
-    return {"infer": ("inference", InferenceParams), "export": ("export", ExportParams)}
+    return {
+        "infer": ("inference", InferenceParams),
+        "export": ("export", ExportParams),
+        "stream": ("stream", StreamParams),
+    }
 
 
 def run() -> None:

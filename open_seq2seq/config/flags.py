@@ -25,7 +25,11 @@ def add_flags(parser: argparse.ArgumentParser, params: type[Params], prefix: str
         meaning = f"{prefix}{field.description}".rstrip(".")
         if field.default is not None:
             meaning += f" (default: {field.default})"
-        parser.add_argument(f"--{name}", metavar=name.split("_")[-1].upper(), help=meaning)
+        other = parser._option_string_actions.get(f"--{name}")
+        if other is None:
+            parser.add_argument(f"--{name}", metavar=name.split("_")[-1].upper(), help=meaning)
+        else:  # of another mode
+            other.help = f"{other.help}; {meaning}"
 
 
 def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str) -> P:

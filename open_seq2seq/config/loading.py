@@ -65,8 +65,8 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
 
     Args:
         path: Python file with ``base_model``, ``base_params`` and overlays.
-        mode: train, eval, train_eval, infer or export; says which overlay the run's own parameters
-            come from.
+        mode: train, eval, train_eval, infer, export or stream; says which overlay the run's own
+            parameters come from.
         overrides: from the command line; a key may begin with ``eval_params/`` to change that
             overlay only. A `TypedText` is read as the type of its parameter, others are values.
 
@@ -75,7 +75,7 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
             problems.
     """
     names = _run(path)
-    section = {"train_eval": "train", "export": "infer"}.get(mode, mode)
+    section = {"train_eval": "train", "export": "infer", "stream": "infer"}.get(mode, mode)
     overlaid = [name for name in SECTIONS if _has_overlay(names, overrides, name)]
     wanted = ["train", "eval", section, *overlaid]
     try:

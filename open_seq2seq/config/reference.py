@@ -19,6 +19,7 @@ from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.inference.params import InferenceParams
@@ -54,6 +55,7 @@ _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
     "Flags of `--mode=export`: ExportParams": ExportParams,
+    "Flags of `--mode=stream`: StreamParams": StreamParams,
 }
 
 

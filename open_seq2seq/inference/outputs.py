@@ -30,8 +30,13 @@ def as_line(prediction: Prediction, *, with_times: bool) -> str:
     return f"{where}: {', '.join(best)}"
 
 
-def check_output(path: Path) -> None:
-    """Refuse a file that cannot be written, before the work is done."""
+def check_output(path: Path, flag: str = "--infer_output_file") -> None:
+    """Refuse a file that cannot be written, before the work is done.
+
+    Args:
+        path: of the file.
+        flag: that names it, for the message.
+    """
     try:
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
@@ -39,7 +44,7 @@ def check_output(path: Path) -> None:
         partial.touch()
         partial.unlink()
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise _cannot_write(path, error, flag) from None
 
 
 def write_predictions(
@@ -123,7 +128,5 @@ def _number(value: float) -> str:
     return f"{value:.{_DIGITS}f}"
 
 
-def _cannot_write(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"--infer_output_file: cannot write {path} ({error.strerror or error}); name another file"
-    )
+def _cannot_write(path: Path, error: OSError, flag: str = "--infer_output_file") -> UserError:
+    return UserError(f"{flag}: cannot write {path} ({error.strerror or error}); name another file")

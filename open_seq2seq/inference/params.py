@@ -60,15 +60,7 @@ class InferenceParams(Params):
             return None
         window_s = self.window_s or _DEFAULT_WINDOW_S
         hop_s = self.hop_s or window_s / 2
-        # a clip of exactly an image's length has one frame more than the image
-        longest_s = front_end.image_s + front_end.hop_length / front_end.sample_rate
-        if window_s > longest_s:
-            raise UserError(
-                f"window_s: {window_s:g} is longer than what the model hears at a time, "
-                f"{front_end.image_s:g} s; give no more than that"
-            )
-        length, hop = (max(1, round(s * front_end.sample_rate)) for s in (window_s, hop_s))
-        return Windows(length, hop)
+        return Windows.of(window_s, hop_s, front_end)
 
 
 class Windows(NamedTuple):
@@ -76,3 +68,19 @@ class Windows(NamedTuple):
 
     length: int
     hop: int
+
+    @classmethod
+    def of(cls, window_s: float, hop_s: float, front_end: FrontEnd) -> Windows:
+        """Return windows of a front end's samples.
+
+        Raises:
+            UserError: the model cannot hear all of a window.
+        """
+        # a clip of exactly an image's length has one frame more than the image
+        longest_s = front_end.image_s + front_end.hop_length / front_end.sample_rate
+        if window_s > longest_s:
+            raise UserError(
+                f"window_s: {window_s:g} is longer than what the model hears at a time, "
+                f"{front_end.image_s:g} s; give no more than that"
+            )
+        return cls(*(max(1, round(s * front_end.sample_rate)) for s in (window_s, hop_s)))

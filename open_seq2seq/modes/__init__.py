@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
 from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.storage.reporting import Reporter
@@ -27,6 +28,8 @@ class RunOptions(NamedTuple):
     infer_output_file: Path | None = None
     inference: InferenceParams = InferenceParams()
     export: ExportParams = ExportParams()
+    stream: StreamParams = StreamParams()
+    save_events: Path | None = None
     clips: tuple[str, ...] = ()
 
 
@@ -61,6 +64,10 @@ def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], i
         from open_seq2seq.modes.export import export
 
         return export
+    if options.mode == "stream":
+        from open_seq2seq.modes.stream import stream
+
+        return stream
     from open_seq2seq.modes.train import train
 
     return train
