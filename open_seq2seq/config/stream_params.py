@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Params, Text
@@ -11,6 +13,11 @@ from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 class StreamParams(Params):
     """Windows of a stream, smoothing of their probabilities, and thresholds of events."""
 
+    method: Literal["windows", "incremental"] = Field(
+        default="windows",
+        description="How the network hears: each window by itself, as a clip; or, for TDNN with "
+        "stride 1 and pooling, each frame once, without padding.",
+    )
     window_s: float = Field(
         default=1.0, gt=0, description="Seconds of the window that the network hears at a time."
     )

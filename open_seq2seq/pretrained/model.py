@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from open_seq2seq.components import Decoder, Encoder
 from open_seq2seq.config import Config, load_config
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
@@ -58,6 +59,7 @@ class PretrainedModel:
         network: the Keras model, from `structs.Batch.inputs` to logits.
         data_layer: computes features from clips.
         step: of the checkpoint; None where it is not known.
+        encoder, decoder: that the network was built of; None where they are not known.
         manifests: of the run, by the section of the config; they may be gone.
     """
 
@@ -67,10 +69,14 @@ class PretrainedModel:
         data_layer: SpeechCommandsDataLayer,
         labels: tuple[str, ...],
         checkpoint: Checkpoint | None = None,
+        *,
+        encoder: Encoder | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
+        self.encoder, self.decoder = encoder, decoder
         self.step = checkpoint and checkpoint.step
         self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
         self._predictor = Predictor(network, data_layer, labels)
@@ -195,4 +201,5 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
     network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, data_layer, checkpoint.labels, checkpoint)
+    parts = {"encoder": encoder, "decoder": decoder}
+    return PretrainedModel(network, data_layer, checkpoint.labels, checkpoint, **parts)

@@ -12,6 +12,7 @@ from open_seq2seq.errors import UserError, shown
 from open_seq2seq.inference.params import Windows
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.events import Event, EventDetector
+from open_seq2seq.streaming.incremental import IncrementalScorer
 from open_seq2seq.streaming.windows import Scores, WindowScorer
 
 _FULL_SCALE = 32768.0
@@ -53,7 +54,11 @@ class StreamingDetector:
             thresholds = self.params.thresholds_of(model.labels)
         except ValueError as error:
             raise UserError(str(error)) from None
-        self._scorer = WindowScorer(windows, model.probabilities)
+        self._scorer: WindowScorer | IncrementalScorer
+        if self.params.method == "incremental":
+            self._scorer = IncrementalScorer(model, windows)
+        else:
+            self._scorer = WindowScorer(windows, model.probabilities)
         self._events = EventDetector(
             model.labels,
             thresholds,
@@ -61,6 +66,13 @@ class StreamingDetector:
             min_gap_s=self.params.min_gap_s,
         )
         self.reset()
+
+    @property
+    def products_per_second(self) -> float | None:
+        """Multiply-adds of the network a second; None where it hears windows."""
+        if isinstance(self._scorer, IncrementalScorer):
+            return self._scorer.products_per_second
+        return None
 
     def reset(self) -> None:
         """Forget what was heard: the next chunk is the beginning of a stream."""

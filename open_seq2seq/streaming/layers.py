@@ -1,0 +1,134 @@
+"""Layers over time that compute each output once, with what they still need of the past.
+
+A layer takes a block of frames, float32 [frames, channels], and returns as many. Its outputs come
+late by its look-ahead. Those before it has heard its whole field are of zeros, and mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+class _Past:
+    """The last frames, put before the next ones."""
+
+    def __init__(self, n_frames: int, n_channels: int) -> None:
+        self._frames: np.ndarray = np.zeros((n_frames, n_channels), np.float32)
+
+    def extend(self, frames: np.ndarray) -> np.ndarray:
+        both = np.concatenate([self._frames, frames])
+        self._frames = both[len(both) - len(self._frames) :]
+        return both
+
+    def reset(self) -> None:
+        self._frames = np.zeros_like(self._frames)
+
+    def state(self) -> list[np.ndarray]:
+        return [self._frames.copy()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        self._frames = state[0].copy()
+
+
+class StreamConv(_Past):
+    """A convolution over time with stride 1, dense or depthwise, and a bias.
+
+    Attributes:
+        n_channels: of its inputs.
+        look_ahead: frames after an output's own that it depends on.
+        field: frames that an output depends on.
+        n_products: multiply-adds of a frame.
+    """
+
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray, dilation: int = 1) -> None:
+        """Make the layer.
+
+        Args:
+            kernel: [taps, channels, filters], or [taps, channels] where it is depthwise.
+            bias: [filters].
+            dilation: in frames.
+        """
+        n_taps, n_channels = kernel.shape[:2]
+        span = (n_taps - 1) * dilation
+        super().__init__(span, n_channels)
+        self.n_channels = n_channels
+        self._kernel = kernel.astype(np.float32)
+        self._bias = bias.astype(np.float32)
+        self._dilation = dilation
+        # as "same" padding divides the span
+        self.look_ahead = span - span // 2
+        self.field = span + 1
+        self.n_products = kernel.size
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Convolve a block."""
+        n_taps = len(self._kernel)
+        both = self.extend(frames)
+        taps = [both[tap * self._dilation :][: len(frames)] for tap in range(n_taps)]
+        if self._kernel.ndim == 2:
+            return np.einsum("knc,kc->nc", np.stack(taps), self._kernel) + self._bias
+        if n_taps == 1:
+            return frames @ self._kernel[0] + self._bias
+        return np.concatenate(taps, axis=1) @ self._kernel.reshape(-1, len(self._bias)) + self._bias
+
+
+class StreamBlock:
+    """Convolutions one after the other, with inputs added to the last one's outputs.
+
+    Attributes:
+        look_ahead, field, n_products: as of `StreamConv`.
+    """
+
+    def __init__(
+        self,
+        convolutions: list[list[StreamConv]],
+        residuals: list[StreamConv],
+        activation: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        """Make the block.
+
+        Args:
+            convolutions: those between two activations, in order.
+            residuals: 1x1 convolution of the block's input, which is added before the last
+                activation; none or one.
+            activation: function of an array.
+        """
+        self._convolutions, self._residuals = convolutions, residuals
+        self._activation = activation
+        each = [conv for part in convolutions for conv in part]
+        self.look_ahead = sum(conv.look_ahead for conv in each)
+        self.field = 1 + sum(conv.field - 1 for conv in each)
+        self.n_products = sum(conv.n_products for conv in [*each, *residuals])
+        self._delays = [_Past(self.look_ahead, conv.n_channels) for conv in residuals]
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Compute a block of frames."""
+        x = frames
+        for index, part in enumerate(self._convolutions):
+            for conv in part:
+                x = conv(x)
+            if index == len(self._convolutions) - 1:
+                for delay, residual in zip(self._delays, self._residuals, strict=True):
+                    x = x + residual(delay.extend(frames)[: len(frames)])
+            x = self._activation(x)
+        return x
+
+    def _parts(self) -> list[_Past]:
+        convolutions = [conv for part in self._convolutions for conv in part]
+        return [*convolutions, *self._residuals, *self._delays]
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        for part in self._parts():
+            part.reset()
+
+    def state(self) -> list[np.ndarray]:
+        """Return what `restore` needs to go on from here."""
+        return [array for part in self._parts() for array in part.state()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go on from a state."""
+        for part, array in zip(self._parts(), state, strict=True):
+            part.restore([array])

@@ -1,0 +1,174 @@
+"""A network heard frame by frame gives what it gives for the whole signal, without padding."""
+
+import librosa
+import numpy as np
+import pytest
+
+from open_seq2seq.components import LayerOptions
+from open_seq2seq.data import SpeechCommandsDataLayer
+from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
+from open_seq2seq.encoders import ResNetEncoder, TDNNEncoder
+from open_seq2seq.errors import UserError
+from open_seq2seq.lazy import keras
+from open_seq2seq.network import build_network
+from open_seq2seq.pretrained import PretrainedModel
+from open_seq2seq.streaming import StreamingDetector
+
+RATE, HOP, N_FFT = 16000, 160, 512
+N_MFCC, N_MELS = 16, 24
+LABELS = ("a", "b", "c")
+LAYERS = [
+    {"kernel_size": 5, "num_channels": 12, "separable": True},
+    {"kernel_size": 7, "num_channels": 8, "separable": True, "repeat": 2, "residual": True},
+    {"kernel_size": 4, "num_channels": 8, "residual": True},
+    {"kernel_size": 9, "num_channels": 10, "separable": True, "dilation": 2},
+    {"kernel_size": 1, "num_channels": 6},
+]
+LOOK_AHEAD = 2 + (3 + 3) + 2 + 8
+FIELD = 1 + 4 + (6 + 6) + 3 + 16
+
+
+def layer_of(**params):
+    return SpeechCommandsDataLayer(
+        features="mfcc",
+        num_audio_features=N_MFCC,
+        num_mels=N_MELS,
+        n_fft=N_FFT,
+        win_length=400,
+        hop_length=HOP,
+        audio_length=128,
+        **params,
+    )
+
+
+def make_model(layers=LAYERS, decoder=None, **params):
+    """A model with random weights and statistics."""
+    encoder = TDNNEncoder(convnet_layers=layers, **params)
+    decoder = decoder or PooledDecoder()
+    layer = layer_of()
+    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
+    random = np.random.default_rng(0)
+    for variable in network.variables:
+        if "moving" in variable.path or "gamma" in variable.path:
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
+
+
+def features_of_librosa(samples):
+    mel = librosa.feature.melspectrogram(
+        y=samples.astype(np.float32) / 32768,
+        sr=RATE,
+        n_fft=N_FFT,
+        win_length=400,
+        hop_length=HOP,
+        center=False,
+        n_mels=N_MELS,
+        htk=True,
+        norm=None,
+    )
+    return librosa.feature.mfcc(S=np.log(mel + 1e-6), n_mfcc=N_MFCC, dct_type=2, norm="ortho").T
+
+
+def hidden_of_the_whole(model, features):
+    """The encoder's outputs for all frames at once, by Keras, [frames, channels]."""
+    inputs = keras.Input(features.shape)
+    lengths = keras.Input((), dtype="int32")
+    hidden, _ = model.encoder.build(inputs, lengths, LayerOptions())
+    network = keras.Model([inputs, lengths], hidden)
+    for layer in network.layers:
+        if layer.weights:
+            layer.set_weights(model.network.get_layer(layer.name).get_weights())
+    return network([features[None], np.array([len(features)])], training=False).numpy()[0]
+
+
+@pytest.fixture(scope="module")
+def track():
+    random = np.random.default_rng(1)
+    loudness = 0.001 + 0.2 * np.abs(np.sin(np.arange(6 * RATE) / 3000))
+    return np.rint(32767 * loudness * random.uniform(-1, 1, 6 * RATE)).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "params"),
+    [("mean", {}), ("max", {"activation_fn": "tanh"}), ("mean", {"normalization": None})],
+)
+def test_probabilities_are_those_of_the_whole_signal(track, pooling, params):
+    model = make_model(decoder=PooledDecoder(pooling=pooling), **params)
+    detector = StreamingDetector(model, method="incremental", hop_s=0.05, smoothing=1)
+    detector.push(track)
+    hidden = hidden_of_the_whole(model, features_of_librosa(track))
+    kernel, bias = model.network.get_layer(model.decoder.output_layer).get_weights()
+    # the frames of a clip of one second are pooled
+    n_pooled = 1 + RATE // HOP
+    assert len(detector.scores) > 80
+    for scores in detector.scores:
+        first, last = scores.start // HOP, (scores.end - N_FFT) // HOP
+        assert last - first + 1 == n_pooled and scores.start % HOP == 0
+        assert first >= FIELD - 1 - LOOK_AHEAD and last + LOOK_AHEAD < len(hidden)
+        pooled = {"mean": np.mean, "max": np.max}[pooling](hidden[first : last + 1], axis=0)
+        logits = pooled @ kernel + bias
+        expected = np.exp(logits) / np.exp(logits).sum()
+        np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)
+    # as early as possible: the first window begins with the first output that hears no padding
+    first = detector.scores[0].start // HOP
+    assert first - (FIELD - 1 - LOOK_AHEAD) < 5
+
+
+def heard(detector, chunks):
+    events, rows = [], []
+    for chunk in chunks:
+        events += detector.push(chunk)
+        rows += [(s.start, s.end, s.probabilities.tobytes()) for s in detector.scores]
+    return events, rows
+
+
+def test_bits_do_not_depend_on_the_chunks_and_states_can_be_restored(track):
+    model = make_model()
+    params = {"method": "incremental", "threshold": 0.01, "smoothing": 2}
+    expected = heard(StreamingDetector(model, **params), [track])
+    assert len(expected[1]) > 30
+    random = np.random.default_rng(0)
+    for longest in (80, 2000, 50000):
+        cuts = np.cumsum(random.integers(0, longest, 2 * len(track) // longest))
+        detector = StreamingDetector(model, **params)
+        assert heard(detector, np.split(track, cuts[cuts < len(track)])) == expected
+        detector.reset()
+        assert heard(detector, [track]) == expected
+    first, second = (StreamingDetector(model, **params) for _ in range(2))
+    for cut in (1, 30011, 70000):
+        first.reset()
+        before = heard(first, [track[:cut]])
+        second.restore(first.state())
+        after = heard(second, [track[cut:]])
+        assert (before[0] + after[0], before[1] + after[1]) == expected
+
+
+def test_products_are_counted():
+    """Of each frame: taps x channels, and channels x filters, by hand."""
+    convolutions = 5 * 16 + 16 * 12
+    convolutions += 7 * 12 + 12 * 8 + 7 * 8 + 8 * 8 + 12 * 8
+    convolutions += 4 * 8 * 8 + 8 * 8
+    convolutions += 9 * 8 + 8 * 10 + 10 * 6
+    detector = StreamingDetector(make_model(), method="incremental")
+    assert detector.products_per_second == convolutions * RATE / HOP
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"layers": [{"kernel_size": 3, "num_channels": 4, "stride": 2}]}, "has stride 2"),
+        ({"normalization": "layer_norm"}, "needs batch_norm, the encoder has layer_norm"),
+    ],
+)
+def test_what_cannot_be_heard_so_is_named(change, problem):
+    with pytest.raises(UserError, match=problem):
+        StreamingDetector(make_model(**change), method="incremental")
+
+
+def test_other_networks_are_heard_in_windows():
+    encoder, decoder = ResNetEncoder(resnet_size=18, num_filters=4), FullyConnectedDecoder()
+    layer = layer_of()
+    network = build_network(encoder, decoder, layer, 3, LayerOptions())
+    model = PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
+    with pytest.raises(UserError, match=r"has ResNetEncoder and .*; listen with --method=windows"):
+        StreamingDetector(model, method="incremental")
