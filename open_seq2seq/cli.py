@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from open_seq2seq.config.overrides import parse_arguments, parse_values
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from open_seq2seq.config.trained_run import TrainedRun
 
 MODES = ("train", "eval", "train_eval", "infer", "export", "stream")
-_NEED_NO_CONFIG = ("infer", "export", "stream")  # the checkpoint has all that they need
+# of modes that have some: name among the options, module and class; imported when they are read
+_MODE_PARAMS = {
+    "infer": ("inference", "open_seq2seq.inference.params", "InferenceParams"),
+    "export": ("export", "open_seq2seq.config.export_params", "ExportParams"),
+    "stream": ("stream", "open_seq2seq.config.stream_params", "StreamParams"),
+}
+_NEED_NO_CONFIG = tuple(_MODE_PARAMS)  # the checkpoint has all that they need
 
 
 def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
@@ -45,7 +52,11 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--list_configs", action="store_true", help="list the shipped configs and exit"
     )
     parser.add_argument(
-        "--mode", default="train", choices=MODES, help="what to do (default: train)"
+        "--mode",
+        default="train",
+        choices=MODES,
+        metavar="MODE",
+        help=f"what to do: {', '.join(MODES)} (default: train)",
     )
     parser.add_argument(
         "--continue_learning",
@@ -69,11 +80,6 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         metavar="FILE",
         help="where --mode=stream writes its events, as JSON lines",
     )
-    if for_help:
-        from open_seq2seq.config.flags import add_flags
-
-        for mode, (_, params) in _mode_params().items():
-            add_flags(parser, params, f"--mode={mode}: ")
     parser.add_argument(
         "--benchmark", action="store_true", help="time training steps; nothing is written"
     )
@@ -103,6 +109,11 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         help="audio files, folders of them or manifests, for --mode=infer and stream; - is "
         "standard input; for stream also microphone",
     )
+    if for_help:
+        from open_seq2seq.config.flag_help import add_flags
+
+        for mode, (_, module, cls) in _MODE_PARAMS.items():
+            add_flags(parser, module, cls, f"--mode={mode}: ")
     return parser
 
 
@@ -165,25 +176,14 @@ def read(
 
     texts = dict(texts)
     # the mode's own first: two modes may have a flag of one name
-    modes = sorted(_mode_params().items(), key=lambda each: each[0] != flags.mode)
-    of_modes = {name: take_flags(texts, params, flags.mode, mode) for mode, (name, params) in modes}
+    modes = sorted(_MODE_PARAMS.items(), key=lambda each: each[0] != flags.mode)
+    of_modes = {
+        name: take_flags(texts, getattr(import_module(module), cls), flags.mode, mode)
+        for mode, (name, module, cls) in modes
+    }
     if flags.config_file is None:
         return load_trained_run(parse_values(texts)), of_modes
     return load_config(flags.config_file, flags.mode, parse_values(texts)), of_modes
-
-
-def _mode_params() -> dict[str, tuple[str, type[Params]]]:
-    """Return the parameters of each mode that has some: their name among the options, and class."""
-    # pydantic takes half a second
-    from open_seq2seq.config.export_params import ExportParams
-    from open_seq2seq.config.stream_params import StreamParams
-    from open_seq2seq.inference.params import InferenceParams
-
-    return {
-        "infer": ("inference", InferenceParams),
-        "export": ("export", ExportParams),
-        "stream": ("stream", StreamParams),
-    }
 
 
 def run() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any, TypeVar, get_origin
 
 from open_seq2seq.components import Params, types_of
@@ -11,25 +10,6 @@ from open_seq2seq.config.typed_text import read_text
 from open_seq2seq.errors import UserError
 
 P = TypeVar("P", bound=Params)
-
-
-def add_flags(parser: argparse.ArgumentParser, params: type[Params], prefix: str = "") -> None:
-    """Add a flag for each parameter, for ``--help``.
-
-    Args:
-        parser: of the command.
-        params: says names, defaults and meanings.
-        prefix: of each meaning.
-    """
-    for name, field in params.model_fields.items():
-        meaning = f"{prefix}{field.description}".rstrip(".")
-        if field.default is not None:
-            meaning += f" (default: {field.default})"
-        other = parser._option_string_actions.get(f"--{name}")
-        if other is None:
-            parser.add_argument(f"--{name}", metavar=name.split("_")[-1].upper(), help=meaning)
-        else:  # of another mode
-            other.help = f"{other.help}; {meaning}"
 
 
 def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str) -> P:

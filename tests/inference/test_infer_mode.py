@@ -12,7 +12,10 @@ import soundfile
 
 import open_seq2seq
 from open_seq2seq import cli
+from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.errors import UserError
+from open_seq2seq.inference import InferenceParams
 
 RATE = 16000
 
@@ -157,7 +160,12 @@ def test_flags_of_inference_are_for_no_other_mode():
 def test_help_names_them(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
-    assert "--mode=infer: Seconds of each window" in " ".join(capsys.readouterr().out.split())
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--mode=infer: Seconds of each window" in text
+    for params in (InferenceParams, ExportParams, StreamParams):
+        for name, field in params.model_fields.items():
+            assert f"--{name} " in text and field.description.rstrip(".") in text
+    assert "(default: 0.5)" in text and "(default: None)" not in text
 
 
 def test_a_run_of_custom_classes_says_that_it_needs_its_config(run, tone, tmp_path):
