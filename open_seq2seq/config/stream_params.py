@@ -15,8 +15,8 @@ class StreamParams(Params):
 
     method: Literal["windows", "incremental"] = Field(
         default="windows",
-        description="How the network hears: each window by itself, as a clip; or, for TDNN with "
-        "stride 1 and pooling, each frame once, without padding.",
+        description="How the network hears: each window by itself, as a clip; or, for BC-ResNet "
+        "and for TDNN with stride 1 and pooling, each frame once, without padding.",
     )
     window_s: float = Field(
         default=1.0, gt=0, description="Seconds of the window that the network hears at a time."

@@ -10,14 +10,15 @@ import numpy as np
 from open_seq2seq.components import part_of
 from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import FrontEnd
-from open_seq2seq.decoders import PooledDecoder
-from open_seq2seq.encoders import TDNNEncoder
+from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
+from open_seq2seq.encoders import BCResNetEncoder, TDNNEncoder
 from open_seq2seq.errors import UserError
 from open_seq2seq.inference.params import Windows
 from open_seq2seq.pretrained.model import PretrainedModel
+from open_seq2seq.streaming.bc_resnet import bc_resnet_blocks
 from open_seq2seq.streaming.front_end import StreamFrontEnd
 from open_seq2seq.streaming.layers import StreamBlock
-from open_seq2seq.streaming.tdnn import stream_blocks
+from open_seq2seq.streaming.tdnn import tdnn_blocks
 from open_seq2seq.streaming.windows import Scores
 
 
@@ -34,17 +35,16 @@ class IncrementalScorer:
         """Take the network apart.
 
         Args:
-            model: a TDNN of stride 1 with a decoder that pools over the frames.
+            model: a TDNN of stride 1 with a decoder that pools over the frames, or a BC-ResNet.
             windows: their length and hop in samples, rounded to frames.
 
         Raises:
             UserError: the network cannot be computed so.
         """
         front_end = model.data_layer
-        encoder, decoder = _parts(model)
-        self._blocks: list[StreamBlock] = stream_blocks(encoder, model.network)
-        self._pool = np.max if decoder.pooling == "max" else np.mean
-        kernel, bias = model.network.get_layer(decoder.output_layer).get_weights()
+        self._blocks, is_max, output_layer = _parts(model)
+        self._pool = np.max if is_max else np.mean
+        kernel, bias = model.network.get_layer(output_layer).get_weights()
         self._kernel, self._bias = kernel.astype(np.float32), bias.astype(np.float32)
         self._hop = front_end.hop_length
         self._n_fft = front_end.n_fft
@@ -103,11 +103,17 @@ class IncrementalScorer:
         self._n_heard, self._hidden = int(state["n_heard"]), state["hidden"].copy()
 
 
-def _parts(model: PretrainedModel) -> tuple[TDNNEncoder, PooledDecoder]:
-    if not isinstance(model.encoder, TDNNEncoder) or not isinstance(model.decoder, PooledDecoder):
-        raise UserError(
-            "method: incremental needs a TDNNEncoder with a PooledDecoder, the model has "
-            f"{type(model.encoder).__name__} and {type(model.decoder).__name__}; listen with "
-            "--method=windows"
-        )
-    return model.encoder, model.decoder
+def _parts(model: PretrainedModel) -> tuple[list[StreamBlock], bool, str]:
+    """Return the encoder's blocks, whether the maximum is pooled, and the last layer's name."""
+    encoder, decoder = model.encoder, model.decoder
+    if isinstance(encoder, TDNNEncoder) and isinstance(decoder, PooledDecoder):
+        blocks = tdnn_blocks(encoder, model.network)
+        return blocks, decoder.pooling == "max", decoder.output_layer
+    if isinstance(encoder, BCResNetEncoder) and isinstance(decoder, FullyConnectedDecoder):
+        n_features = model.data_layer.num_audio_features
+        return bc_resnet_blocks(encoder, model.network, n_features), False, decoder.output_layer
+    raise UserError(
+        "method: incremental needs a TDNNEncoder with a PooledDecoder, or a BCResNetEncoder; the "
+        f"model has {type(encoder).__name__} and {type(decoder).__name__}; listen with "
+        "--method=windows"
+    )

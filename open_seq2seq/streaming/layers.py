@@ -11,28 +11,36 @@ from collections.abc import Callable
 import numpy as np
 
 
-class _Past:
-    """The last frames, put before the next ones."""
+class Past:
+    """The last frames, [n_frames, n_channels], put before the next ones."""
 
     def __init__(self, n_frames: int, n_channels: int) -> None:
         self._frames: np.ndarray = np.zeros((n_frames, n_channels), np.float32)
 
     def extend(self, frames: np.ndarray) -> np.ndarray:
+        """Return the past and these frames."""
         both = np.concatenate([self._frames, frames])
         self._frames = both[len(both) - len(self._frames) :]
         return both
 
+    def delay(self, frames: np.ndarray) -> np.ndarray:
+        """Return as many frames, of earlier."""
+        return self.extend(frames)[: len(frames)]
+
     def reset(self) -> None:
+        """Forget the past."""
         self._frames = np.zeros_like(self._frames)
 
-    def state(self) -> list[np.ndarray]:
-        return [self._frames.copy()]
+    def state(self) -> np.ndarray:
+        """Return a copy of the past."""
+        return self._frames.copy()
 
-    def restore(self, state: list[np.ndarray]) -> None:
-        self._frames = state[0].copy()
+    def restore(self, state: np.ndarray) -> None:
+        """Go on from a state."""
+        self._frames = state.copy()
 
 
-class StreamConv(_Past):
+class StreamConv(Past):
     """A convolution over time with stride 1, dense or depthwise, and a bias.
 
     Attributes:
@@ -75,11 +83,40 @@ class StreamConv(_Past):
 
 
 class StreamBlock:
-    """Convolutions one after the other, with inputs added to the last one's outputs.
+    """A part of a network with layers that remember.
 
     Attributes:
         look_ahead, field, n_products: as of `StreamConv`.
     """
+
+    look_ahead: int
+    field: int
+    n_products: int
+
+    def __init__(self, parts: list[Past]) -> None:
+        self._parts = parts
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Compute a block of frames, [frames, channels]."""
+        raise NotImplementedError(f"{type(self).__name__}.__call__")
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        for part in self._parts:
+            part.reset()
+
+    def state(self) -> list[np.ndarray]:
+        """Return what `restore` needs to go on from here."""
+        return [part.state() for part in self._parts]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Go on from a state."""
+        for part, its_state in zip(self._parts, state, strict=True):
+            part.restore(its_state)
+
+
+class TDNNBlock(StreamBlock):
+    """Convolutions one after the other, with inputs added to the last one's outputs."""
 
     def __init__(
         self,
@@ -101,7 +138,8 @@ class StreamBlock:
         self.look_ahead = sum(conv.look_ahead for conv in each)
         self.field = 1 + sum(conv.field - 1 for conv in each)
         self.n_products = sum(conv.n_products for conv in [*each, *residuals])
-        self._delays = [_Past(self.look_ahead, conv.n_channels) for conv in residuals]
+        self._delays = [Past(self.look_ahead, conv.n_channels) for conv in residuals]
+        super().__init__([*each, *residuals, *self._delays])
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Compute a block of frames."""
@@ -111,24 +149,6 @@ class StreamBlock:
                 x = conv(x)
             if index == len(self._convolutions) - 1:
                 for delay, residual in zip(self._delays, self._residuals, strict=True):
-                    x = x + residual(delay.extend(frames)[: len(frames)])
+                    x = x + residual(delay.delay(frames))
             x = self._activation(x)
         return x
-
-    def _parts(self) -> list[_Past]:
-        convolutions = [conv for part in self._convolutions for conv in part]
-        return [*convolutions, *self._residuals, *self._delays]
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        for part in self._parts():
-            part.reset()
-
-    def state(self) -> list[np.ndarray]:
-        """Return what `restore` needs to go on from here."""
-        return [array for part in self._parts() for array in part.state()]
-
-    def restore(self, state: list[np.ndarray]) -> None:
-        """Go on from a state."""
-        for part, array in zip(self._parts(), state, strict=True):
-            part.restore([array])

@@ -10,11 +10,11 @@ from open_seq2seq.encoders import TDNNEncoder
 from open_seq2seq.encoders.tdnn_encoder import ConvLayer
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
-from open_seq2seq.streaming.layers import StreamBlock, StreamConv
+from open_seq2seq.streaming.layers import StreamBlock, StreamConv, TDNNBlock
 from open_seq2seq.structs import KerasModel
 
 
-def stream_blocks(encoder: TDNNEncoder, network: KerasModel) -> list[StreamBlock]:
+def tdnn_blocks(encoder: TDNNEncoder, network: KerasModel) -> list[StreamBlock]:
     """Return the encoder's blocks with the network's weights, batch normalization folded in.
 
     Raises:
@@ -46,12 +46,12 @@ class _Weights:
         self._encoder, self._network = encoder, network
         self._activation = _activation(encoder.activation_fn)
 
-    def block(self, number: int, layer: ConvLayer) -> StreamBlock:
+    def block(self, number: int, layer: ConvLayer) -> TDNNBlock:
         names = [f"conv{number}{repeat}" for repeat in range(1, layer.repeat + 1)]
         residuals = []
         if layer.residual:
             residuals.append(self._conv(f"{names[-1]}.res", f"{names[-1]}.res_bn"))
-        return StreamBlock(
+        return TDNNBlock(
             [self._convolutions(name, layer) for name in names], residuals, self._activation
         )
 

@@ -7,7 +7,7 @@ import pytest
 from open_seq2seq.components import LayerOptions
 from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
-from open_seq2seq.encoders import ResNetEncoder, TDNNEncoder
+from open_seq2seq.encoders import BCResNetEncoder, ResNetEncoder, TDNNEncoder
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.network import build_network
@@ -29,16 +29,9 @@ FIELD = 1 + 4 + (6 + 6) + 3 + 16
 
 
 def layer_of(**params):
-    return SpeechCommandsDataLayer(
-        features="mfcc",
-        num_audio_features=N_MFCC,
-        num_mels=N_MELS,
-        n_fft=N_FFT,
-        win_length=400,
-        hop_length=HOP,
-        audio_length=128,
-        **params,
-    )
+    mfcc = {"features": "mfcc", "num_audio_features": N_MFCC, "num_mels": N_MELS}
+    frames = {"n_fft": N_FFT, "win_length": 400, "hop_length": HOP, "audio_length": 128}
+    return SpeechCommandsDataLayer(**{**mfcc, **frames, **params})
 
 
 def make_model(layers=LAYERS, decoder=None, **params):
@@ -54,7 +47,19 @@ def make_model(layers=LAYERS, decoder=None, **params):
     return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
 
 
-def features_of_librosa(samples):
+def make_bc_resnet(n_features):
+    """The same of a BC-ResNet with fewer blocks."""
+    encoder, decoder = BCResNetEncoder(num_blocks=[1, 2, 1, 1]), FullyConnectedDecoder()
+    layer = layer_of(features="log_mel", num_audio_features=n_features, num_mels=None)
+    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
+    random = np.random.default_rng(0)
+    for variable in network.variables:
+        if any(name in variable.path for name in ("moving", "gamma", "beta")):
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
+
+
+def features_of_librosa(samples, n_mels=N_MELS, is_mfcc=True):
     mel = librosa.feature.melspectrogram(
         y=samples.astype(np.float32) / 32768,
         sr=RATE,
@@ -62,10 +67,12 @@ def features_of_librosa(samples):
         win_length=400,
         hop_length=HOP,
         center=False,
-        n_mels=N_MELS,
+        n_mels=n_mels,
         htk=True,
         norm=None,
     )
+    if not is_mfcc:
+        return np.log(np.maximum(mel, 1e-5)).T
     return librosa.feature.mfcc(S=np.log(mel + 1e-6), n_mfcc=N_MFCC, dct_type=2, norm="ortho").T
 
 
@@ -114,6 +121,33 @@ def test_probabilities_are_those_of_the_whole_signal(track, pooling, params):
     assert first - (FIELD - 1 - LOOK_AHEAD) < 5
 
 
+@pytest.mark.parametrize("n_features", [40, 80])
+def test_a_bc_resnet_is_heard_as_the_whole_signal(track, n_features):
+    model = make_bc_resnet(n_features)
+    detector = StreamingDetector(model, method="incremental", hop_s=0.05, smoothing=1)
+    detector.push(track)
+    features = features_of_librosa(track, n_features, is_mfcc=False)
+    inputs, lengths = keras.Input(features.shape), keras.Input((), dtype="int32")
+    pooled, _ = model.encoder.build(inputs, lengths, LayerOptions())
+    network = keras.Model([inputs, lengths], pooled)
+    for layer in network.layers:
+        if layer.weights:
+            layer.set_weights(model.network.get_layer(layer.name).get_weights())
+    # what is averaged over time and features
+    per_frame = keras.Model(network.inputs, network.layers[-1].input)
+    hidden = per_frame([features[None], np.array([len(features)])], training=False).numpy()[0]
+    hidden = hidden.mean(axis=1)
+    kernel, bias = model.network.get_layer(model.decoder.output_layer).get_weights()
+    look_ahead = 2 + 1 + 2 + 2 + 4 + 8 + 2
+    assert len(detector.scores) > 80
+    for scores in detector.scores:
+        first, last = scores.start // HOP, (scores.end - N_FFT) // HOP
+        assert first >= look_ahead and last + look_ahead < len(hidden)
+        logits = hidden[first : last + 1].mean(axis=0) @ kernel + bias
+        expected = np.exp(logits - logits.max())
+        np.testing.assert_allclose(scores.probabilities, expected / expected.sum(), atol=1e-5)
+
+
 def heard(detector, chunks):
     events, rows = [], []
     for chunk in chunks:
@@ -122,8 +156,9 @@ def heard(detector, chunks):
     return events, rows
 
 
-def test_bits_do_not_depend_on_the_chunks_and_states_can_be_restored(track):
-    model = make_model()
+@pytest.mark.parametrize("make", [make_model, lambda: make_bc_resnet(40)], ids=["TDNN", "BC"])
+def test_bits_do_not_depend_on_the_chunks_and_states_can_be_restored(track, make):
+    model = make()
     params = {"method": "incremental", "threshold": 0.01, "smoothing": 2}
     expected = heard(StreamingDetector(model, **params), [track])
     assert len(expected[1]) > 30
