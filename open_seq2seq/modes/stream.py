@@ -96,12 +96,14 @@ def _standard_input() -> Iterator[np.ndarray]:
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError("-: expected samples on standard input, through a pipe")
     read = getattr(sys.stdin.buffer, "read1", sys.stdin.buffer.read)
-    rest = b""
+    rest, is_empty = b"", True
     while data := read(_CHUNK_BYTES):
-        data = rest + data
+        data, is_empty = rest + data, False
         n_bytes = len(data) // 2 * 2
         yield np.frombuffer(data[:n_bytes], "<i2").astype(np.int16)
         rest = data[n_bytes:]
+    if is_empty:
+        raise UserError("-: standard input holds no samples; expected 16-bit, mono ones")
     if rest:
         raise UserError(
             "-: standard input has ended in the middle of a sample; expected 16-bit samples. What "

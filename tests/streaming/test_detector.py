@@ -181,6 +181,12 @@ def test_samples_on_standard_input_are_heard_until_they_end(
         saved.unlink()
 
 
+def test_standard_input_must_hold_something(trained, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(UserError, match="-: standard input holds no samples"):
+        stream(trained, "-")
+
+
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
