@@ -163,7 +163,7 @@ def read_blocks(path: AudioSource, sample_rate: int, gain: float = 1.0) -> Itera
         if waveform is None:
             raise BadAudioError("it holds no samples")
         if resample is not None:
-            yield waveform._replace(samples=_as_int16(resample(_NO_SAMPLES, last=True)))
+            yield waveform._replace(samples=as_int16(resample(_NO_SAMPLES, last=True)))
 
 
 def peak_of(path: AudioSource) -> float:
@@ -288,10 +288,11 @@ def _to_int16(decoded: _Decoded, resample: Resample | None, gain: float) -> Wave
         samples = decoded.samples[:, 0]
         return Waveform(samples, "", flaws.of_samples(samples))
     mono, flaw = _to_mono(decoded, resample, gain)
-    return Waveform(_as_int16(mono), decoded.converted_from, flaw)
+    return Waveform(as_int16(mono), decoded.converted_from, flaw)
 
 
-def _as_int16(mono: np.ndarray) -> np.ndarray:
+def as_int16(mono: np.ndarray) -> np.ndarray:
+    """Return floats, of which 1 is full scale, as int16; what is beyond it is clipped."""
     # clipped first: the largest floats would overflow
     clipped = np.clip(mono, -1.0, 1.0 - 1.0 / _FULL_SCALE)
     return np.rint(clipped * _FULL_SCALE).astype(np.int16)

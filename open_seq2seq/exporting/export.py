@@ -136,7 +136,6 @@ def _write(
     calibration: ClipSet | None,
     folder: Path,
 ) -> Path:
-    is_integer = number.startswith("int")
     samples = params.samples_of(number)
     kind = {"number": number}
     if graph.takes_waveforms:
@@ -154,8 +153,10 @@ def _write(
         path = folder / f"model-{number}.onnx"
         path.write_bytes(onnx.convert(graph, description))
         return path
-    inputs = calibration and graph.inputs(calibration.waveforms, samples)
-    content = litert.convert(graph, number, samples, inputs if is_integer else None)
+    inputs = None
+    if number.startswith("int") and calibration is not None:
+        inputs = graph.inputs(calibration.waveforms, samples)
+    content = litert.convert(graph, number, samples, inputs)
     path = folder / f"model-{number}.tflite"
     path.write_bytes(litert.describe(content, description))
     if litert.lost_weights(content):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from open_seq2seq.encoders import BCResNetEncoder
-from open_seq2seq.streaming.layers import Past, StreamBlock, StreamConv
+from open_seq2seq.streaming.layers import Past, StreamBlock, StreamConv, relu, scale_and_offset
 from open_seq2seq.structs import KerasModel
 
 
@@ -60,9 +60,7 @@ class _Weights:
     def norm(self) -> tuple[np.ndarray, np.ndarray]:
         """Return scale and offset of the next normalization."""
         self._n_norms += 1
-        gamma, beta, mean, variance = self._layer(f"norm_{self._n_norms}").get_weights()
-        scale = gamma / np.sqrt(variance + self._epsilon)
-        return scale, beta - mean * scale
+        return scale_and_offset(self._layer(f"norm_{self._n_norms}").get_weights(), self._epsilon)
 
     def _layer(self, name: str) -> Any:
         return self._network.get_layer(f"bc_resnet_encoder.{name}")
@@ -88,7 +86,7 @@ class _Head(StreamBlock):
         super().__init__([self._conv])
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
-        return _relu(self._conv(frames))
+        return relu(self._conv(frames))
 
 
 class _Block(StreamBlock):
@@ -134,7 +132,7 @@ class _Block(StreamBlock):
         x = frames.reshape(len(frames), *self._shape)
         if self._expand is not None:
             kernel, offset = self._expand
-            x = _relu(x @ kernel + offset)
+            x = relu(x @ kernel + offset)
         padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))
         n_features = x.shape[1]
         x = self._offset + sum(
@@ -147,7 +145,7 @@ class _Block(StreamBlock):
         out = (flat + over_time[:, None]).reshape(len(frames), -1)
         if self._shortcut is not None:
             out = out + self._shortcut.delay(frames)
-        return _relu(out)
+        return relu(out)
 
 
 class _Tail(StreamBlock):
@@ -177,12 +175,8 @@ class _Tail(StreamBlock):
         for first, conv in enumerate(self._convolutions):
             part = x[:, first : first + self._width]
             seen = conv(part.reshape(len(frames), -1)).reshape(part.shape)
-            outputs.append(_relu(seen.sum(axis=1) @ self._pointwise + self._offset))
+            outputs.append(relu(seen.sum(axis=1) @ self._pointwise + self._offset))
         return np.mean(outputs, axis=0)
-
-
-def _relu(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, np.float32(0))
 
 
 def _float32(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 
 from open_seq2seq.config.stream_params import StreamParams
+from open_seq2seq.data.audio import as_int16
 from open_seq2seq.errors import UserError, shown
 from open_seq2seq.inference.params import Windows
 from open_seq2seq.pretrained.model import PretrainedModel
@@ -103,8 +104,10 @@ class StreamingDetector:
                 self._resample = stream.resample_chunk
         self._n_samples += len(checked)
         if self._resample is not None:
-            checked = _as_int16(self._resample(_as_float(checked)))
-        self.scores = list(self._scorer.push(_as_int16(checked)))
+            checked = self._resample(_as_float(checked))
+        if checked.dtype != np.int16:
+            checked = as_int16(checked)
+        self.scores = list(self._scorer.push(checked))
         return [event for scores in self.scores for event in self._events_of(scores)]
 
     def _events_of(self, scores: Scores) -> list[Event]:
@@ -162,10 +165,3 @@ def _as_float(samples: np.ndarray) -> np.ndarray:
     if samples.dtype == np.int16:
         return samples.astype(np.float32) / np.float32(_FULL_SCALE)
     return samples.astype(np.float32)
-
-
-def _as_int16(samples: np.ndarray) -> np.ndarray:
-    if samples.dtype == np.int16:
-        return samples
-    clipped = np.clip(samples, -1.0, 1.0 - 1.0 / _FULL_SCALE)
-    return np.rint(clipped * _FULL_SCALE).astype(np.int16)

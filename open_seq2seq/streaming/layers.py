@@ -11,6 +11,23 @@ from collections.abc import Callable
 import numpy as np
 
 
+def relu(x: np.ndarray) -> np.ndarray:
+    """Return the positive part."""
+    return np.maximum(x, np.float32(0))
+
+
+def scale_and_offset(batch_norm: list[np.ndarray], epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return what batch normalization multiplies by and adds.
+
+    Args:
+        batch_norm: gamma, beta, moving mean and moving variance.
+        epsilon: added to the variance.
+    """
+    gamma, beta, mean, variance = batch_norm
+    scale = gamma / np.sqrt(variance + epsilon)
+    return scale, beta - mean * scale
+
+
 class Past:
     """The last frames, [n_frames, n_channels], put before the next ones."""
 

@@ -10,7 +10,13 @@ from open_seq2seq.encoders import TDNNEncoder
 from open_seq2seq.encoders.tdnn_encoder import ConvLayer
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
-from open_seq2seq.streaming.layers import StreamBlock, StreamConv, TDNNBlock
+from open_seq2seq.streaming.layers import (
+    StreamBlock,
+    StreamConv,
+    TDNNBlock,
+    relu,
+    scale_and_offset,
+)
 from open_seq2seq.structs import KerasModel
 
 
@@ -67,9 +73,8 @@ class _Weights:
         kernel = self._get(name)[0][:, 0]  # [taps, channels, filters]
         bias = np.zeros(kernel.shape[-1])
         if self._encoder.normalization == "batch_norm":
-            gamma, beta, mean, variance = self._get(norm)
-            scale = gamma / np.sqrt(variance + self._encoder.bn_epsilon)
-            kernel, bias = kernel * scale, beta - mean * scale
+            scale, bias = scale_and_offset(self._get(norm), self._encoder.bn_epsilon)
+            kernel = kernel * scale
         return StreamConv(kernel, bias, dilation)
 
     def _get(self, name: str) -> list[np.ndarray]:
@@ -78,6 +83,6 @@ class _Weights:
 
 def _activation(function: str | Callable) -> Callable[[np.ndarray], np.ndarray]:
     if function == "relu":
-        return lambda x: np.maximum(x, np.float32(0))
+        return relu
     keras_function = keras.activations.get(function)
     return lambda x: np.asarray(keras_function(x))
