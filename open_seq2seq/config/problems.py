@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import pydantic
 
 from open_seq2seq.components import Params
-from open_seq2seq.errors import cut, shown
+from open_seq2seq.errors import UserError, cut, shown
+
+ParamsT = TypeVar("ParamsT", bound=Params)
 
 _TYPE_NAMES = {
     "int_type": "int",
@@ -43,6 +45,18 @@ def find_problems(
         lines = [_line(cls, problem, prefix, retired or {}) for problem in error.errors()]
         return list(dict.fromkeys(lines))
     return []
+
+
+def checked(cls: type[ParamsT], values: dict[str, Any], prefix: str) -> ParamsT:
+    """Return ``values`` as parameters of ``cls``; `find_problems` tells the arguments.
+
+    Raises:
+        UserError: something is wrong with them.
+    """
+    problems = find_problems(cls, values, prefix)
+    if problems:
+        raise UserError("; ".join(problems))
+    return cls(**values)
 
 
 def find_call_problems(

@@ -16,7 +16,12 @@ from open_seq2seq.lazy import keras
 from open_seq2seq.structs import EncoderOutputs, Tensor
 
 _STAGE_WIDTHS = (1.0, 1.5, 2.0, 2.5)  # channels of each stage, as multiples of the base width
-_HALVES = (False, True, True, False)  # whether the first block of a stage halves the features
+HALVES_FEATURES = (
+    False,
+    True,
+    True,
+    False,
+)  # whether the first block of a stage halves the features
 _BASE_CHANNELS = 8
 
 
@@ -82,7 +87,7 @@ class BCResNetEncoder(Encoder):
         x = layers.conv(x, 2 * base, (5, 5), "head", strides=(1, 2))
         x = layers.relu(layers.norm(x))
         for stage, (width, halves, n_blocks) in enumerate(
-            zip(_STAGE_WIDTHS, _HALVES, self.num_blocks, strict=True)
+            zip(_STAGE_WIDTHS, HALVES_FEATURES, self.num_blocks, strict=True)
         ):
             for block in range(n_blocks):
                 is_halved = halves and block == 0

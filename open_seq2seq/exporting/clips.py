@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
+from open_seq2seq.exporting.front_end import first_frame
 from open_seq2seq.inference import Recording, Recordings, recordings_of
 
 logger = logging.getLogger(__name__)
@@ -104,22 +104,14 @@ def fit(samples: np.ndarray, n_samples: int, front_end: FrontEnd) -> np.ndarray:
         n_samples: wanted.
         front_end: says where a clip lies in its image.
     """
-    before = 0
-    if front_end.pad_side == "both" or len(samples) > n_samples:
-        ours, its = (_first_frame(n, front_end) for n in (n_samples, len(samples)))
-        before = (ours - its) * front_end.hop_length
+    ours, its = (first_frame(n, front_end) for n in (n_samples, len(samples)))
+    before = (ours - its) * front_end.hop_length
     fitted: np.ndarray = np.zeros(n_samples, np.int16)
     source = samples[max(0, -before) :]
     target = fitted[max(0, before) :]
     n = min(len(source), len(target))
     target[:n] = source[:n]
     return fitted
-
-
-def _first_frame(n_samples: int, front_end: FrontEnd) -> int:
-    """Return the frame that is the image's first; negative where the image is padded."""
-    excess = count_frames(n_samples, front_end.hop_length) - front_end.audio_length
-    return (excess + 1) // 2 if excess >= 0 else -(-excess // 2)
 
 
 def _files(path: str, labels: tuple[str, ...], layer: SpeechCommandsDataLayer) -> list[_File]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from open_seq2seq.components import part_of
 from open_seq2seq.config.export_params import ExportParams
-from open_seq2seq.config.problems import find_problems
+from open_seq2seq.config.problems import checked
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.exporting import clips as clip_sets
@@ -151,7 +151,7 @@ def _write(
         from open_seq2seq.exporting import onnx
 
         path = folder / f"model-{number}.onnx"
-        path.write_bytes(onnx.convert(graph, description))
+        path.write_bytes(onnx.convert(graph, samples, description))
         return path
     inputs = None
     if number.startswith("int") and calibration is not None:
@@ -181,9 +181,7 @@ def _advice(
 
 def export_named(model: Any, params: dict[str, Any]) -> Report:
     """Export a model that is loaded, or that is named as for `from_pretrained`."""
-    problems = find_problems(ExportParams, params, "export")
-    if problems:
-        raise UserError("; ".join(problems))
+    wanted = checked(ExportParams, params, "export")
     if not isinstance(model, PretrainedModel):
         model = from_pretrained(model)
-    return export_model(model, ExportParams(**params))
+    return export_model(model, wanted)

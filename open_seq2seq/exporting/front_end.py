@@ -64,13 +64,11 @@ class ClipFrontEnd:
             waveforms: float32 [batch, n_samples], 1 is full scale.
         """
         p = self._front_end
-        excess = count_frames(self.n_samples, p.hop_length) - p.audio_length
-        # as `features.slice_or_pad` with the crop in the middle
-        first = (excess + 1) // 2 if excess >= 0 else 0
-        n_frames = p.audio_length if excess >= 0 else p.audio_length + excess
-        missing = max(0, -excess)
-        before = missing // 2 if p.pad_side == "both" else 0
-        mel = self._mel(self._power(waveforms, first, n_frames))
+        n_heard = count_frames(self.n_samples, p.hop_length)
+        first, n_frames = first_frame(self.n_samples, p), min(n_heard, p.audio_length)
+        missing = p.audio_length - n_frames
+        before = max(0, -first)
+        mel = self._mel(self._power(waveforms, max(0, first), n_frames))
         if self._dct is None:
             features = tf.math.log(tf.maximum(mel, LOG_FLOOR))
         else:
@@ -124,6 +122,17 @@ class ClipFrontEnd:
             for first, filters in self._bands
         ]
         return tf.concat(bands, axis=-1)
+
+
+def first_frame(n_samples: int, front_end: FrontEnd) -> int:
+    """Return which frame of a clip is the first of its image; negative where padding comes before.
+
+    As `features.slice_or_pad` with the crop in the middle.
+    """
+    excess = count_frames(n_samples, front_end.hop_length) - front_end.audio_length
+    if excess >= 0:
+        return (excess + 1) // 2
+    return -(-excess // 2) if front_end.pad_side == "both" else 0
 
 
 def _bands(bank: np.ndarray, first: int) -> list[tuple[int, np.ndarray]]:

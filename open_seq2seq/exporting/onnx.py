@@ -11,17 +11,22 @@ from open_seq2seq.exporting.graph import ExportGraph
 _OPSET = 17
 
 
-def convert(graph: ExportGraph, description: str) -> bytes:
+def convert(graph: ExportGraph, samples: str, description: str) -> bytes:
     """Return the file: any number of clips in, probabilities out, with a text in its metadata.
 
     ONNX has no FFT that its runtime takes from this converter: the spectrum is a matrix product.
+
+    Args:
+        graph: what is converted.
+        samples: float32 or int16.
+        description: the text.
     """
     import onnx
     import tf2onnx
 
     from open_seq2seq.lazy import tf
 
-    function, signature = graph.function(batch_size=None, spectrum="dft")
+    function, signature = graph.function(batch_size=None, samples=samples, spectrum="dft")
     named = tf.function(lambda inputs: tf.identity(function(inputs), "probabilities"))
     for name in ("tf2onnx", "tf2onnx.tfonnx", "tf2onnx.tf_loader"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -27,7 +27,7 @@ import numpy as np
 
 from open_seq2seq.components import Decoder, Encoder
 from open_seq2seq.config import Config, load_config
-from open_seq2seq.config.problems import find_problems
+from open_seq2seq.config.problems import checked
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError
@@ -118,10 +118,7 @@ class PretrainedModel:
         """
         if batch_size < 1:
             raise UserError(f"predict: batch_size: expected 1 or more, got {batch_size}")
-        problems = find_problems(InferenceParams, params, "predict")
-        if problems:
-            raise UserError("; ".join(problems))
-        wanted = InferenceParams(**params)
+        wanted = checked(InferenceParams, params, "predict")
         recordings = self.open(recordings_of_clips(clips, sample_rate), wanted)
         return list(self.label(recordings, batch_size, wanted))
 

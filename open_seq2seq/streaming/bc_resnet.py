@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from open_seq2seq.encoders import BCResNetEncoder
+from open_seq2seq.encoders.bc_resnet_encoder import HALVES_FEATURES
 from open_seq2seq.streaming.layers import Past, StreamBlock, StreamConv, relu, scale_and_offset
 from open_seq2seq.structs import KerasModel
 
@@ -101,8 +102,8 @@ class _Block(StreamBlock):
             self._expand = _float32(kernel * scale, offset)
         over_features = weights.kernel(f"{name}.over_features.depthwise")[0, :, :, 0]  # [3, c]
         n_filters = over_features.shape[1]
-        is_halved = name.endswith("_0") and int(name[0]) in (1, 2)
-        self._step = 2 if is_halved else 1
+        stage, block = map(int, name.split("_"))
+        self._step = 2 if HALVES_FEATURES[stage] and block == 0 else 1
         n_out = n_features // self._step
         self.shape = n_out, n_filters
         # scale and offset of each band and channel

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import soxr
 
+from open_seq2seq.config.problems import checked
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.data.audio import as_int16
 from open_seq2seq.errors import UserError, shown
@@ -42,12 +43,7 @@ class StreamingDetector:
         Raises:
             UserError: a parameter is wrong, or the network does not hear a whole window.
         """
-        from open_seq2seq.config.problems import find_problems
-
-        problems = find_problems(StreamParams, params, "stream")
-        if problems:
-            raise UserError("; ".join(problems))
-        self.params = StreamParams(**params)
+        self.params = checked(StreamParams, params, "stream")
         front_end = model.data_layer
         self.sample_rate: int = front_end.sample_rate
         windows = Windows.of(self.params.window_s, self.params.hop_s, front_end)

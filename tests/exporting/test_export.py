@@ -95,21 +95,23 @@ def test_a_file_gives_what_predict_gives(exported, model, tone):
 FORMATS = {
     "tflite": {},
     "tflite, features": {"export_input": "features"},
-    "saved_model": {"export_format": ["saved_model"]},
-    "onnx": {"export_format": ["onnx"]},
+    "saved_model, int16": {"export_format": ["saved_model"], "export_samples": "int16"},
+    "onnx, int16": {"export_format": ["onnx"], "export_samples": "int16"},
 }
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_one_changed_weight_fails_the_export(trained, tone, tmp_path, name):
     """What a loaded model predicts is of the weights at its first prediction."""
-    if name == "onnx":
+    if name.startswith("onnx"):
         pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
     model = open_seq2seq.from_pretrained(trained[0])
     folder = tmp_path / "files"
     report = open_seq2seq.export(model, export_dir=str(folder), **FORMATS[name])
     (file,) = report.trials
     assert file.largest_difference < 1e-4 and (folder / file.file).exists()
+    if name.endswith("int16"):
+        assert _type_of_samples(folder / file.file) == "int16"
 
     kernel = max(model.network.trainable_variables, key=lambda v: v.numpy().size)
     weights = kernel.numpy()
@@ -118,6 +120,20 @@ def test_one_changed_weight_fails_the_export(trained, tone, tmp_path, name):
     with pytest.raises(UserError, match=r"differs from the checkpoint by .*nothing is exported"):
         open_seq2seq.export(model, export_dir=str(tmp_path / "other"), **FORMATS[name])
     assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+
+def _type_of_samples(path):
+    """The type that a SavedModel or an ONNX file takes."""
+    if path.suffix == ".onnx":
+        import onnxruntime
+
+        (wanted,) = onnxruntime.InferenceSession(path).get_inputs()
+        return wanted.type.removeprefix("tensor(").removesuffix(")")
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    (wanted,) = serve.structured_input_signature[1].values()
+    return wanted.dtype.name
 
 
 NETWORKS = {

@@ -14,17 +14,17 @@ def main() -> None:
     """Write the output for each clip; print milliseconds of single clips as JSON."""
     model, clips_file, outputs_file = sys.argv[1:]
     clips = np.load(clips_file)
-    if clips.dtype == np.int16:
-        clips = (clips / np.float32(32768)).astype(np.float32)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    (wanted,) = session.get_inputs()
+    if clips.dtype == np.int16 and wanted.type == "tensor(float)":
+        clips = (clips / np.float32(32768)).astype(np.float32)
     outputs, times_ms = [], []
     for index in range(max(len(clips), _N_TIMED)):
         clip = clips[index % len(clips)][None]
         started = time.perf_counter()
-        (output,) = session.run(None, {name: clip})
+        (output,) = session.run(None, {wanted.name: clip})
         times_ms.append(1000 * (time.perf_counter() - started))
         if index < len(clips):
             outputs.append(output[0])

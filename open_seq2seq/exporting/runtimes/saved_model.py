@@ -19,10 +19,10 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     clips = np.load(clips_file)
-    if clips.dtype == np.int16:
-        clips = (clips / np.float32(32768)).astype(np.float32)
     serve = tf.saved_model.load(model).signatures["serving_default"]
-    (name,) = serve.structured_input_signature[1]
+    ((name, wanted),) = serve.structured_input_signature[1].items()
+    if clips.dtype == np.int16 and wanted.dtype == tf.float32:
+        clips = (clips / np.float32(32768)).astype(np.float32)
     outputs, times_ms = [], []
     for index in range(max(len(clips), _N_TIMED)):
         clip = tf.constant(clips[index % len(clips)][None])
