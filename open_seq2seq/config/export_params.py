@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from open_seq2seq.components import Params, PathText
+from open_seq2seq.components import Params, PathText, Text
 
-Format = Literal["saved_model", "tflite", "onnx"]
+Format = Literal["saved_model", "tflite", "onnx", "tflite_micro"]
 Number = Literal["float32", "float16", "int8", "int16x8"]
 
 
@@ -18,13 +18,14 @@ class ExportParams(Params):
     export_format: list[Format] = Field(
         default=["tflite"],
         min_length=1,
-        description="Formats: saved_model, tflite (LiteRT), onnx.",
+        description="Formats: saved_model, tflite (LiteRT), onnx, and tflite_micro, a few frames "
+        "of features at a time with the past in variables, for microcontrollers.",
     )
     export_dtype: list[Number] = Field(
-        default=["float32"],
-        min_length=1,
+        default=[],
         description="Number types of the network: float32; of tflite also float16 and int8, and "
-        "with features as input int16x8, whose activations have 16 bits.",
+        "with features as input int16x8, whose activations have 16 bits; of tflite_micro int8. "
+        "By default float32, or what the format has.",
     )
     export_dir: PathText | None = Field(
         default=None, description="Folder of the exported files, new or empty; required."
@@ -56,12 +57,25 @@ class ExportParams(Params):
     check_clips: int = Field(
         default=1000, gt=0, description="Largest number of clips that each file is tried on."
     )
+    micro_profile: Literal["tflm", "esphome"] = Field(
+        default="tflm",
+        description="Runtime of tflite_micro: TensorFlow Lite Micro, or ESPHome, which hears one "
+        "keyword with each model and has other operators.",
+    )
+    micro_frames: int = Field(
+        default=3, gt=0, description="Number of frames that tflite_micro takes at a time."
+    )
+    micro_keyword: Text | None = Field(
+        default=None,
+        description="Label that tflite_micro tells from all others, with one output; by default "
+        "all labels have one, and of ESPHome the only keyword.",
+    )
 
     @model_validator(mode="after")
     def _check_combinations(self) -> ExportParams:
         for format in self.export_format:
             numbers = self._numbers_of(format)
-            if not set(numbers) & set(self.export_dtype):
+            if self.export_dtype and not set(numbers) & set(self.export_dtype):
                 raise ValueError(
                     f"export_format {format} with export_input {self.export_input} has "
                     f"{', '.join(numbers)}, not {', '.join(self.export_dtype)}"
@@ -76,6 +90,8 @@ class ExportParams(Params):
 
     def _numbers_of(self, format: Format) -> tuple[Number, ...]:
         """Return the number types of a format, with this input."""
+        if format == "tflite_micro":
+            return ("int8",)
         if format != "tflite":
             return ("float32",)
         if self.export_input == "features":
@@ -88,14 +104,14 @@ class ExportParams(Params):
         return [
             (format, number)
             for format in dict.fromkeys(self.export_format)
-            for number in dict.fromkeys(self.export_dtype)
+            for number in dict.fromkeys(self.export_dtype or self._numbers_of(format)[:1])
             if number in self._numbers_of(format)
         ]
 
     @property
     def is_quantized(self) -> bool:
         """Whether a network of small integers is among the files, which needs calibration."""
-        return any(number.startswith("int") for number in self.export_dtype)
+        return any(number.startswith("int") for _, number in self.pairs)
 
     def samples_of(self, number: str) -> str:
         """Return the number type of the samples that a file takes."""

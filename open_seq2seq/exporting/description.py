@@ -6,22 +6,33 @@ import hashlib
 from typing import Any
 
 import open_seq2seq
-from open_seq2seq.exporting.graph import ExportGraph
+from open_seq2seq.components import part_of
+from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.pretrained.model import PretrainedModel
 
 _THRESHOLD = 0.5
 
 
-def describe(model: PretrainedModel, graph: ExportGraph) -> dict[str, Any]:
-    """Return what a program must know to use the file, in JSON's types."""
+def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> dict[str, Any]:
+    """Return what a program must know to use the files, in JSON's types.
+
+    Args:
+        model: that is exported.
+        params: what is asked for.
+        n_samples: of a clip.
+    """
     front_end = model.data_layer.in_effect()
-    inputs: dict[str, Any] = {"name": "features", "shape": list(graph.front_end.image_shape)}
-    if graph.takes_waveforms:
-        inputs = {"name": "waveform", "shape": [graph.n_samples]}
+    n_frames, n_features = part_of(model.data_layer, FrontEnd).image_shape
+    inputs: dict[str, Any] = {"name": "waveform", "shape": [n_samples]}
+    if set(params.export_format) == {"tflite_micro"}:
+        inputs = {"name": "features", "shape": [params.micro_frames, n_features]}
+    elif params.export_input == "features":
+        inputs = {"name": "features", "shape": [n_frames, n_features]}
     return {
         "labels": list(model.labels),
         "sample_rate": front_end["sample_rate"],
-        "clip_samples": graph.n_samples,
+        "clip_samples": n_samples,
         "input": inputs,
         "output": {"name": "probabilities", "shape": [len(model.labels)]},
         "thresholds": dict.fromkeys(model.labels, _THRESHOLD),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from open_seq2seq.components import part_of
+import numpy as np
+
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.problems import checked
-from open_seq2seq.data.front_end import FrontEnd
-from open_seq2seq.errors import UserError, counted, listed
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.exporting import clips as clip_sets
-from open_seq2seq.exporting import litert
 from open_seq2seq.exporting.clips import ClipSet
 from open_seq2seq.exporting.description import describe
-from open_seq2seq.exporting.graph import ExportGraph, count_samples
+from open_seq2seq.exporting.graph import count_samples
+from open_seq2seq.exporting.microcontroller.export import MicrocontrollerExport
 from open_seq2seq.exporting.report import Report
-from open_seq2seq.exporting.trial import check_runtime, run_trial
+from open_seq2seq.exporting.trial import Trial, check_runtime, run_trial
+from open_seq2seq.exporting.whole_clips import WholeClipExport
 from open_seq2seq.pretrained.model import PretrainedModel, from_pretrained
 from open_seq2seq.system.files import is_vacant, written_aside
-
-_ASSETS = "assets.extra"  # of a SavedModel: what TensorFlow leaves alone
-_DESCRIPTION = "open_seq2seq.json"
 
 logger = logging.getLogger(__name__)
 
@@ -45,21 +42,13 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
     folder = _check_folder(params)
     for format in params.export_format:
         check_runtime(format)
-    layer = model.data_layer
-    n_samples = count_samples(layer, params.export_clip_s)
+    n_samples = count_samples(model.data_layer, params.export_clip_s)
     tried, calibration = _clips(model, params, n_samples)
-    graph = ExportGraph(
-        model.network,
-        part_of(layer, FrontEnd),
-        n_samples,
-        takes_waveforms=params.export_input == "waveform",
-    )
-    expected = model.probabilities(list(tried.waveforms))
-    inputs = graph.inputs(tried.waveforms)
+    exporters = _exporters(model, params, n_samples, tried, calibration)
     report = Report(
         folder,
-        describe(model, graph),
-        f"{counted(len(inputs), 'clip')}: {tried.source}",
+        describe(model, params, n_samples),
+        f"{counted(len(tried.waveforms), 'clip')}: {tried.source}",
         calibration and f"{counted(len(calibration.waveforms), 'clip')}: {calibration.source}",
         [],
     )
@@ -68,13 +57,16 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
             partial.mkdir(parents=True)
             for format, number in params.pairs:
                 logger.info(f"export: {format}, {number} ...")
-                path = _write(graph, report, format, number, params, calibration, partial)
-                trial = run_trial(format, path, inputs, expected, tried.labels)
+                exporter = exporters[format]
+                path = exporter.write(format, number, report.description, partial)
+                trial = run_trial(
+                    format, path, exporter.inputs, exporter.expected, exporter.classes
+                )
                 if problem := trial.problem(number):
                     raise UserError(
-                        f"{trial.file}: {problem}; nothing is exported"
-                        + _advice(graph, number, params, calibration)
+                        f"{trial.file}: {problem}; nothing is exported{exporter.advice(number)}"
                     )
+                exporter.finish(path, trial, report.description)
                 report.trials.append(trial)
             report.write(partial)
     except OSError as error:
@@ -82,6 +74,48 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
             f"export_dir: cannot write {folder} ({error.strerror or error}); name another folder"
         ) from None
     return report
+
+
+class Exporter(Protocol):
+    """Writes files of a model, and knows on what they are tried."""
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """Of the files, [clips, ...]."""
+
+    @property
+    def expected(self) -> np.ndarray:
+        """Probabilities that they should give, [clips, labels]."""
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """Labels of the clips, -1 where unknown; None: none is known."""
+
+    def write(self, format: str, number: str, description: dict[str, Any], folder: Path) -> Path:
+        """Write a file and return its path."""
+
+    def advice(self, number: str) -> str:
+        """Return what may help where a file is not good enough; may be empty."""
+
+    def finish(self, path: Path, trial: Trial, description: dict[str, Any]) -> None:
+        """Write what goes along with a file that is good."""
+
+
+def _exporters(
+    model: PretrainedModel,
+    params: ExportParams,
+    n_samples: int,
+    tried: ClipSet,
+    calibration: ClipSet | None,
+) -> dict[str, Exporter]:
+    """Return what writes each of the formats."""
+    exporters: dict[str, Exporter] = {}
+    for format in params.export_format:
+        if format == "tflite_micro":
+            assert calibration is not None
+            exporters[format] = MicrocontrollerExport(model, params, n_samples, tried, calibration)
+    whole = WholeClipExport(model, params, n_samples, tried, calibration)
+    return {format: exporters.get(format, whole) for format in params.export_format}
 
 
 def _check_folder(params: ExportParams) -> Path:
@@ -125,58 +159,6 @@ def _clips(
         )
     most = params.calibration_clips
     return tried, clip_sets.from_paths(paths["train"], labels, layer, n_samples, most)
-
-
-def _write(
-    graph: ExportGraph,
-    report: Report,
-    format: str,
-    number: str,
-    params: ExportParams,
-    calibration: ClipSet | None,
-    folder: Path,
-) -> Path:
-    samples = params.samples_of(number)
-    kind = {"number": number}
-    if graph.takes_waveforms:
-        kind["samples"] = samples
-    description = json.dumps({**report.description, **kind})
-    if format == "saved_model":
-        path = folder / "saved_model"
-        graph.save(path, batch_size=None, samples=samples)
-        (path / _ASSETS).mkdir()
-        (path / _ASSETS / _DESCRIPTION).write_text(description, encoding="utf-8")
-        return path
-    if format == "onnx":
-        from open_seq2seq.exporting import onnx
-
-        path = folder / f"model-{number}.onnx"
-        path.write_bytes(onnx.convert(graph, samples, description))
-        return path
-    inputs = None
-    if number.startswith("int") and calibration is not None:
-        inputs = graph.inputs(calibration.waveforms, samples)
-    content = litert.convert(graph, number, samples, inputs)
-    path = folder / f"model-{number}.tflite"
-    path.write_bytes(litert.describe(content, description))
-    if litert.lost_weights(content):
-        raise UserError(f"{path.name}: the converter has lost the weights; nothing is exported")
-    return path
-
-
-def _advice(
-    graph: ExportGraph, number: str, params: ExportParams, calibration: ClipSet | None
-) -> str:
-    """Return what may help a network that loses too much in integers, and which layers lose it."""
-    if not number.startswith("int") or calibration is None:
-        return ""
-    samples = params.samples_of(number)
-    layers = litert.worst_layers(graph, samples, graph.inputs(calibration.waveforms, samples))
-    return (
-        ". Scales are of each channel already; try more --calibration_clips, float16, or "
-        "int16x8 with --export_input=features. Layers that lose most, with the error of their "
-        f"outputs in steps of 8 bits (0.3 is rounding alone):{listed(layers)}"
-    )
 
 
 def export_named(model: Any, params: dict[str, Any]) -> Report:

@@ -119,7 +119,7 @@ def lost_weights(model: bytes) -> bool:
 @contextlib.contextmanager
 def _converter(graph: ExportGraph, samples: str) -> Iterator[tuple[Any, Callable[[], bytes]]]:
     """Yield a converter, and a function that returns the file in floats."""
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         graph.save(Path(folder), batch_size=1, samples=samples)
 
         def make() -> Any:
@@ -166,7 +166,7 @@ def _before_the_network(model: bytes) -> list[str]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the converter's own lines from the terminal; its libraries write to the descriptors."""
     with contextlib.ExitStack() as stack:
         nowhere = stack.enter_context(open(os.devnull, "w"))

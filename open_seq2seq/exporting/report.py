@@ -46,6 +46,7 @@ class Report(NamedTuple):
             f"Tried on {self.clips}, each file by its own runtime, one clip at a time in one "
             "thread. The checkpoint was given the same clips.\n"
             + (f"Calibrated on {self.calibration}.\n" if self.calibration else "")
+            + _microcontroller(d.get("microcontroller"))
             + f"\n## Front end\n\n| key | value |\n|---|---|\n{front_end}"
         )
 
@@ -75,6 +76,23 @@ class Report(NamedTuple):
         card.write_text(self.as_markdown(), encoding="utf-8", errors="backslashreplace")
         labels = "".join(f"{label}\n" for label in self.description["labels"])
         Path(folder, "labels.txt").write_text(labels, encoding="utf-8", errors="surrogateescape")
+
+
+def _microcontroller(device: dict[str, Any] | None) -> str:
+    """Return what is to be said of a file for a microcontroller, if there is one."""
+    if device is None:
+        return ""
+    how = "measured by TensorFlow Lite Micro" if device["is_arena_measured"] else "estimated"
+    return (
+        f"\n## model-micro.tflite\n\n"
+        f"It takes {device['frames_per_call']} frames of features at a time, as int8 with the "
+        "scales of model-micro.h, and keeps the past in variables. The first "
+        f"{device['warm_up_calls']} outputs after a reset mean nothing. Its milliseconds are those "
+        "of a call; its row compares it with the same network in floats in the same stream.\n\n"
+        f"- Outputs: {', '.join(device['labels'])}.\n"
+        f"- Tensor arena: {device['arena_bytes']:,} bytes, {how}.\n"
+        f"- Operators ({device['profile']}): {', '.join(device['operators'])}.\n"
+    )
 
 
 def _percent(fraction: float | None) -> str:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,18 @@ _LARGEST_DIFFERENCE = 1e-4  # of a probability, float32
 _LARGEST_LOSS = 0.01  # of accuracy
 _MOST_CHANGED = 0.05  # of the labels, where accuracy is not known
 _RUNTIMES = Path(__file__).parent / "runtimes"
-_PACKAGES = {"tflite": ("ai_edge_litert",), "onnx": ("tf2onnx", "onnx", "onnxruntime")}
-_EXTRAS = {"tflite": "export", "onnx": "onnx"}
-_SCRIPTS = {"tflite": "litert.py", "onnx": "onnx.py", "saved_model": "saved_model.py"}
+_PACKAGES = {
+    "tflite": ("ai_edge_litert",),
+    "tflite_micro": ("ai_edge_litert",),
+    "onnx": ("tf2onnx", "onnx", "onnxruntime"),
+}
+_EXTRAS = {"tflite": "export", "tflite_micro": "export", "onnx": "onnx"}
+_SCRIPTS = {
+    "tflite": "litert.py",
+    "tflite_micro": "microcontroller.py",
+    "onnx": "onnx.py",
+    "saved_model": "saved_model.py",
+}
 
 
 class Trial(NamedTuple):
@@ -29,7 +38,7 @@ class Trial(NamedTuple):
 
     file: str
     n_bytes: int
-    median_ms: float  # of a single clip, in one thread
+    median_ms: float  # of a single clip, or of the frames taken at a time, in one thread
     percentile_95_ms: float
     n_clips: int
     n_non_finite: int  # clips with NaN or infinity in their probabilities
@@ -37,6 +46,7 @@ class Trial(NamedTuple):
     n_changed: int  # clips whose label is another
     accuracy: float | None  # None where labels are not known
     checkpoint_accuracy: float | None
+    arena_bytes: int | None = None  # of TensorFlow Lite Micro, where it has measured it
 
     def problem(self, number: str) -> str | None:
         """Return why the file must not be used, None if it may be.
@@ -91,13 +101,15 @@ def run_trial(
         format: of the file.
         path: of the file.
         inputs: int16 waveforms or float32 features, [clips, ...].
-        expected: the checkpoint's probabilities, [clips, labels].
+        expected: the checkpoint's probabilities, [clips, labels], or [clips, 1] of a keyword.
         labels: of the clips, -1 where unknown; None: none is known.
 
     Raises:
         UserError: the runtime refuses the file.
     """
-    outputs, times_ms = _run(format, path, inputs)
+    outputs, measured = _run(format, path, inputs)
+    outputs, expected = _with_no(outputs), _with_no(expected)
+    times_ms = measured["times_ms"]
     is_bad = ~np.isfinite(outputs).all(axis=1)
     difference = np.abs(outputs[~is_bad] - expected[~is_bad]).max(initial=0.0)
     chosen, wanted = outputs.argmax(axis=1), expected.argmax(axis=1)
@@ -117,10 +129,18 @@ def run_trial(
         n_changed=int((chosen != wanted).sum()),
         accuracy=accuracy,
         checkpoint_accuracy=checkpoint_accuracy,
+        arena_bytes=measured.get("arena_bytes"),
     )
 
 
-def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, list[float]]:
+def _with_no(probabilities: np.ndarray) -> np.ndarray:
+    """Put the probability of "no" before that of a single keyword; leave those of labels."""
+    if probabilities.shape[1] > 1:
+        return probabilities
+    return np.concatenate([1.0 - probabilities, probabilities], axis=1)
+
+
+def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         clips, outputs = Path(folder, "clips.npy"), Path(folder, "outputs.npy")
         np.save(clips, inputs)
@@ -135,8 +155,7 @@ def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, list[
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
             raise UserError(f"{path.name}: its runtime refuses it: {cut(lines[-1])}")
-        times_ms = json.loads(done.stdout.strip().splitlines()[-1])["times_ms"]
-        return np.load(outputs), times_ms
+        return np.load(outputs), json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def _size(path: Path) -> int:

@@ -61,6 +61,7 @@ class StreamConv(Past):
     """A convolution over time with stride 1, dense or depthwise, and a bias.
 
     Attributes:
+        kernel, bias, dilation: as given, float32.
         n_channels: of its inputs.
         look_ahead: frames after an output's own that it depends on.
         field: frames that an output depends on.
@@ -79,9 +80,9 @@ class StreamConv(Past):
         span = (n_taps - 1) * dilation
         super().__init__(span, n_channels)
         self.n_channels = n_channels
-        self._kernel = kernel.astype(np.float32)
-        self._bias = bias.astype(np.float32)
-        self._dilation = dilation
+        self.kernel = kernel.astype(np.float32)
+        self.bias = bias.astype(np.float32)
+        self.dilation = dilation
         # as "same" padding divides the span
         self.look_ahead = span - span // 2
         self.field = span + 1
@@ -89,14 +90,14 @@ class StreamConv(Past):
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Convolve a block."""
-        n_taps = len(self._kernel)
+        n_taps = len(self.kernel)
         both = self.extend(frames)
-        taps = [both[tap * self._dilation :][: len(frames)] for tap in range(n_taps)]
-        if self._kernel.ndim == 2:
-            return np.einsum("knc,kc->nc", np.stack(taps), self._kernel) + self._bias
+        taps = [both[tap * self.dilation :][: len(frames)] for tap in range(n_taps)]
+        if self.kernel.ndim == 2:
+            return np.einsum("knc,kc->nc", np.stack(taps), self.kernel) + self.bias
         if n_taps == 1:
-            return frames @ self._kernel[0] + self._bias
-        return np.concatenate(taps, axis=1) @ self._kernel.reshape(-1, len(self._bias)) + self._bias
+            return frames @ self.kernel[0] + self.bias
+        return np.concatenate(taps, axis=1) @ self.kernel.reshape(-1, len(self.bias)) + self.bias
 
 
 class StreamBlock:
@@ -133,7 +134,11 @@ class StreamBlock:
 
 
 class TDNNBlock(StreamBlock):
-    """Convolutions one after the other, with inputs added to the last one's outputs."""
+    """Convolutions one after the other, with inputs added to the last one's outputs.
+
+    Attributes:
+        convolutions, residuals, activation: as given.
+    """
 
     def __init__(
         self,
@@ -149,8 +154,8 @@ class TDNNBlock(StreamBlock):
                 activation; none or one.
             activation: function of an array.
         """
-        self._convolutions, self._residuals = convolutions, residuals
-        self._activation = activation
+        self.convolutions, self.residuals = convolutions, residuals
+        self.activation = activation
         each = [conv for part in convolutions for conv in part]
         self.look_ahead = sum(conv.look_ahead for conv in each)
         self.field = 1 + sum(conv.field - 1 for conv in each)
@@ -161,11 +166,11 @@ class TDNNBlock(StreamBlock):
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Compute a block of frames."""
         x = frames
-        for index, part in enumerate(self._convolutions):
+        for index, part in enumerate(self.convolutions):
             for conv in part:
                 x = conv(x)
-            if index == len(self._convolutions) - 1:
-                for delay, residual in zip(self._delays, self._residuals, strict=True):
+            if index == len(self.convolutions) - 1:
+                for delay, residual in zip(self._delays, self.residuals, strict=True):
                     x = x + residual(delay.delay(frames))
-            x = self._activation(x)
+            x = self.activation(x)
         return x

@@ -8,10 +8,8 @@ import numpy as np
 
 from open_seq2seq.encoders import TDNNEncoder
 from open_seq2seq.encoders.tdnn_encoder import ConvLayer
-from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.streaming.layers import (
-    StreamBlock,
     StreamConv,
     TDNNBlock,
     relu,
@@ -20,27 +18,27 @@ from open_seq2seq.streaming.layers import (
 from open_seq2seq.structs import KerasModel
 
 
-def tdnn_blocks(encoder: TDNNEncoder, network: KerasModel) -> list[StreamBlock]:
+def tdnn_blocks(encoder: TDNNEncoder, network: KerasModel) -> list[TDNNBlock]:
     """Return the encoder's blocks with the network's weights, batch normalization folded in.
 
     Raises:
-        UserError: the encoder has strides, or a normalization over all frames: neither gives one
+        ValueError: the encoder has strides, or a normalization over all frames: neither gives one
             output for each frame from a limited number of frames.
     """
     for index, layer in enumerate(encoder.convnet_layers):
         if layer.frames("stride") > 1 or layer.padding != "SAME":
-            raise UserError(
-                f"method: incremental needs stride 1 and padding 'SAME' in all layers, and "
+            raise ValueError(
+                "stride 1 and padding 'SAME' are needed in all layers, and "
                 f"convnet_layers[{index}] has stride {layer.frames('stride')} and padding "
-                f"{layer.padding!r}; listen with --method=windows"
+                f"{layer.padding!r}"
             )
     if encoder.normalization not in ("batch_norm", None):
-        raise UserError(
-            f"method: incremental needs batch_norm, the encoder has {encoder.normalization}, which "
-            "averages over all frames of a clip; listen with --method=windows"
+        raise ValueError(
+            f"batch_norm is needed, and the encoder has {encoder.normalization}, which averages "
+            "over all frames of a clip"
         )
     if any(layer.residual_dense for layer in encoder.convnet_layers):
-        raise UserError("method: incremental knows no residual_dense; listen with --method=windows")
+        raise ValueError("it cannot be done with residual_dense")
     weights = _Weights(encoder, network)
     return [
         weights.block(number, layer) for number, layer in enumerate(encoder.convnet_layers, start=1)

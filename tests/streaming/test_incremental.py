@@ -1,91 +1,29 @@
 """A network heard frame by frame gives what it gives for the whole signal, without padding."""
 
-import librosa
 import numpy as np
 import pytest
 
 from open_seq2seq.components import LayerOptions
-from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
-from open_seq2seq.encoders import BCResNetEncoder, ResNetEncoder, TDNNEncoder
+from open_seq2seq.encoders import ResNetEncoder
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import keras
 from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import PretrainedModel
 from open_seq2seq.streaming import StreamingDetector
-
-RATE, HOP, N_FFT = 16000, 160, 512
-N_MFCC, N_MELS = 16, 24
-LABELS = ("a", "b", "c")
-LAYERS = [
-    {"kernel_size": 5, "num_channels": 12, "separable": True},
-    {"kernel_size": 7, "num_channels": 8, "separable": True, "repeat": 2, "residual": True},
-    {"kernel_size": 4, "num_channels": 8, "residual": True},
-    {"kernel_size": 9, "num_channels": 10, "separable": True, "dilation": 2},
-    {"kernel_size": 1, "num_channels": 6},
-]
-LOOK_AHEAD = 2 + (3 + 3) + 2 + 8
-FIELD = 1 + 4 + (6 + 6) + 3 + 16
-
-
-def layer_of(**params):
-    mfcc = {"features": "mfcc", "num_audio_features": N_MFCC, "num_mels": N_MELS}
-    frames = {"n_fft": N_FFT, "win_length": 400, "hop_length": HOP, "audio_length": 128}
-    return SpeechCommandsDataLayer(**{**mfcc, **frames, **params})
-
-
-def make_model(layers=LAYERS, decoder=None, **params):
-    """A model with random weights and statistics."""
-    encoder = TDNNEncoder(convnet_layers=layers, **params)
-    decoder = decoder or PooledDecoder()
-    layer = layer_of()
-    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
-    random = np.random.default_rng(0)
-    for variable in network.variables:
-        if "moving" in variable.path or "gamma" in variable.path:
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
-    return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
-
-
-def make_bc_resnet(n_features):
-    """The same of a BC-ResNet with fewer blocks."""
-    encoder, decoder = BCResNetEncoder(num_blocks=[1, 2, 1, 1]), FullyConnectedDecoder()
-    layer = layer_of(features="log_mel", num_audio_features=n_features, num_mels=None)
-    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
-    random = np.random.default_rng(0)
-    for variable in network.variables:
-        if any(name in variable.path for name in ("moving", "gamma", "beta")):
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
-    return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
-
-
-def features_of_librosa(samples, n_mels=N_MELS, is_mfcc=True):
-    mel = librosa.feature.melspectrogram(
-        y=samples.astype(np.float32) / 32768,
-        sr=RATE,
-        n_fft=N_FFT,
-        win_length=400,
-        hop_length=HOP,
-        center=False,
-        n_mels=n_mels,
-        htk=True,
-        norm=None,
-    )
-    if not is_mfcc:
-        return np.log(np.maximum(mel, 1e-5)).T
-    return librosa.feature.mfcc(S=np.log(mel + 1e-6), n_mfcc=N_MFCC, dct_type=2, norm="ortho").T
-
-
-def hidden_of_the_whole(model, features):
-    """The encoder's outputs for all frames at once, by Keras, [frames, channels]."""
-    inputs = keras.Input(features.shape)
-    lengths = keras.Input((), dtype="int32")
-    hidden, _ = model.encoder.build(inputs, lengths, LayerOptions())
-    network = keras.Model([inputs, lengths], hidden)
-    for layer in network.layers:
-        if layer.weights:
-            layer.set_weights(model.network.get_layer(layer.name).get_weights())
-    return network([features[None], np.array([len(features)])], training=False).numpy()[0]
+from tests.support.stream_models import (
+    FIELD,
+    HOP,
+    LABELS,
+    LOOK_AHEAD,
+    N_FFT,
+    RATE,
+    features_of_librosa,
+    hidden_of_the_whole,
+    layer_of,
+    make_bc_resnet,
+    make_model,
+)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +130,7 @@ def test_products_are_counted():
     ("change", "problem"),
     [
         ({"layers": [{"kernel_size": 3, "num_channels": 4, "stride": 2}]}, "has stride 2"),
-        ({"normalization": "layer_norm"}, "needs batch_norm, the encoder has layer_norm"),
+        ({"normalization": "layer_norm"}, "batch_norm is needed, and the encoder has layer_norm"),
     ],
 )
 def test_what_cannot_be_heard_so_is_named(change, problem):
@@ -205,5 +143,5 @@ def test_other_networks_are_heard_in_windows():
     layer = layer_of()
     network = build_network(encoder, decoder, layer, 3, LayerOptions())
     model = PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
-    with pytest.raises(UserError, match=r"has ResNetEncoder and .*; listen with --method=windows"):
+    with pytest.raises(UserError, match=r"has ResNetEncoder and .*\. Listen with --method=windows"):
         StreamingDetector(model, method="incremental")
