@@ -162,7 +162,7 @@ def test_the_header_is_all_that_a_program_needs(exported, model, tmp_path):
     difference = np.abs(np.array(outputs)[n_warm_up:] - expected)
     # one scale for all features leaves the last MFCCs a few steps
     assert difference.max() < (0.2 if profile == "esphome" else 0.06)
-    assert np.ptp(expected, axis=0).min() > 0.5  # so that it is not one answer for all
+    assert np.ptp(expected, axis=0).min() > 0.35  # so that it is not one answer for all
 
 
 def expected_of_keras(model, features, profile):
