@@ -1,0 +1,20 @@
+// The player of a recording moves a line across its pictures; a click on a picture moves the player.
+// Gradio runs this with `element`, whose content changes with each recording: events are caught here.
+
+const player = () => element.querySelector("audio");
+
+for (const name of ["timeupdate", "seeked"]) {
+  element.addEventListener(name, () => {
+    const { currentTime, duration } = player();
+    const plots = element.querySelector(".plots");
+    plots.style.setProperty("--now", `${(100 * currentTime) / duration}%`);
+    plots.classList.add("played");
+  }, true); // events of players do not bubble
+}
+
+element.addEventListener("click", (event) => {
+  const plot = event.target.closest(".plot");
+  if (!plot || !Number.isFinite(player().duration)) return;
+  const { left, width } = plot.getBoundingClientRect();
+  player().currentTime = (player().duration * (event.clientX - left)) / width;
+});
