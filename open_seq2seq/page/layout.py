@@ -12,6 +12,7 @@ from fastapi import FastAPI, WebSocket
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from open_seq2seq.config.stream_params import StreamParams
+from open_seq2seq.data.audio_files import AUDIO_SUFFIXES
 from open_seq2seq.errors import UserError
 from open_seq2seq.page import live
 from open_seq2seq.page.pictures import message_of, page_of
@@ -71,18 +72,28 @@ def _blocks(
     with gradio.Blocks(title=f"Try {name}", analytics_enabled=False) as blocks:
         gradio.Markdown(f"## Try a model\n`{name}`, {len(model.labels)} labels")
         with gradio.Tab("A recording"):
-            recorder = gradio.Audio(
-                sources=["upload", "microphone"],
-                type="filepath",
-                label=f"Record or choose a file: 20 MB at most, {LONGEST_S:g} s are heard",
-                buttons=[],
-                elem_id="recorder",
-            )
+            with gradio.Row():
+                recorder = gradio.Audio(
+                    sources=["microphone"],
+                    type="filepath",
+                    label="Record",
+                    buttons=[],
+                    elem_id="recorder",
+                )
+                chooser = gradio.File(
+                    file_types=list(AUDIO_SUFFIXES),
+                    label=f"Choose a file: 20 MB at most, {LONGEST_S:g} s are heard",
+                    height=160,
+                    elem_id="chooser",
+                )
             result = gradio.HTML(js_on_load=_script("recording.js"), elem_id="heard")
         with gradio.Tab("Live"):
             gradio.HTML(live.panel_of(model.labels, params), js_on_load=_script("live.js"))
-        for event in (recorder.upload, recorder.stop_recording):
-            event(try_recording, recorder, [recorder, result], api_visibility="private")
+        for event, source in (
+            (recorder.stop_recording, recorder),
+            (chooser.upload, chooser),
+        ):
+            event(try_recording, source, [source, result], api_visibility="private")
     return blocks
 
 

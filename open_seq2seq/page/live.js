@@ -37,11 +37,7 @@ async function start() {
   const opened = { sentS: 0, held: [], nHeld: 0 };
   try {
     if (!navigator.mediaDevices) throw new Error("open this page at http://127.0.0.1 instead");
-    opened.media = await navigator.mediaDevices.getUserMedia({
-      // what browsers do to speech for telephones, models are not trained on
-      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false,
-               autoGainControl: false },
-    });
+    opened.media = await navigator.mediaDevices.getUserMedia({ audio: true });
     opened.context = new AudioContext();
     opened.socket = await connect();
     opened.socket.send(String(opened.context.sampleRate));

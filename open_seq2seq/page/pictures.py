@@ -37,6 +37,7 @@ def page_of(heard: Heard, front_end: FrontEnd, labels: Sequence[str], params: St
 {_row(_names(labels), _probabilities(heard, labels, params), "labels")}
 <div></div><div class="times">{_times(heard.seconds)}</div>
 </div>
+<p class="note">Blue: probabilities, in windows of {params.window_s:g} s. Orange: events.</p>
 {_events(heard, params)}
 </div>"""
 
@@ -47,9 +48,9 @@ def message_of(problem: str) -> str:
 
 
 def _label(heard: Heard) -> str:
-    if not heard.best:
+    if heard.whole is None:
         return f"<p class='verdict'>{heard.seconds:.1f} s, too long for one label.</p>"
-    (label, probability), *others = heard.best
+    (label, probability), *others = heard.whole.best
     rest = "".join(f", {_text(other)} {p:.1%}" for other, p in others)
     return (
         f"<p class='verdict'><strong>{_text(label)}</strong> {probability:.1%}"
@@ -96,12 +97,16 @@ def _names(labels: Sequence[str]) -> str:
 
 
 def _probabilities(heard: Heard, labels: Sequence[str], params: StreamParams) -> str:
-    """Return a row of cells for each label, a cell for each window, at the window's middle."""
-    if not heard.scores:
-        return f"<span class='corner'>no window of {params.window_s:g} s fits into it</span>"
-    rows = np.stack([scores.probabilities for scores in heard.scores])
-    middle_s = (heard.scores[0].start + heard.scores[0].end) / 2 / heard.sample_rate
-    place = _place(middle_s - params.hop_s / 2, len(rows) * params.hop_s, heard.seconds)
+    """Return a row of cells for each label, a cell for each window, at the window's middle.
+
+    What is no longer than a window is one cell.
+    """
+    if heard.whole is not None and len(heard.scores) <= 1:
+        rows, place = heard.whole.probabilities[None], _place(0.0, 1.0, 1.0)
+    else:
+        rows = np.stack([scores.probabilities for scores in heard.scores])
+        middle_s = (heard.scores[0].start + heard.scores[0].end) / 2 / heard.sample_rate
+        place = _place(middle_s - params.hop_s / 2, len(rows) * params.hop_s, heard.seconds)
     image = f"<img class='cells' style='{place}' src='{opacity_image(rows)}' "
     image += "alt='Probability of each label over time'>"
     boxes = [_box(event, labels, heard.seconds) for event in heard.events]

@@ -1,6 +1,16 @@
 // The player of a recording moves a line across its pictures; a click on a picture moves the player.
 // Gradio runs this with `element`, whose content changes with each recording: events are caught here.
 
+// what browsers do to speech for telephones, models are not trained on
+const media = navigator.mediaDevices;
+if (media) {
+  const ask = media.getUserMedia.bind(media);
+  media.getUserMedia = ({ audio }) => ask({ audio: {
+    ...(audio === true ? {} : audio),
+    channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false,
+  } });
+}
+
 const player = () => element.querySelector("audio");
 
 for (const name of ["timeupdate", "seeked"]) {

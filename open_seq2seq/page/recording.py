@@ -13,13 +13,14 @@ from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import FrontEnd, is_long
 from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError
+from open_seq2seq.inference import Prediction
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming import Event, StreamingDetector
 from open_seq2seq.streaming.front_end import StreamFrontEnd
 from open_seq2seq.streaming.windows import Scores
 
 LONGEST_S = 60.0  # of what is heard of a recording; more would be neither seen nor listened to
-_N_BEST = 3
+_N_BEST = 3  # labels that are told
 
 
 class Heard(NamedTuple):
@@ -30,7 +31,7 @@ class Heard(NamedTuple):
     is_cut: bool  # whether the recording is longer than what was heard
     notes: list[str]  # what was converted, and what is wrong with the sound
     log_mel: np.ndarray  # float32 [frames, mel bands]
-    best: tuple[tuple[str, float], ...]  # labels of the whole and probabilities; none if it is long
+    whole: Prediction | None  # of the recording as one clip; none where it is long
     scores: list[Scores]  # of overlapping windows
     events: list[Event]
 
@@ -57,14 +58,13 @@ def hear(model: PretrainedModel, params: StreamParams, path: Path) -> Heard:
             f"{path.name}: {error}. Expected a recording in a format that libsndfile reads, such "
             "as WAV, FLAC, Ogg or MP3"
         ) from None
-    best: tuple[tuple[str, float], ...] = ()
+    whole: Prediction | None = None
     if not is_long(len(samples) / rate, front_end):
-        (prediction,) = model.predict(samples, sample_rate=rate, top_k=_N_BEST)
-        best = prediction.best
+        (whole,) = model.predict(samples, sample_rate=rate, top_k=_N_BEST)
     detector = StreamingDetector(model, **dict(params))
     events = detector.push(samples)
     log_mel = log_mel_of(front_end, samples)
-    return Heard(samples, rate, is_cut, notes, log_mel, best, detector.scores, events)
+    return Heard(samples, rate, is_cut, notes, log_mel, whole, detector.scores, events)
 
 
 def _read(reading: Reading, path: Path, rate: int) -> tuple[np.ndarray, bool, list[str]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.errors import UserError
@@ -20,22 +19,20 @@ from open_seq2seq.pretrained.model import PretrainedModel
 ADDRESS = "127.0.0.1"
 _NEEDED = ("gradio", "websockets")
 _CLOSING_S = 1  # for connections that are open at the end; a page keeps one
+_LARGEST_CHUNK = 1 << 22  # bytes of a microphone's samples
 # read by Gradio and by what it imports
 _OFFLINE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 
 
 class Page:
-    """A port of this machine and a folder for uploads; both are given back at the end.
+    """A port of this machine, taken before a model is loaded.
 
-    with Page(7860) as page:
-        page.serve(model, params, "result/demo", print)
+    Attributes:
+        address: of the page.
     """
 
     def __init__(self, port: int) -> None:
-        """Take the port, before a model is loaded.
-
-        Args:
-            port: to listen at; 0: any that is free.
+        """Take a port; 0 is any that is free.
 
         Raises:
             UserError: the extra is not installed, or the port cannot be used.
@@ -47,20 +44,11 @@ class Page:
                 'pip install "open-seq2seq-speech-commands[demo]"'
             )
         self._socket = _listening_socket(port)
-        self.port: int = self._socket.getsockname()[1]
+        self.address = f"http://{ADDRESS}:{self._socket.getsockname()[1]}"
 
-    def __enter__(self) -> Page:
-        self._folder = Path(tempfile.mkdtemp(prefix="open-seq2seq-try-"))  # of this user alone
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give the port back."""
         self._socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def serve(
         self,
@@ -77,24 +65,27 @@ class Page:
             name: of the model, for the title.
             ready: takes the page's address when it is served.
         """
-        os.environ.update(_OFFLINE, GRADIO_TEMP_DIR=str(self._folder))
-        import uvicorn  # with Gradio it takes seconds
+        with (
+            _ended_by_sigterm(),
+            tempfile.TemporaryDirectory(  # of this user alone
+                prefix="open-seq2seq-try-", ignore_cleanup_errors=True
+            ) as uploads,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            os.environ.update(_OFFLINE, GRADIO_TEMP_DIR=uploads)
+            import uvicorn  # with Gradio it takes seconds
 
-        from open_seq2seq.page.layout import make_app
+            from open_seq2seq.page.layout import make_app
 
-        app = make_app(model, params, name, self._folder)
-        config = uvicorn.Config(
-            app, log_level="critical", timeout_graceful_shutdown=_CLOSING_S, ws_max_size=1 << 22
-        )
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+            config = uvicorn.Config(
+                make_app(model, params, name, Path(uploads)),
+                log_level="critical",
+                timeout_graceful_shutdown=_CLOSING_S,
+                ws_max_size=_LARGEST_CHUNK,
+            )
             # the port takes connections already; they wait until the server runs
-            ready(f"http://{ADDRESS}:{self.port}")
+            ready(self.address)
             uvicorn.Server(config).run(sockets=[self._socket])
-        except KeyboardInterrupt:
-            pass
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _listening_socket(port: int) -> socket.socket:
@@ -112,3 +103,13 @@ def _listening_socket(port: int) -> socket.socket:
             f"--port: port {port} of {ADDRESS} {what}; name another one, or 0 for any that is free"
         ) from None
     return listening
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: by default nothing would be cleaned up."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "about:blank",
 )
+_REQUESTS = ("Network.requestWillBeSent", "Network.webSocketCreated")
 _PROGRAMS = ("chromium", "chromedriver")
 
 
@@ -52,16 +54,8 @@ def chrome(fake_microphone: Path | None = None) -> Iterator[Chrome]:
 
 
 def requested(driver: Chrome) -> list[str]:
-    """Return the addresses that the browser has asked for since the last call."""
+    """Return the addresses on networks that the browser has asked for since the last call."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    addresses = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-    sockets = [
-        message["params"]["url"]
-        for message in messages
-        if message["method"] == "Network.webSocketCreated"
-    ]
-    return addresses + sockets
+    params = [message["params"] for message in messages if message["method"] in _REQUESTS]
+    addresses = [each.get("url") or each["request"]["url"] for each in params]
+    return [address for address in addresses if address.startswith(("http", "ws"))]
