@@ -147,7 +147,7 @@ def test_what_the_microphone_records_has_a_label(served, browser):
     time.sleep(1.0)
     find(browser, "#recorder .stop-button").click()
     until(lambda: texts(browser, "#heard .verdict"))
-    assert "converted from" in find(browser, "#heard .note").text
+    assert "converted from" in find(browser, "#heard p.note").text
     assert find(browser, "#heard .corner").text == "peak -6 dB"  # the browser leaves it as it is
     assert sounds_in(folder) == []
 
@@ -184,12 +184,15 @@ def test_a_bad_file_and_a_large_one_are_named_on_the_page(served, browser, tmp_p
     assert "maximum allowed size of 20" in toast and "large.wav" in toast
 
 
-def test_the_browser_asks_no_other_machine(served, browser):
+def test_the_browser_asks_no_other_machine_and_stores_nothing(served, browser):
     browser.get(served[0])
     find(browser, "#recorder")
     own = urlsplit(served[0]).netloc
     addresses = requested(browser)
     assert len(addresses) > 10 and {urlsplit(each).netloc for each in addresses} == {own}
+    # and it keeps nothing itself
+    stored = "indexedDB.databases().then(arguments[0])"
+    assert browser.execute_async_script(stored) == []
 
 
 # over the network
