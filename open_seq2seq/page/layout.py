@@ -93,6 +93,7 @@ def _blocks(
             (recorder.stop_recording, recorder),
             (chooser.upload, chooser),
         ):
+            # private: Gradio keeps no history of it, and gives it no address of its own
             event(try_recording, source, [source, result], api_visibility="private")
     return blocks
 
