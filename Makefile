@@ -1,16 +1,18 @@
 # make demo          set-up, synthetic data, training and test accuracy, in minutes on two cores
+# make try           a page on which the demo's model is tried, or another: make try LOGDIR=DIR
 # make test          set-up, lint, types and the whole test suite
 # make format        rewrite the code as the linter wants it
-# Both take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
+# All take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
 
 PYTHON ?= python3
 GPU ?= 0
 BUILD := $(if $(filter 1,$(GPU)),gpu,cpu)
+LOGDIR = result/demo
 VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(filter gpu,$(BUILD)),-gpu)
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo test lint format docs setup
+.PHONY: demo try logdir test lint format docs setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -44,6 +46,17 @@ demo: $(VENV)/ready-$(BUILD) data/demo/v1-12-labels.txt
 	@rm -rf result/demo
 	$(RUN) run.py --config_file=example_configs/speech_commands/demo.py --mode=train_eval
 	@echo "The voices of the test clips are none of those trained on. Curves: $(VENV)/bin/tensorboard --logdir=result/demo"
+
+$(VENV)/ready-page: $(VENV)/ready-$(BUILD)
+	$(INSTALL) --editable '.[demo]'
+	@touch $@
+
+logdir:
+	@test -e "$(LOGDIR)" || \
+	  { echo "$(LOGDIR): no such run; make demo trains result/demo, make try LOGDIR=DIR takes another" >&2; exit 2; }
+
+try: logdir $(VENV)/ready-page
+	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
 test: $(VENV)/ready-test lint
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from open_seq2seq.config import Config
     from open_seq2seq.config.trained_run import TrainedRun
 
-MODES = ("train", "eval", "train_eval", "infer", "export", "stream")
+MODES = ("train", "eval", "train_eval", "infer", "export", "stream", "try")
 # of modes that have some: name among the options, module and class; imported when they are read
 _MODE_PARAMS = {
     "infer": ("inference", "open_seq2seq.inference.params", "InferenceParams"),
     "export": ("export", "open_seq2seq.config.export_params", "ExportParams"),
     "stream": ("stream", "open_seq2seq.config.stream_params", "StreamParams"),
+    "try": ("page", "open_seq2seq.config.page_params", "PageParams"),
 }
 _NEED_NO_CONFIG = tuple(_MODE_PARAMS)  # the checkpoint has all that they need
 
@@ -46,7 +47,7 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50; infer, export and stream need none, only --logdir",
+        "as speech_commands/resnet50; infer, export, stream and try need none, only --logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -113,7 +114,9 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         from open_seq2seq.config.flag_help import add_flags
 
         for mode, (_, module, cls) in _MODE_PARAMS.items():
-            add_flags(parser, module, cls, f"--mode={mode}: ")
+            # the flags of try are those of stream, and its own
+            modes = "stream and try" if mode == "stream" else mode
+            add_flags(parser, module, cls, f"--mode={modes}: ")
     return parser
 
 

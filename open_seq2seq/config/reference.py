@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from open_seq2seq.components import Group, Params
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
@@ -56,6 +57,7 @@ _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
     "Flags of `--mode=export`: ExportParams": ExportParams,
     "Flags of `--mode=stream`: StreamParams": StreamParams,
+    "Flags of `--mode=try`: PageParams": PageParams,
 }
 
 

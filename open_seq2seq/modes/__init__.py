@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
 from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.inference.params import InferenceParams
@@ -28,6 +29,7 @@ class RunOptions(NamedTuple):
     infer_output_file: Path | None = None
     inference: InferenceParams = InferenceParams()
     export: ExportParams = ExportParams()
+    page: PageParams = PageParams()
     stream: StreamParams = StreamParams()
     save_events: Path | None = None
     clips: tuple[str, ...] = ()
@@ -68,6 +70,10 @@ def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], i
         from open_seq2seq.modes.stream import stream
 
         return stream
+    if options.mode == "try":
+        from open_seq2seq.modes.try_page import try_model
+
+        return try_model
     from open_seq2seq.modes.train import train
 
     return train

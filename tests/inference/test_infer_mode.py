@@ -13,6 +13,7 @@ import soundfile
 import open_seq2seq
 from open_seq2seq import cli
 from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.errors import UserError
 from open_seq2seq.inference import InferenceParams
@@ -162,7 +163,7 @@ def test_help_names_them(capsys):
         cli.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "--mode=infer: Seconds of each window" in text
-    for params in (InferenceParams, ExportParams, StreamParams):
+    for params in (InferenceParams, ExportParams, StreamParams, PageParams):
         for name, field in params.model_fields.items():
             assert f"--{name} " in text and field.description.rstrip(".") in text
     assert "(default: 0.5)" in text and "(default: None)" not in text
