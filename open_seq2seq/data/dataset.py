@@ -22,6 +22,7 @@ from open_seq2seq.data.augment import (
 )
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
+from open_seq2seq.data.context import Context, ContextDraws, ContextMaker, draw_contexts, put
 from open_seq2seq.data.dataset_versions import SILENCE
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
@@ -105,6 +106,10 @@ class Dataset:
         # in eighths of a second: datasets whose longest clips are about as long share an engine
         eighth = max(1, params.sample_rate // 8)
         self._longest = -(-self._store.longest // eighth) * eighth
+        self._context: ContextMaker | None = None
+        if params.context_prob:
+            self._context = ContextMaker(params.sample_rate, seed)
+            self._longest = extent.n_samples
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._background: np.ndarray | None = None
         if self._recordings:
@@ -165,11 +170,12 @@ class Dataset:
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
         the work that the model leaves time for.
         """
-        draws = self.draws(epoch)
+        draws, contexts = self.draws(epoch), self._draw_contexts(epoch)
         rectangles, fractions = self._draw_rectangles(epoch), self._draw_fractions(epoch)
         steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch(
-            (self._read_step(rows, weights, draws) for rows, weights in steps), _STEPS_READ_AHEAD
+            (self._read_step(rows, weights, draws, contexts) for rows, weights in steps),
+            _STEPS_READ_AHEAD,
         )
         made = (
             tuple(self._to_batch(part, rectangles, fractions) for part in step) for step in read
@@ -194,6 +200,19 @@ class Dataset:
             epoch=epoch,
         )
 
+    def _draw_contexts(self, epoch: int) -> ContextDraws | None:
+        if self._context is None:
+            return None
+        if self._kept is not None or not self.training:
+            epoch = 0
+        return draw_contexts(
+            self.params,
+            len(self),
+            sample_rate=self.params.sample_rate,
+            seed=self.seed,
+            epoch=epoch,
+        )
+
     def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
         if not self.params.n_rectangles:
             return None
@@ -204,10 +223,19 @@ class Dataset:
             return None
         return draw_fractions(self.params.mixup_alpha, len(self), seed=self.seed, epoch=epoch)
 
-    def _read_step(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> list[_Part]:
-        return [self._read(*part, draws) for part in zip(rows, weights, strict=True)]
+    def _read_step(
+        self,
+        rows: np.ndarray,
+        weights: np.ndarray,
+        draws: Draws,
+        contexts: ContextDraws | None,
+    ) -> list[_Part]:
+        parts = zip(rows, weights, strict=True)
+        return [self._read(*part, draws, contexts) for part in parts]
 
-    def _read(self, rows: np.ndarray, weights: np.ndarray, draws: Draws) -> _Part:
+    def _read(
+        self, rows: np.ndarray, weights: np.ndarray, draws: Draws, contexts: ContextDraws | None
+    ) -> _Part:
         """Do the host's part of the work for one batch."""
         if self._kept is not None and self._kept.has(rows):
             lengths, images = self._kept.lengths.values[rows], self._kept.images.values[rows]
@@ -215,6 +243,8 @@ class Dataset:
         params, drawn = self.params, draws.take(rows)
         waveforms, lengths = self._store.take(self._files[rows], drawn.crop, self._n_samples)
         shift_in_time(waveforms, lengths, drawn.shift)
+        if contexts is not None:
+            drawn = self._place(waveforms, lengths, drawn, contexts.take(rows))
         n_frames = params.frames_that_count(lengths, drawn.stretch)
         if isinstance(self._engine, LibrosaEngine):
             samples = [
@@ -226,6 +256,38 @@ class Dataset:
         if params.frame_padding == "reflect":
             reflect_after_end(waveforms, lengths, params.n_fft // 2)
         return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
+
+    def _place(
+        self, waveforms: np.ndarray, lengths: np.ndarray, drawn: Draws, contexts: ContextDraws
+    ) -> Draws:
+        """Put clips into their contexts, in place; return the draws, with images of the middle."""
+        assert self._context is not None
+        width = waveforms.shape[1]
+        others = {
+            row: self._clip(row)
+            for row in {*contexts.before[contexts.is_placed], *contexts.after[contexts.is_placed]}
+            if row >= 0
+        }
+        for row in np.flatnonzero(contexts.is_placed):
+            length = min(lengths[row], width)
+            start = (width - length) // 2 + int(contexts.shift[row])
+            clip = waveforms[row, :length].copy()
+            sound = self._context.place(clip, start, width, contexts.noise_start[row])
+            if (before := others.get(contexts.before[row])) is not None:
+                put(sound[: max(0, start)], before, start - contexts.gap_before[row] - len(before))
+            if (after := others.get(contexts.after[row])) is not None:
+                end = max(0, start + length)
+                put(sound[end:], after, int(contexts.gap_after[row]))
+            waveforms[row], lengths[row] = sound, width
+        return drawn._replace(crop=np.where(contexts.is_placed, np.float32(0.5), drawn.crop))
+
+    def _clip(self, row: int) -> np.ndarray:
+        """Return the samples of a row's clip, int16 [samples]."""
+        waveforms, lengths = self._store.take(
+            self._files[[row]], np.array([0.5], np.float32), self._n_samples
+        )
+        clip: np.ndarray = waveforms[0, : lengths[0]]
+        return clip
 
     def _to_batch(
         self, part: _Part, rectangles: np.ndarray | None, fractions: np.ndarray | None
@@ -257,7 +319,8 @@ class Dataset:
         folder = self.params.cache_dir
         key: Any = None
         if folder is not None:
-            shaping = {*FrontEnd.model_fields, *Augmentation.model_fields, "on_loud_audio"}
+            groups = (FrontEnd, Augmentation, Context)
+            shaping = {"on_loud_audio", *(key for group in groups for key in group.model_fields)}
             files = [*self.paths, *self._recordings]
             key = [
                 self.params.model_dump(mode="json", include=shaping),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from open_seq2seq.components import Decoder, LayerOptions
 from open_seq2seq.errors import UserError
@@ -68,11 +68,24 @@ class PooledDecoder(_LinearDecoder):
         description="Whether pooling leaves out padding frames, those after the end of the clip.",
     )
 
+    pooled_frames: int | None = Field(
+        default=None,
+        gt=0,
+        description="Number of frames in the middle that are pooled, for a network that is to "
+        "hear a stream: so many that no frame of them has seen padding. None: all.",
+    )
+
+    @model_validator(mode="after")
+    def _check_frames(self) -> PooledDecoder:
+        if self.use_lengths and self.pooled_frames is not None:
+            raise ValueError("use_lengths and pooled_frames cannot both be set")
+        return self
+
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map [batch, frames, hidden] to logits [batch, n_labels].
 
         Raises:
-            UserError: the encoder's output has no frames.
+            UserError: the encoder's output has no frames, or not as many as are to be pooled.
         """
         hidden, lengths = encoded
         if len(hidden.shape) == 2:
@@ -80,6 +93,15 @@ class PooledDecoder(_LinearDecoder):
                 "decoder: PooledDecoder expects one vector per frame, but this encoder outputs one "
                 "per clip; use FullyConnectedDecoder"
             )
+        if self.pooled_frames is not None:
+            missing = hidden.shape[1] - self.pooled_frames
+            if missing < 0:
+                raise UserError(
+                    f"decoder_params/pooled_frames: {self.pooled_frames}, but the encoder outputs "
+                    f"{hidden.shape[1]} frames; raise data_layer_params/audio_length"
+                )
+            first = missing // 2
+            hidden = hidden[:, first : first + self.pooled_frames]
         if self.use_lengths:
             pooled = self._pool_clip(hidden, lengths)
         else:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from open_seq2seq.data.context import ContextMaker
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.streaming.front_end import StreamFrontEnd
-
-_QUIETEST = 10  # percent of a clip's pieces, whose level the noise has
 
 
 class Tracks:
@@ -32,6 +31,7 @@ class Tracks:
         total = n_before + n_pooled + n_after
         self.n_frames = -(-total // n_frames) * n_frames
         self._front_end = front_end
+        self._context = ContextMaker(front_end.sample_rate, seed=0)
         first = self.n_frames - n_pooled - n_after
         # a frame has its sample in the middle, and in a stream at the start
         self._start = first * front_end.hop_length + front_end.n_fft // 2
@@ -43,15 +43,8 @@ class Tracks:
         tracks = []
         for index, waveform in enumerate(waveforms):
             front_end.reset()
-            tracks += front_end.push(self._samples(waveform, index))
+            noise_start = index / len(waveforms)
+            tracks += front_end.push(
+                self._context.place(waveform, self._start, self._n_samples, noise_start)
+            )
         return np.stack(tracks)
-
-    def _samples(self, waveform: np.ndarray, seed: int) -> np.ndarray:
-        hop = self._front_end.hop_length
-        pieces = waveform[: len(waveform) // hop * hop].reshape(-1, hop).astype(np.float64)
-        level = max(1.0, np.percentile(np.sqrt(np.mean(pieces**2, axis=1)), _QUIETEST))
-        noise = np.random.default_rng(seed).standard_normal(self._n_samples) * level
-        track: np.ndarray = np.clip(np.rint(noise), -32768, 32767).astype(np.int16)
-        clip = waveform[: self._n_samples - self._start]
-        track[self._start : self._start + len(clip)] = clip
-        return track
