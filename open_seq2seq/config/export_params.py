@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from open_seq2seq.components import Params, PathText
 
-Format = Literal["saved_model", "tflite", "onnx"]
+Format = Literal["saved_model", "tflite", "onnx", "web"]
 Number = Literal["float32", "float16", "int8", "int16x8"]
 
 
@@ -18,7 +18,8 @@ class ExportParams(Params):
     export_format: list[Format] = Field(
         default=["tflite"],
         min_length=1,
-        description="Formats: saved_model, tflite (LiteRT), onnx.",
+        description="Formats: saved_model, tflite (LiteRT), onnx, and web, a page that listens in "
+        "a browser.",
     )
     export_dtype: list[Number] = Field(
         default=["float32"],
@@ -57,6 +58,15 @@ class ExportParams(Params):
         default=1000, gt=0, description="Largest number of clips that each file is tried on."
     )
 
+    web_runtime: PathText | None = Field(
+        default=None,
+        description="Folder of npm's package onnxruntime-web, which format web needs; by default "
+        "node_modules/onnxruntime-web.",
+    )
+    download: bool = Field(
+        default=False, description="Whether npm fetches onnxruntime-web for format web."
+    )
+
     @model_validator(mode="after")
     def _check_combinations(self) -> ExportParams:
         for format in self.export_format:
@@ -66,6 +76,7 @@ class ExportParams(Params):
                     f"export_format {format} with export_input {self.export_input} has "
                     f"{', '.join(numbers)}, not {', '.join(self.export_dtype)}"
                 )
+        self._check_web()
         for number in self.export_dtype:
             if all(number not in self._numbers_of(format) for format in self.export_format):
                 raise ValueError(
@@ -73,6 +84,16 @@ class ExportParams(Params):
                     f"{', '.join(self.export_format)} with export_input {self.export_input}"
                 )
         return self
+
+    def _check_web(self) -> None:
+        if "web" not in self.export_format:
+            if self.web_runtime is not None or self.download:
+                raise ValueError("web_runtime and download are for export_format web alone")
+            return
+        if self.export_input == "features":
+            raise ValueError("export_format web takes waveforms, not features; export it by itself")
+        if self.export_samples == "int16":
+            raise ValueError("export_format web takes float32 samples; export it by itself")
 
     def _numbers_of(self, format: Format) -> tuple[Number, ...]:
         """Return the number types of a format, with this input."""

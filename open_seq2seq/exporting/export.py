@@ -13,7 +13,7 @@ from open_seq2seq.config.problems import find_problems
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.exporting import clips as clip_sets
-from open_seq2seq.exporting import litert
+from open_seq2seq.exporting import litert, web, web_runtime
 from open_seq2seq.exporting.clips import ClipSet
 from open_seq2seq.exporting.description import describe
 from open_seq2seq.exporting.graph import ExportGraph, count_samples
@@ -45,6 +45,9 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
     folder = _check_folder(params)
     for format in params.export_format:
         check_runtime(format)
+    runtime = None
+    if "web" in params.export_format:
+        runtime = web_runtime.find(params.web_runtime, params.download)
     layer = model.data_layer
     n_samples = count_samples(layer, params.export_clip_s)
     tried, calibration = _clips(model, params, n_samples)
@@ -68,7 +71,11 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
             partial.mkdir(parents=True)
             for format, number in params.pairs:
                 logger.info(f"export: {format}, {number} ...")
-                path = _write(graph, report, format, number, params, calibration, partial)
+                if runtime is not None and format == "web":
+                    path = partial / web.FOLDER
+                    web.write(path, graph, report.description, runtime)
+                else:
+                    path = _write(graph, report, format, number, params, calibration, partial)
                 trial = run_trial(format, path, inputs, expected, tried.labels)
                 if problem := trial.problem(number):
                     raise UserError(
