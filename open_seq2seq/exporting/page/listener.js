@@ -19,7 +19,7 @@ export class Listener {
     this.onWindow = onWindow;
     this.isLive = isLive;
     this.nSkipped = 0;
-    this.nWindows = 0;
+    this.told = Promise.resolve(); // once all windows so far are
     this.isStopped = false;
     const hop = Math.max(1, Math.round(settings.hop_s * sample_rate));
     this.windows = new Windows(clip_samples, hop);
@@ -32,24 +32,27 @@ export class Listener {
     this.events = new EventDetector(labels, thresholds, { smoothing, minGapS: min_gap_s });
   }
 
-  /** Takes samples, Float32Array; what they bring is told to `onWindow` in its time. */
-  async push(samples) {
-    const rate = this.model.description.sample_rate;
-    const asked = [];
-    // all at once: the model answers in order, also where the next samples come in between
+  /** Takes samples, Float32Array, and awaits that what they bring is told to `onWindow`. */
+  push(samples) {
     for (const window of this.windows.push(to16Bits(samples))) {
-      if (this.isLive && this.model.nWaiting >= MOST_WAITING) this.nSkipped += 1;
-      else asked.push([window.start, this.model.probabilities(window.samples)]);
+      if (this.isLive && this.model.nWaiting >= MOST_WAITING) {
+        this.nSkipped += 1;
+        continue;
+      }
+      const answer = this.model.probabilities(window.samples);
+      // after the window before, also where nobody has awaited that
+      this.told = Promise.all([answer, this.told]).then(([its]) => this.tell(window.start, its));
     }
-    for (const [first, answer] of asked) {
-      const { probabilities, ms } = await answer;
-      if (this.isStopped) return;
-      this.nWindows += 1;
-      const start = first / rate;
-      const end = (first + this.windows.length) / rate;
-      const events = this.events.push(start, end, probabilities);
-      this.onWindow({ start, end, averages: this.events.averages, events, ms });
-    }
+    return this.told;
+  }
+
+  tell(first, { probabilities, ms }) {
+    if (this.isStopped) return;
+    const rate = this.model.description.sample_rate;
+    const start = first / rate;
+    const end = (first + this.windows.length) / rate;
+    const events = this.events.push(start, end, probabilities);
+    this.onWindow({ start, end, averages: this.events.averages, events, ms });
   }
 
   /** Leaves out what still comes. */
