@@ -62,7 +62,7 @@ def npm(tmp_path, monkeypatch):
 def test_a_missing_runtime_is_named_with_both_ways_to_it(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     flags = ["--mode=export", f"--logdir={trained[0]}", "--export_dir=files", "--export_format=web"]
-    with pytest.raises(UserError, match="is not here; fetch it .*--download, .*--web_runtime"):
+    with pytest.raises(UserError, match=r"is not here; fetch it .*--download, .*--web_runtime"):
         cli.main(flags)
     (tmp_path / "other").mkdir()
     with pytest.raises(UserError, match="web_runtime: other is not npm's package onnxruntime-web"):
@@ -97,7 +97,7 @@ def test_download_asks_npm_for_one_version_and_takes_no_other_content(
     with tarfile.open(archive, "w:gz") as file:
         file.add(small_package, "package")
     npm(f'echo "$@" >{tmp_path}/asked; cp {archive} .')
-    with pytest.raises(UserError, match="has another SHA-512 than expected.*; it is not used"):
+    with pytest.raises(UserError, match=r"has another SHA-512 than expected.*; it is not used"):
         web_runtime.find(None, True)
     sha512 = hashlib.sha512(archive.read_bytes()).hexdigest()
     monkeypatch.setattr(web_runtime, "_SHA512", sha512)

@@ -41,12 +41,12 @@ def chrome(*flags: str, fake_microphone: Path | None = None) -> Iterator[Any]:
         pytest.skip("chromium and chromedriver are not installed")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
+    flags = ("--use-fake-device-for-media-stream", *flags)
     if fake_microphone is None:
         flags = ("--deny-permission-prompts", *flags)
     else:
         flags = (
             "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-audio-capture={fake_microphone}",
             *flags,
         )
