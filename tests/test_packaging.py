@@ -113,6 +113,11 @@ def test_a_wheel_holds_configs_registry_and_commands(wheel_content):
         assert (wheel_content / config.relative_to(ROOT)).read_bytes() == config.read_bytes()
     assert (wheel_content / "example_configs/speech_commands/common.py").is_file()
     assert (wheel_content / "open_seq2seq/pretrained/pretrained_models.json").is_file()
+    exporting = ROOT / "open_seq2seq" / "exporting"
+    pages = [*(exporting / "page").iterdir(), *(exporting / "runtimes").glob("*.mjs")]
+    assert len(pages) > 10
+    for file in pages:
+        assert (wheel_content / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
     assert not (wheel_content / "tests").exists()
     (metadata,) = wheel_content.glob("*.dist-info")
     entry_points = (metadata / "entry_points.txt").read_text().splitlines()

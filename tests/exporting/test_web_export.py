@@ -117,13 +117,30 @@ def started_by(net_log, origin):
     return [request["url"] for request in requests if request.get("initiator") == origin]
 
 
-def test_a_tone_at_the_microphone_is_the_event_that_the_model_says(serve, model, tmp_path):
+# what browsers do that give the microphone at its own rate alone
+OWN_RATE = """
+const open = AudioContext.prototype.createMediaStreamSource;
+AudioContext.prototype.createMediaStreamSource = function (stream) {
+  if (this.sampleRate === 16000) throw new DOMException("another rate", "NotSupportedError");
+  window.rate = this.sampleRate;
+  return open.call(this, stream);
+};
+"""
+
+
+@pytest.mark.parametrize("is_own_rate", [False, True])
+def test_a_tone_at_the_microphone_is_the_event_that_the_model_says(
+    serve, model, tmp_path, is_own_rate
+):
     clip, label, p = clearest_tone(model)
     thresholds = {name: p / 2 for name in model.labels}
     origin = serve(thresholds=thresholds, smoothing=4)
     soundfile.write(tmp_path / "tone.wav", np.tile(clip, 20), RATE)
     net_log = tmp_path / "net.json"
     with chrome(f"--log-net-log={net_log}", fake_microphone=tmp_path / "tone.wav") as driver:
+        if is_own_rate:
+            source = {"source": OWN_RATE}
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
         driver.get(origin)
         wait_for(driver, status_has("Ready"))
         assert driver.find_elements("css selector", "#events li") == []
@@ -148,6 +165,7 @@ def test_a_tone_at_the_microphone_is_the_event_that_the_model_says(serve, model,
         driver.find_element("id", "listen").click()
         wait_for(driver, status_has("Stopped"))
         assert driver.get_log("browser") == []
+        assert (driver.execute_script("return window.rate") in (44100, 48000)) == is_own_rate
     urls = started_by(net_log, origin)
     assert f"{origin}/model.onnx" in urls and f"{origin}/capture.js" in urls
     assert f"{origin}/runtime/ort-wasm-simd-threaded.wasm" in urls
