@@ -36,7 +36,7 @@ def write(
     kind = {"number": "float32", "samples": "float32"}
     content = onnx.convert(graph, json.dumps({**description, **kind}))
     (folder / "model.onnx").write_bytes(content)
-    listening = {**description, **kind, **_events(description["labels"])}
+    listening = {**description, **kind, **_events(description)}
     listening["runtime"] = f"onnxruntime-web {runtime.version}"
     text = json.dumps(listening, indent=2) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
@@ -47,11 +47,12 @@ def how_to_serve(folder: Path) -> str:
     return f"python -m http.server --bind 127.0.0.1 -d {shlex.quote(str(folder / FOLDER))}"
 
 
-def _events(labels: list[str]) -> dict[str, Any]:
+def _events(description: dict[str, Any]) -> dict[str, Any]:
     """Return how a stream is listened to, as `--mode=stream` does by default."""
-    params = StreamParams()
+    params, labels = StreamParams(), description["labels"]
+    window_s = description["clip_samples"] / description["sample_rate"]
     return {
-        "hop_s": params.hop_s,
+        "hop_s": min(params.hop_s, window_s),
         "smoothing": params.smoothing,
         "min_gap_s": params.min_gap_s,
         "thresholds": dict(zip(labels, params.thresholds_of(tuple(labels)), strict=True)),

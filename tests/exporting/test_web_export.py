@@ -242,4 +242,18 @@ def test_what_is_missing_on_the_server_is_named(serve, tmp_path):
             driver.get(origin)
             wait_for(driver, status_has("The model cannot be loaded: "))
             assert not driver.find_element("id", "listen").is_enabled()
+            status = driver.find_element("id", "status").text
+            assert f"{name}: the server answers 404" in status or name.endswith(".js")
         hidden.rename(tmp_path / "page" / name)
+
+
+def test_the_browser_keeps_the_page_from_asking_elsewhere(serve):
+    origin = serve()
+    ask = (
+        "const done = arguments[0];"
+        "addEventListener('securitypolicyviolation', (event) => done(event.blockedURI));"
+        "fetch('http://127.0.0.1:9/').then(() => done('asked'), () => {});"
+    )
+    with chrome() as driver:
+        driver.get(origin)
+        assert driver.execute_async_script(ask) == "http://127.0.0.1:9/"

@@ -19,6 +19,7 @@ _QUIET = (
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-dev-shm-usage",  # which is small in containers
     "--disable-sync",
     "--no-first-run",
     # Chromium asks its maker all the same

@@ -19,7 +19,10 @@ try {
   start(model);
   view.say("Ready. Press Listen, or choose a file.");
 } catch (error) {
-  view.say(`The model cannot be loaded: ${error.message}`, { isError: true });
+  const reason = error.message.replace(/\.$/, "");
+  view.say(`The model cannot be loaded: ${reason}. Is the whole folder of the page here?`, {
+    isError: true,
+  });
 }
 
 function start(model) {

@@ -6,16 +6,22 @@ import * as ort from "./runtime/ort.wasm.min.js";
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = {
   mjs: new URL("runtime/ort-wasm-simd-threaded.js", import.meta.url).href,
-  wasm: new URL("runtime/ort-wasm-simd-threaded.wasm", import.meta.url).href,
 };
 
 let session = null;
 
 async function load() {
-  const answer = await fetch(new URL("model.onnx", import.meta.url));
-  if (!answer.ok) throw new Error(`model.onnx: the server answers ${answer.status}`);
-  const content = new Uint8Array(await answer.arrayBuffer());
-  session = await ort.InferenceSession.create(content, { executionProviders: ["wasm"] });
+  const names = ["runtime/ort-wasm-simd-threaded.wasm", "model.onnx"];
+  const [wasm, model] = await Promise.all(names.map(read));
+  ort.env.wasm.wasmBinary = wasm;
+  const options = { executionProviders: ["wasm"] };
+  session = await ort.InferenceSession.create(new Uint8Array(model), options);
+}
+
+async function read(name) {
+  const answer = await fetch(new URL(name, import.meta.url));
+  if (!answer.ok) throw new Error(`${name}: the server answers ${answer.status}`);
+  return answer.arrayBuffer();
 }
 
 async function run(samples) {
