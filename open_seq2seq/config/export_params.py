@@ -91,9 +91,13 @@ class ExportParams(Params):
                 raise ValueError("web_runtime and download are for export_format web alone")
             return
         if self.export_input == "features":
-            raise ValueError("export_format web takes waveforms, not features; export it by itself")
+            raise ValueError(
+                "export_format web takes waveforms, not features; export the page by itself"
+            )
         if self.export_samples == "int16":
-            raise ValueError("export_format web takes float32 samples; export it by itself")
+            raise ValueError(
+                "export_format web takes float32 samples, not int16; export the page by itself"
+            )
 
     def _numbers_of(self, format: Format) -> tuple[Number, ...]:
         """Return the number types of a format, with this input."""

@@ -82,10 +82,10 @@ def _fetched() -> WebRuntime:
         )
     with tempfile.TemporaryDirectory() as folder:
         # what npm has fetched before it does not fetch again
-        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--prefer-offline"]
+        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--loglevel=error"]
         try:
             done = subprocess.run(
-                [*command, "--ignore-scripts", f"--pack-destination={folder}"],
+                [*command, "--prefer-offline", "--ignore-scripts", f"--pack-destination={folder}"],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -100,8 +100,8 @@ def _fetched() -> WebRuntime:
             ) from None
         archives = list(Path(folder).glob("*.tgz"))
         if done.returncode or len(archives) != 1:
-            lines = (done.stderr or done.stdout).strip().splitlines()
-            reason = lines[0] if lines else f"exit status {done.returncode}"
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            reason = lines[0].removeprefix("npm error ")
             raise UserError(
                 f"--download: npm cannot fetch {PACKAGE} {VERSION}: {cut(reason)}; try "
                 f"`npm pack {PACKAGE}@{VERSION}` by itself"
