@@ -12,7 +12,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(fi
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo try logdir test lint format docs setup
+.PHONY: demo try logdir test web lint format docs setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -58,8 +58,17 @@ logdir:
 try: logdir $(VENV)/ready-page
 	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
-test: $(VENV)/ready-test lint
+test: $(VENV)/ready-test web lint
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# npm's package that exported pages run on, for their tests; where it cannot be had they are skipped
+WEB_RUNTIME := $(shell sed -n 's/^PACKAGE, VERSION = "\(.*\)", "\(.*\)"/\1@\2/p' open_seq2seq/exporting/web_runtime.py)
+NPM_INSTALL := npm install --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
+
+web: | $(VENV)/ready-test
+	@test -e $(VENV)/$(WEB_RUNTIME) || \
+	  { mkdir -p $(VENV)/web && $(NPM_INSTALL) --prefix $(VENV)/web $(WEB_RUNTIME) && touch $(VENV)/$(WEB_RUNTIME); } || \
+	  echo "$(WEB_RUNTIME) cannot be fetched through npm; tests of exported pages are skipped"
 
 lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .

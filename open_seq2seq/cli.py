@@ -104,6 +104,13 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         help="compile forward and backward pass with XLA",
     )
     parser.add_argument(
+        "--download",
+        nargs="?",
+        const="True",
+        metavar="BOOL",
+        help="fetch what is needed and not here",
+    )
+    parser.add_argument(
         "clips",
         nargs="*",
         metavar="CLIP",
@@ -135,8 +142,9 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
         parser.error("--infer_output_file is for --mode=infer only")
     if flags.save_events is not None and flags.mode != "stream":
         parser.error("--save_events is for --mode=stream only")
-    if flags.use_xla_jit is not None:  # a flag, and a parameter of the config too
-        overrides["use_xla_jit"] = flags.use_xla_jit
+    for name in ("use_xla_jit", "download"):  # flags, and parameters too
+        if (value := getattr(flags, name)) is not None:
+            overrides[name] = value
     return flags, overrides
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -127,6 +128,16 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], io.BytesIO]:
         return written
 
     return make
+
+
+@pytest.fixture(scope="session")
+def web_package() -> Path:
+    """npm's package that exported pages run on, as `make web` fetches it."""
+    pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
+    folder = Path(sys.prefix, "web", "node_modules", "onnxruntime-web")
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}; `make web` fetches it through npm")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,11 @@ def test_a_wheel_holds_configs_registry_and_commands(wheel_content):
     assert (wheel_content / "open_seq2seq/pretrained/pretrained_models.json").is_file()
     page = {path.name for path in (wheel_content / "open_seq2seq/page").iterdir()}
     assert {"live.js", "recording.js", "page.css"} < page
+    exporting = ROOT / "open_seq2seq" / "exporting"
+    pages = [*(exporting / "web_page").iterdir(), *(exporting / "runtimes").glob("*.mjs")]
+    assert len(pages) > 10
+    for file in pages:
+        assert (wheel_content / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
     assert not (wheel_content / "tests").exists()
     (metadata,) = wheel_content.glob("*.dist-info")
     entry_points = (metadata / "entry_points.txt").read_text().splitlines()

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from open_seq2seq.components import Params, PathText, Text
 
-Format = Literal["saved_model", "tflite", "onnx", "tflite_micro"]
+Format = Literal["saved_model", "tflite", "onnx", "tflite_micro", "web"]
 Number = Literal["float32", "float16", "int8", "int16x8"]
 
 
@@ -18,8 +18,9 @@ class ExportParams(Params):
     export_format: list[Format] = Field(
         default=["tflite"],
         min_length=1,
-        description="Formats: saved_model, tflite (LiteRT), onnx, and tflite_micro, a few frames "
-        "of features at a time with the past in variables, for microcontrollers.",
+        description="Formats: saved_model, tflite (LiteRT), onnx, tflite_micro, a few frames of "
+        "features at a time with the past in variables, for microcontrollers, and web, a page that "
+        "listens in a browser.",
     )
     export_dtype: list[Number] = Field(
         default=[],
@@ -71,6 +72,15 @@ class ExportParams(Params):
         "all labels have one, and of ESPHome the only keyword.",
     )
 
+    web_runtime: PathText | None = Field(
+        default=None,
+        description="Folder of npm's package onnxruntime-web, which format web needs; by default "
+        "node_modules/onnxruntime-web.",
+    )
+    download: bool = Field(
+        default=False, description="Whether npm fetches onnxruntime-web for format web."
+    )
+
     @model_validator(mode="after")
     def _check_combinations(self) -> ExportParams:
         for format in self.export_format:
@@ -80,6 +90,7 @@ class ExportParams(Params):
                     f"export_format {format} with export_input {self.export_input} has "
                     f"{', '.join(numbers)}, not {', '.join(self.export_dtype)}"
                 )
+        self._check_web()
         for number in self.export_dtype:
             if all(number not in self._numbers_of(format) for format in self.export_format):
                 raise ValueError(
@@ -87,6 +98,20 @@ class ExportParams(Params):
                     f"{', '.join(self.export_format)} with export_input {self.export_input}"
                 )
         return self
+
+    def _check_web(self) -> None:
+        if "web" not in self.export_format:
+            if self.web_runtime is not None or self.download:
+                raise ValueError("web_runtime and download are for export_format web alone")
+            return
+        if self.export_input == "features":
+            raise ValueError(
+                "export_format web takes waveforms, not features; export the page by itself"
+            )
+        if self.export_samples == "int16":
+            raise ValueError(
+                "export_format web takes float32 samples, not int16; export the page by itself"
+            )
 
     def _numbers_of(self, format: Format) -> tuple[Number, ...]:
         """Return the number types of a format, with this input."""

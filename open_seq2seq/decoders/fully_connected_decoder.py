@@ -71,8 +71,8 @@ class PooledDecoder(_LinearDecoder):
     pooled_frames: int | None = Field(
         default=None,
         gt=0,
-        description="Number of frames in the middle that are pooled, for a network that is to "
-        "hear a stream: so many that no frame of them has seen padding. None: all.",
+        description="Number of frames in the middle that are pooled; None: all. For a network that "
+        "is to hear a stream, few enough that none has seen padding.",
     )
 
     @model_validator(mode="after")

@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "export": ["export_model"],
         "report": ["Report"],
+        "web": ["how_to_serve"],
     },
 )

@@ -12,12 +12,14 @@ from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.problems import checked
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.exporting import clips as clip_sets
+from open_seq2seq.exporting import web_runtime
 from open_seq2seq.exporting.clips import ClipSet
 from open_seq2seq.exporting.description import describe
 from open_seq2seq.exporting.graph import count_samples
 from open_seq2seq.exporting.microcontroller.export import MicrocontrollerExport
 from open_seq2seq.exporting.report import Report
 from open_seq2seq.exporting.trial import Trial, check_runtime, run_trial
+from open_seq2seq.exporting.web_runtime import WebRuntime
 from open_seq2seq.exporting.whole_clips import WholeClipExport
 from open_seq2seq.pretrained.model import PretrainedModel, from_pretrained
 from open_seq2seq.system.files import is_vacant, written_aside
@@ -42,9 +44,12 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
     folder = _check_folder(params)
     for format in params.export_format:
         check_runtime(format)
+    runtime = None
+    if "web" in params.export_format:
+        runtime = web_runtime.find(params.web_runtime, params.download)
     n_samples = count_samples(model.data_layer, params.export_clip_s)
     tried, calibration = _clips(model, params, n_samples)
-    exporters = _exporters(model, params, n_samples, tried, calibration)
+    exporters = _exporters(model, params, n_samples, tried, calibration, runtime)
     report = Report(
         folder,
         describe(model, params, n_samples),
@@ -107,6 +112,7 @@ def _exporters(
     n_samples: int,
     tried: ClipSet,
     calibration: ClipSet | None,
+    runtime: WebRuntime | None,
 ) -> dict[str, Exporter]:
     """Return what writes each of the formats."""
     exporters: dict[str, Exporter] = {}
@@ -114,7 +120,7 @@ def _exporters(
         if format == "tflite_micro":
             assert calibration is not None
             exporters[format] = MicrocontrollerExport(model, params, n_samples, tried, calibration)
-    whole = WholeClipExport(model, params, n_samples, tried, calibration)
+    whole = WholeClipExport(model, params, n_samples, tried, calibration, runtime)
     return {format: exporters.get(format, whole) for format in params.export_format}
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from open_seq2seq.exporting import web
 from open_seq2seq.exporting.trial import Trial
 
 
@@ -45,9 +46,18 @@ class Report(NamedTuple):
             f"## Files\n\n{self.table()}\n"
             f"Tried on {self.clips}, each file by its own runtime, one clip at a time in one "
             "thread. The checkpoint was given the same clips.\n"
+            + self._page()
             + (f"Calibrated on {self.calibration}.\n" if self.calibration else "")
             + _microcontroller(d.get("microcontroller"))
             + f"\n## Front end\n\n| key | value |\n|---|---|\n{front_end}"
+        )
+
+    def _page(self) -> str:
+        if all(trial.file != web.FOLDER for trial in self.trials):
+            return ""
+        return (
+            "\nThe page listens in a browser. Serve its folder and open the address that the "
+            f"command prints: `{web.how_to_serve(self.folder)}`.\n"
         )
 
     def table(self) -> str:

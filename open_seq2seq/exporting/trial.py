@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,18 +21,22 @@ _LARGEST_DIFFERENCE = 1e-4  # of a probability, float32
 _LARGEST_LOSS = 0.01  # of accuracy
 _MOST_CHANGED = 0.05  # of the labels, where accuracy is not known
 _RUNTIMES = Path(__file__).parent / "runtimes"
+_OF_ONNX = ("tf2onnx", "onnx", "onnxruntime")
 _PACKAGES = {
     "tflite": ("ai_edge_litert",),
     "tflite_micro": ("ai_edge_litert",),
-    "onnx": ("tf2onnx", "onnx", "onnxruntime"),
+    "onnx": _OF_ONNX,
+    "web": _OF_ONNX,
 }
-_EXTRAS = {"tflite": "export", "tflite_micro": "export", "onnx": "onnx"}
+_EXTRAS = {"tflite": "export", "tflite_micro": "export", "onnx": "onnx", "web": "onnx"}
 _SCRIPTS = {
     "tflite": "litert.py",
     "tflite_micro": "microcontroller.py",
     "onnx": "onnx.py",
     "saved_model": "saved_model.py",
 }
+
+logger = logging.getLogger(__name__)
 
 
 class Trial(NamedTuple):
@@ -144,9 +150,8 @@ def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, dict[
     with tempfile.TemporaryDirectory() as folder:
         clips, outputs = Path(folder, "clips.npy"), Path(folder, "outputs.npy")
         np.save(clips, inputs)
-        script = _RUNTIMES / _SCRIPTS[format]
         done = subprocess.run(
-            [sys.executable, "-I", os.fspath(script), os.fspath(path), clips, outputs],
+            [*_command(format, path), clips, outputs],
             capture_output=True,
             text=True,
             errors="backslashreplace",
@@ -156,6 +161,20 @@ def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, dict[
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
             raise UserError(f"{path.name}: its runtime refuses it: {cut(lines[-1])}")
         return np.load(outputs), json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _command(format: str, path: Path) -> list[str]:
+    """Return the command that runs a file; clips and outputs follow."""
+    if format == "web":
+        node = shutil.which("node")
+        if node is not None:
+            return [node, os.fspath(_RUNTIMES / "web.mjs"), os.fspath(path)]
+        logger.warning(
+            "export: node is not here; the page's model is tried by Python's ONNX Runtime, and its "
+            "WebAssembly runtime is not"
+        )
+        format, path = "onnx", path / "model.onnx"
+    return [sys.executable, "-I", os.fspath(_RUNTIMES / _SCRIPTS[format]), os.fspath(path)]
 
 
 def _size(path: Path) -> int:

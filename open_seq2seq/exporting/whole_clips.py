@@ -1,4 +1,4 @@
-"""Files that take a whole clip: SavedModel, LiteRT and ONNX."""
+"""Files that take a whole clip: SavedModel, LiteRT, ONNX, and a page with an ONNX file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from open_seq2seq.components import part_of
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError, listed
-from open_seq2seq.exporting import litert
+from open_seq2seq.exporting import litert, web
 from open_seq2seq.exporting.clips import ClipSet
 from open_seq2seq.exporting.graph import ExportGraph
 from open_seq2seq.exporting.trial import Trial
+from open_seq2seq.exporting.web_runtime import WebRuntime
 from open_seq2seq.pretrained.model import PretrainedModel
 
 _ASSETS = "assets.extra"  # of a SavedModel: what TensorFlow leaves alone
@@ -33,6 +34,7 @@ class WholeClipExport:
         n_samples: int,
         tried: ClipSet,
         calibration: ClipSet | None,
+        runtime: WebRuntime | None = None,
     ) -> None:
         """Plan it.
 
@@ -42,9 +44,10 @@ class WholeClipExport:
             n_samples: of a clip.
             tried: clips that the files are tried on.
             calibration: clips for integers, None if there are none.
+            runtime: of a page, if there is to be one.
         """
         self._model, self._params = model, params
-        self._tried, self._calibration = tried, calibration
+        self._tried, self._calibration, self._runtime = tried, calibration, runtime
         takes_waveforms = params.export_input == "waveform"
         front_end = part_of(model.data_layer, FrontEnd)
         self._graph = ExportGraph(
@@ -68,6 +71,11 @@ class WholeClipExport:
         Raises:
             UserError: the converter has lost the weights.
         """
+        if format == "web":
+            assert self._runtime is not None
+            path = folder / web.FOLDER
+            web.write(path, self._graph, description, self._runtime)
+            return path
         samples = self._params.samples_of(number)
         kind = {"number": number}
         if self._graph.takes_waveforms:

@@ -8,7 +8,7 @@ from pathlib import Path
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
 from open_seq2seq.config.trained_run import TrainedRun
-from open_seq2seq.exporting import export_model
+from open_seq2seq.exporting import export_model, how_to_serve
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.pretrained.model import load_model
 from open_seq2seq.storage.reporting import Reporter
@@ -38,5 +38,7 @@ def export(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
             f"clip ({trial.percentile_95_ms:.2f} in 95 %){accuracy}, {trial.n_changed:,} of "
             f"{trial.n_clips:,} labels changed, largest difference {trial.largest_difference:.2g}"
         )
+    if "web" in options.export.export_format:
+        logger.info(f"page: {how_to_serve(report.folder)}, then open http://127.0.0.1:8000")
     logger.info(f"report: {report.folder / 'model_card.md'}")
     return 0

@@ -16,6 +16,7 @@ NAMES = [
     "speech_commands/jasper_mini",
     "speech_commands/matchboxnet3x1x64",
     "speech_commands/matchboxnet3x2x64",
+    "speech_commands/matchboxnet_stream",
     "speech_commands/resnet50",
 ]
 

@@ -79,7 +79,8 @@ def served(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(served, tmp_path_factory):
     """A browser whose microphone hears `TRACK` once."""
-    with chrome(save_wav(tmp_path_factory.mktemp("microphone") / "track.wav", TRACK)) as driver:
+    wav = save_wav(tmp_path_factory.mktemp("microphone") / "track.wav", TRACK)
+    with chrome(fake_microphone=wav) as driver:
         driver.implicitly_wait(20)
         yield driver
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,9 +16,18 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-_FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+# of its own accord it asks nobody for anything
+_QUIET = (
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",  # which is small in containers
+    "--disable-sync",
+    "--no-first-run",
+    # Chromium asks its maker all the same
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "about:blank",
 )
 _REQUESTS = ("Network.requestWillBeSent", "Network.webSocketCreated")
@@ -25,11 +35,16 @@ _PROGRAMS = ("chromium", "chromedriver")
 
 
 @contextlib.contextmanager
-def chrome(fake_microphone: Path | None = None) -> Iterator[Chrome]:
+def chrome(
+    *flags: str, fake_microphone: Path | None = None, again: bool = False
+) -> Iterator[Chrome]:
     """Yield a driver of a new browser; a test without selenium or Chromium is skipped.
 
     Args:
-        fake_microphone: WAV file that is played once, as what the microphone hears.
+        flags: more of its flags.
+        fake_microphone: a WAV file that is what the microphone hears; None: a page that asks for
+            the microphone is refused.
+        again: whether the file is played again and again, not once.
     """
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     programs = [shutil.which(name) for name in _PROGRAMS]
@@ -37,15 +52,20 @@ def chrome(fake_microphone: Path | None = None) -> Iterator[Chrome]:
         pytest.skip(f"needs {' and '.join(_PROGRAMS)}, Debian's chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    if fake_microphone is not None:
-        options.add_argument("--use-fake-ui-for-media-stream")
-        options.add_argument("--use-fake-device-for-media-stream")
-        options.add_argument(f"--use-file-for-fake-audio-capture={fake_microphone}%noloop")
+    microphone = ["--use-fake-device-for-media-stream"]
+    if fake_microphone is None:
+        microphone.append("--deny-permission-prompts")
+    else:
+        file = f"{fake_microphone}" if again else f"{fake_microphone}%noloop"
+        microphone.append("--use-fake-ui-for-media-stream")
+        microphone.append(f"--use-file-for-fake-audio-capture={file}")
+    if os.geteuid() == 0:
+        microphone.append("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        options.add_argument(f"--user-data-dir={profile}")
+        for flag in (*_QUIET, *microphone, *flags, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        # a path is given, so that selenium looks for no driver elsewhere
         driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
         try:
             yield driver
