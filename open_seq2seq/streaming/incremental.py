@@ -46,7 +46,8 @@ class IncrementalScorer:
             ) from None
         self._hop = front_end.hop_length
         self._n_fft = front_end.n_fft
-        self._n_pooled = min(count_frames(windows.length, self._hop), front_end.audio_length)
+        most = self._network.pooled_frames or front_end.audio_length
+        self._n_pooled = min(count_frames(windows.length, self._hop), most)
         n_frames = max(1, round(windows.hop / self._hop))
         self._front_end = StreamFrontEnd(part_of(front_end, FrontEnd), n_frames)
         self.products_per_second = self._network.n_products * front_end.sample_rate / self._hop

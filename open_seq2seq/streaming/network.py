@@ -18,6 +18,7 @@ class StreamNetwork:
     Attributes:
         blocks: in order.
         pools_maximum: over the frames, or else their mean.
+        pooled_frames: how many the network was trained to pool; None: all of its image.
         kernel, bias: of the classifier, float32 [hidden, labels] and [labels].
         look_ahead: frames after an output's own that it depends on.
         field: frames that an output depends on.
@@ -34,6 +35,7 @@ class StreamNetwork:
             ValueError: the network cannot be computed so.
         """
         self.blocks, self.pools_maximum, output_layer = _parts(model)
+        self.pooled_frames: int | None = getattr(model.decoder, "pooled_frames", None)
         kernel, bias = model.network.get_layer(output_layer).get_weights()
         self.kernel, self.bias = kernel.astype(np.float32), bias.astype(np.float32)
         self.look_ahead = sum(block.look_ahead for block in self.blocks)

@@ -145,3 +145,27 @@ def test_other_networks_are_heard_in_windows():
     model = PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
     with pytest.raises(UserError, match=r"has ResNetEncoder and .*\. Listen with --method=windows"):
         StreamingDetector(model, method="incremental")
+
+
+def test_a_decoder_that_pools_the_middle_hears_in_a_clip_what_it_hears_in_the_stream(track):
+    """Without padding in reach, a clip's image in evaluation and a stream agree."""
+    n_pooled = 101
+    n_frames = n_pooled + FIELD - 1
+    model = make_model(decoder=PooledDecoder(pooled_frames=n_pooled), audio_length=n_frames)
+    first = N_FFT // 2  # where a stream's frames begin that are in the middle of the offline ones
+    detector = StreamingDetector(
+        model, method="incremental", hop_s=HOP / RATE, smoothing=1, threshold=1.0
+    )
+    last = (n_frames - 1) * HOP + N_FFT
+    detector.push(track[HOP * 2 - first :][: last + HOP])
+    scores = {score.start: score.probabilities for score in detector.scores}
+    # frames 2 to 2 + n_frames of the offline front end, whose image is cut at them
+    sound = track[: (n_frames + 4) * HOP]
+    (prediction,) = model.predict(sound, sample_rate=RATE)
+    start = (FIELD - 1 - LOOK_AHEAD) * HOP
+    np.testing.assert_allclose(scores[start], prediction.probabilities, atol=1e-5)
+
+
+def test_more_frames_than_there_are_cannot_be_pooled():
+    with pytest.raises(UserError, match=r"pooled_frames: 129, but the encoder outputs 128 frames"):
+        make_model(decoder=PooledDecoder(pooled_frames=129))

@@ -31,11 +31,11 @@ def layer_of(**params):
     return SpeechCommandsDataLayer(**{**mfcc, **frames, **params})
 
 
-def make_model(layers=LAYERS, decoder=None, **params):
+def make_model(layers=LAYERS, decoder=None, audio_length=128, **params):
     """A model with random weights and statistics."""
     encoder = TDNNEncoder(convnet_layers=layers, **params)
     decoder = decoder or PooledDecoder()
-    layer = layer_of()
+    layer = layer_of(audio_length=audio_length)
     network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
     random = np.random.default_rng(0)
     for variable in network.variables:

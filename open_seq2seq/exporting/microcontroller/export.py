@@ -70,9 +70,8 @@ class MicrocontrollerExport:
         self._labels = model.labels
         self._keyword = _keyword(params, model.labels)
         self._network = network = _network(model)
-        n_pooled = min(
-            count_frames(n_samples, self._front_end.hop_length), self._front_end.audio_length
-        )
+        most = network.pooled_frames or self._front_end.audio_length
+        n_pooled = min(count_frames(n_samples, self._front_end.hop_length), most)
         self._n_calls_pooled = -(-n_pooled // self._n_frames)
         self._n_pooled = self._n_calls_pooled * self._n_frames
         self._tracks = Tracks(
