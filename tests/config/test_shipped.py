@@ -17,6 +17,7 @@ NAMES = [
     "speech_commands/matchboxnet3x1x64",
     "speech_commands/matchboxnet3x2x64",
     "speech_commands/matchboxnet_stream",
+    "speech_commands/micro",
     "speech_commands/resnet50",
 ]
 
@@ -38,7 +39,8 @@ def test_the_recipes_are_listed_with_a_whole_sentence_each():
 @pytest.mark.parametrize(
     "name",
     [
-        "speech_commands/resnet50",
+        "speech_commands/micro",
+    "speech_commands/resnet50",
         "speech_commands/resnet50.py",
         "example_configs/speech_commands/resnet50",
         "example_configs/speech_commands/resnet50.py",
