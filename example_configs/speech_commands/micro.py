@@ -1,7 +1,7 @@
 """A network for microcontrollers: 27 thousand parameters, 59 KB as int8, in 28 KB of memory.
 
     open-seq2seq --config_file=speech_commands/micro --mode=train_eval
-    open-seq2seq --mode=export --logdir=result/v1-30-micro --export_dir=micro --export_format=tflite_micro
+    open-seq2seq --mode=export --logdir=LOGDIR --export_dir=micro --export_format=tflite_micro
 
 MatchboxNet's kind with two residual blocks of 48 channels, on 40 log-mel energies of 25 ms every
 10 ms, trained in context as matchboxnet_stream is. Accuracy: see docs/results.md.

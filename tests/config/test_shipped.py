@@ -40,7 +40,7 @@ def test_the_recipes_are_listed_with_a_whole_sentence_each():
     "name",
     [
         "speech_commands/micro",
-    "speech_commands/resnet50",
+        "speech_commands/resnet50",
         "speech_commands/resnet50.py",
         "example_configs/speech_commands/resnet50",
         "example_configs/speech_commands/resnet50.py",
