@@ -24,6 +24,7 @@ base_params = nested_update(
     {
         "dataset_version": dataset_version,
         "logdir": "result/{dataset_version}-matchboxnet_stream",
+        "encoder_params": {"convnet_layers": offline.blocks(repeat=1)},
         "decoder_params": {"pooled_frames": POOLED_FRAMES},
         "data_layer_params": {
             "audio_length": POOLED_FRAMES + FIELD - 1,

@@ -16,6 +16,6 @@ class ClipParams(FrontEnd, Augmentation, Context, SpecAugment, Mixup, Reading):
     def without_augmentation(self) -> ClipParams:
         """Return the same parameters with nothing random done to clips and images."""
         off = {**dict(NO_AUGMENTATION), **dict(SpecAugment()), **dict(Mixup())}
-        off |= dict(self.without_chance())
+        off |= self.without_chance()
         off["augmentation"] = self.augmentation  # the engine makes the features all the same
         return self.model_copy(update=off)

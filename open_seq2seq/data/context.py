@@ -46,10 +46,11 @@ class Context(Group):
         description="Longest gap between a clip in context and another one, in milliseconds.",
     )
 
-    def without_chance(self) -> Context:
-        """Return the same with every clip in the middle of noise, if any is in context at all."""
-        is_used = float(self.context_prob > 0)
-        return Context(context_prob=is_used, context_shift_ms=0.0, context_clips_prob=0.0)
+    def without_chance(self) -> dict[str, float]:
+        """Return what puts every clip in the middle of noise, if any is in context at all."""
+        if not self.context_prob:
+            return {}
+        return {"context_prob": 1.0, "context_shift_ms": 0.0, "context_clips_prob": 0.0}
 
 
 class ContextDraws(NamedTuple):

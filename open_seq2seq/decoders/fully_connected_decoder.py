@@ -71,8 +71,8 @@ class PooledDecoder(_LinearDecoder):
     pooled_frames: int | None = Field(
         default=None,
         gt=0,
-        description="Number of frames in the middle that are pooled; None: all. For a network that "
-        "is to hear a stream, few enough that none has seen padding.",
+        description="Largest number of frames that are pooled, those in the middle; None: all. For "
+        "a network that is to hear a stream, so few that none has seen padding.",
     )
 
     @model_validator(mode="after")
@@ -85,7 +85,7 @@ class PooledDecoder(_LinearDecoder):
         """Map [batch, frames, hidden] to logits [batch, n_labels].
 
         Raises:
-            UserError: the encoder's output has no frames, or not as many as are to be pooled.
+            UserError: the encoder's output has no frames.
         """
         hidden, lengths = encoded
         if len(hidden.shape) == 2:
@@ -94,13 +94,7 @@ class PooledDecoder(_LinearDecoder):
                 "per clip; use FullyConnectedDecoder"
             )
         if self.pooled_frames is not None:
-            missing = hidden.shape[1] - self.pooled_frames
-            if missing < 0:
-                raise UserError(
-                    f"decoder_params/pooled_frames: {self.pooled_frames}, but the encoder outputs "
-                    f"{hidden.shape[1]} frames; raise data_layer_params/audio_length"
-                )
-            first = missing // 2
+            first = max(0, hidden.shape[1] - self.pooled_frames) // 2
             hidden = hidden[:, first : first + self.pooled_frames]
         if self.use_lengths:
             pooled = self._pool_clip(hidden, lengths)

@@ -39,7 +39,6 @@ def test_the_recipes_are_listed_with_a_whole_sentence_each():
 @pytest.mark.parametrize(
     "name",
     [
-        "speech_commands/micro",
         "speech_commands/resnet50",
         "speech_commands/resnet50.py",
         "example_configs/speech_commands/resnet50",

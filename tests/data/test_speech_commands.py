@@ -69,10 +69,13 @@ def test_a_checkpoint_keeps_what_was_given_of_the_front_end():
 def test_without_augmentation_all_else_is_as_it_was():
     on = {"augment_data": True, "augment_prob": 0.5, "time_shift_ms": 9.0, "mixup_alpha": 0.3}
     on |= {"background_noise": "x", "time_masks": 1, "freq_masks": 2, "cutouts": 3}
+    on |= {"context_prob": 0.5, "context_shift_ms": 9.0, "context_gap_ms": 9.0}
     others = {"n_fft": 512, "augmentation": "librosa", "cache_data": "images", "pad_value": 1.0}
     layer = SpeechCommandsDataLayer(**on, **others).without_augmentation()
     off = {"pitch_shift": 0.0, "time_stretch": 0.0, "noise_level_max": None}
-    assert layer == SpeechCommandsDataLayer(**off, **others)
+    # clips stay in context, in the middle and alone
+    off |= {"context_prob": 1.0, "context_shift_ms": 0.0, "context_clips_prob": 0.0}
+    assert layer == SpeechCommandsDataLayer(**off, **others, context_gap_ms=9.0)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -166,6 +166,9 @@ def test_a_decoder_that_pools_the_middle_hears_in_a_clip_what_it_hears_in_the_st
     np.testing.assert_allclose(scores[start], prediction.probabilities, atol=1e-5)
 
 
-def test_more_frames_than_there_are_cannot_be_pooled():
-    with pytest.raises(UserError, match=r"pooled_frames: 129, but the encoder outputs 128 frames"):
-        make_model(decoder=PooledDecoder(pooled_frames=129))
+def test_where_there_are_fewer_frames_all_are_pooled(track):
+    clip = track[:RATE]
+    models = [make_model(decoder=PooledDecoder(pooled_frames=n)) for n in (None, 129)]
+    models[1].network.set_weights(models[0].network.get_weights())
+    (expected,), (given,) = (model.predict(clip, sample_rate=RATE) for model in models)
+    np.testing.assert_array_equal(given.probabilities, expected.probabilities)
