@@ -41,21 +41,18 @@ def losing(tmp_path):
     return lambda what: {"LOSE": what, "LOST_AT": str(tmp_path / "lost_at")}
 
 
-@pytest.mark.parametrize("lost", ["saving 0 SIGKILL", "allreduce 1 SIGSTOP"])
-def test_a_lost_process_ends_the_job_and_is_named_in_time(lost, arguments, losing, tmp_path):
+def test_a_lost_process_ends_the_job_and_is_named_in_time(arguments, losing, tmp_path):
+    """A stopped one, whose connection stays; trials/lost_workers.py has killed ones too."""
+
     def end_the_stopped_one(processes, line):  # as a launcher would
         if "rank 1" in line and " has " in line:
             processes[1].kill()
 
-    job = run_forked_job(2, main, arguments, environment=losing(lost), disturb=end_the_stopped_one)
+    environment = losing("allreduce 1 SIGSTOP")
+    job = run_forked_job(2, main, arguments, environment=environment, disturb=end_the_stopped_one)
     assert sorted(job.statuses) == [-signal.SIGKILL, 3]
     assert "Traceback" not in job.output
-    assert job.seconds_until_named(lost.split()[1], tmp_path / "lost_at") < TIMEOUT_S + 15
-    if "SIGSTOP" in lost:
-        return
-    again = run_forked_job(2, main, [*arguments, "--no_dir_check"])
-    assert again.status == 0, again.output
-    assert checkpoints.load_newest(tmp_path / "run" / "checkpoints").progress.epochs_done == 2
+    assert job.seconds_until_named("1", tmp_path / "lost_at") < TIMEOUT_S + 15
 
 
 def epochs_of(row_log):

@@ -63,7 +63,7 @@ def test_a_few_kills_at_random_moments_lose_nothing(tone_dataset):
     command = [
         sys.executable,
         "trials/kill_test.py",
-        "--kills=10",
+        "--kills=4",
         "--seed=1",
         f"--data={tone_dataset}",
     ]
@@ -71,7 +71,7 @@ def test_a_few_kills_at_random_moments_lose_nothing(tone_dataset):
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "10 kills of " in done.stdout
+    assert "4 kills of " in done.stdout
 
 
 def test_the_records_tell_runs_apart(undisturbed, tmp_path):
