@@ -71,6 +71,7 @@ def epochs_of(row_log):
     return epochs
 
 
+@pytest.mark.long
 def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
     arguments, losing, tmp_path
 ):
@@ -109,7 +110,7 @@ def test_survivors_go_on_and_take_in_new_processes_and_every_row_counts_once(
     )
 
 
-@pytest.mark.parametrize("whom", ["launcher", "one of them"])
+@pytest.mark.parametrize("whom", [pytest.param("launcher", marks=pytest.mark.long), "one of them"])
 def test_a_signal_stops_all_processes_after_the_same_step_and_is_quick(whom, arguments, tmp_path):
     arguments = [*arguments, "--num_epochs=500", "--print_loss_steps=20"]
 

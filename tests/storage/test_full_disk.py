@@ -47,7 +47,7 @@ def newest(logdir):
     return checkpoints.load_newest(logdir / "checkpoints")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_disk_that_fills_up_or_turns_read_only_ends_a_run_with_a_message(tone_dataset, tmp_path):
     if subprocess.run(
         ["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path], check=False
