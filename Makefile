@@ -1,7 +1,7 @@
 # make demo          set-up, synthetic data, training and test accuracy, in minutes on two cores
 # make try           a page on which the demo's model is tried, or another: make try LOGDIR=DIR
 # make test          set-up, lint, types and the test suite
-# make test-long     the tests that take half a minute or more: kills, lost processes, full disks
+# make trials        the tests that take half a minute or more: kills, lost processes, full disks
 # make format        rewrite the code as the linter wants it
 # All take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
 
@@ -13,7 +13,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(fi
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo try logdir test test-long web lint format docs setup
+.PHONY: demo try logdir test trials web lint format docs setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -60,9 +60,10 @@ try: logdir $(VENV)/ready-page
 	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
 test: $(VENV)/ready-test web lint
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
+	@# three for two cores: tests of processes, browsers and exported files wait for others
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-long: $(VENV)/ready-test
+trials: $(VENV)/ready-test
 	$(RUN) -m pytest -m long
 
 # npm's package that exported pages run on, for their tests; where it cannot be had they are skipped

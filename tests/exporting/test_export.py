@@ -152,7 +152,7 @@ def _type_of_samples(path):
 
 NETWORKS = {
     "ResNet": (
-        ResNetEncoder(block_sizes=[1, 1], block_strides=[1, 2], num_filters=4),
+        ResNetEncoder(resnet_size=18, block_sizes=[1, 1], block_strides=[1, 2], num_filters=4),
         FullyConnectedDecoder(),
         {"num_audio_features": 32, "audio_length": 128},
     ),

@@ -27,7 +27,7 @@ def test_one_process(scaling, iter_size):
 
 
 @pytest.mark.horovod
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     find_spec("horovod") is None, reason="Horovod is not installed; see scripts/install_horovod.sh"
 )
