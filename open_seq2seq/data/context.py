@@ -121,8 +121,9 @@ class ContextMaker:
         Returns:
             int16 [width].
         """
-        first = int(noise_start * (_NOISE_SAMPLES - width))
-        noise = self._noise[first : first + width] * self._quiet_level(clip)
+        first = int(noise_start * max(0, _NOISE_SAMPLES - width))
+        # an image of more than a minute hears the noise again
+        noise = np.resize(self._noise[first : first + width], width) * self._quiet_level(clip)
         sound: np.ndarray = np.rint(noise).clip(-32768, 32767).astype(np.int16)
         put(sound, clip, start)
         return sound

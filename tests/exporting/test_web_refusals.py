@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import tarfile
 
+import numpy as np
 import pytest
 
 import open_seq2seq
@@ -137,15 +138,15 @@ def test_one_changed_weight_fails_the_export(
     if has_node and which["node"] is None:
         pytest.skip("node is not installed")
     monkeypatch.setattr(trial_module.shutil, "which", which.get)
-    (file,) = export(model, tmp_path / "good", web_runtime=str(web_package)).trials
-    assert file.largest_difference < 1e-4 and file.n_clips == 48
-    assert ("node is not here" in caplog.text) == (not has_node)
+    # what it predicts is of the weights at its first prediction: parts of 16, and one alone
+    model.probabilities([np.zeros(16000, np.int16)] * 17)
     kernel = max(model.network.trainable_variables, key=lambda v: v.numpy().size)
     weights = kernel.numpy()
     weights.flat[weights.size // 2] += 1.0
     kernel.assign(weights)
     with pytest.raises(UserError, match=r"web: differs from the checkpoint .*nothing is exported"):
         export(model, tmp_path / "bad", web_runtime=str(web_package))
+    assert ("node is not here" in caplog.text) == (not has_node)
     assert not (tmp_path / "bad" / "files").exists()
 
 
