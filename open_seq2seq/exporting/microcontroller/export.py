@@ -193,9 +193,12 @@ class MicrocontrollerExport:
 
 def _network(model: PretrainedModel) -> StreamNetwork:
     try:
-        network = StreamNetwork(model)
         if not isinstance(model.encoder, TDNNEncoder):
-            raise ValueError(f"a TDNNEncoder is needed, not {type(model.encoder).__name__}")
+            raise ValueError(
+                "a TDNNEncoder with a PooledDecoder is needed, as in speech_commands/micro, not "
+                f"{type(model.encoder).__name__}"
+            )
+        network = StreamNetwork(model)
         if network.pools_maximum:
             raise ValueError("the decoder must pool the mean")
         if model.encoder.activation_fn != "relu":
