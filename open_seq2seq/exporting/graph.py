@@ -42,6 +42,11 @@ class ExportGraph:
         self.n_samples = n_samples
         self._network = network
 
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of the network."""
+        return int(self._network.count_params())
+
     def features(self, waveforms: np.ndarray) -> np.ndarray:
         """Return images of int16 waveforms [batch, n_samples]."""
         front_end = ClipFrontEnd(self.front_end, self.n_samples)

@@ -9,6 +9,9 @@ from typing import Any
 from open_seq2seq.exporting.graph import ExportGraph
 
 _OPSET = 17
+_LARGE = 100_000_000  # weights; of 207 million the converter was killed with 24 GB
+
+logger = logging.getLogger(__name__)
 
 
 def convert(graph: ExportGraph, samples: str, description: str) -> bytes:
@@ -26,6 +29,11 @@ def convert(graph: ExportGraph, samples: str, description: str) -> bytes:
 
     from open_seq2seq.lazy import tf
 
+    if graph.n_weights > _LARGE:
+        logger.warning(
+            f"onnx: a network of {graph.n_weights:,} weights takes more than 24 GB of memory to "
+            "convert; saved_model and tflite take a few"
+        )
     function, signature = graph.function(batch_size=None, samples=samples, spectrum="dft")
     named = tf.function(lambda inputs: tf.identity(function(inputs), "probabilities"))
     for name in ("tf2onnx", "tf2onnx.tfonnx", "tf2onnx.tf_loader"):
