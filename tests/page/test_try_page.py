@@ -158,7 +158,10 @@ def test_what_the_microphone_records_has_a_label(served, browser):
     find(browser, "#recorder .stop-button").click()
     until(lambda: texts(browser, "#heard .verdict"))
     assert "converted from" in find(browser, "#heard p.note").text
-    assert find(browser, "#heard .corner").text == "peak -6 dB"  # the browser leaves it as it is
+    # the browser leaves it as it is; where the recording begins within a tone, resampling
+    # overshoots
+    peak_db = int(find(browser, "#heard .corner").text.removeprefix("peak ").removesuffix(" dB"))
+    assert abs(peak_db + 6) <= 2
     assert sounds_in(folder) == []
 
 
