@@ -188,8 +188,6 @@ class Dataset:
 
     def draws(self, epoch: int) -> Draws:
         """Return what is drawn for each row in an epoch."""
-        if self._kept is not None:
-            epoch = 0  # what is kept is the first epoch's, also where a restart makes it again
         if not self.training:
             return no_draws(self.params, len(self))
         return draw(
@@ -197,20 +195,24 @@ class Dataset:
             len(self),
             sample_rate=self.params.sample_rate,
             seed=self.seed,
-            epoch=epoch,
+            epoch=self._drawn_epoch(epoch),
         )
+
+    def _drawn_epoch(self, epoch: int) -> int:
+        """Return the epoch whose draws make an epoch's images."""
+        if self._kept is not None or not self.training:
+            return 0  # what is kept is the first one's, also where a restart makes it again
+        return epoch
 
     def _draw_contexts(self, epoch: int) -> ContextDraws | None:
         if self._context is None:
             return None
-        if self._kept is not None or not self.training:
-            epoch = 0
         return draw_contexts(
             self.params,
             len(self),
             sample_rate=self.params.sample_rate,
             seed=self.seed,
-            epoch=epoch,
+            epoch=self._drawn_epoch(epoch),
         )
 
     def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
@@ -263,31 +265,23 @@ class Dataset:
         """Put clips into their contexts, in place; return the draws, with images of the middle."""
         assert self._context is not None
         width = waveforms.shape[1]
-        others = {
-            row: self._clip(row)
-            for row in {*contexts.before[contexts.is_placed], *contexts.after[contexts.is_placed]}
-            if row >= 0
-        }
+        neighbours = np.concatenate([contexts.before, contexts.after])
+        rows = np.unique(neighbours[np.tile(contexts.is_placed, 2) & (neighbours >= 0)])
+        middle = np.full(len(rows), 0.5, np.float32)
+        clips = zip(*self._store.take(self._files[rows], middle, width), strict=True)
+        others = {row: clip[:n] for row, (clip, n) in zip(rows.tolist(), clips, strict=True)}
         for row in np.flatnonzero(contexts.is_placed):
             length = min(lengths[row], width)
             start = (width - length) // 2 + int(contexts.shift[row])
             clip = waveforms[row, :length].copy()
             sound = self._context.place(clip, start, width, contexts.noise_start[row])
-            if (before := others.get(contexts.before[row])) is not None:
+            if (before := others.get(int(contexts.before[row]))) is not None:
                 put(sound[: max(0, start)], before, start - contexts.gap_before[row] - len(before))
-            if (after := others.get(contexts.after[row])) is not None:
+            if (after := others.get(int(contexts.after[row]))) is not None:
                 end = max(0, start + length)
                 put(sound[end:], after, int(contexts.gap_after[row]))
             waveforms[row], lengths[row] = sound, width
         return drawn._replace(crop=np.where(contexts.is_placed, np.float32(0.5), drawn.crop))
-
-    def _clip(self, row: int) -> np.ndarray:
-        """Return the samples of a row's clip, int16 [samples]."""
-        waveforms, lengths = self._store.take(
-            self._files[[row]], np.array([0.5], np.float32), self._n_samples
-        )
-        clip: np.ndarray = waveforms[0, : lengths[0]]
-        return clip
 
     def _to_batch(
         self, part: _Part, rectangles: np.ndarray | None, fractions: np.ndarray | None

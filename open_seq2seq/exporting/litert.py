@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from open_seq2seq.exporting.flatbuffer import operator_codes, read_tree, write_tree
 from open_seq2seq.exporting.graph import ExportGraph
 from open_seq2seq.lazy import tf
 
@@ -81,25 +82,20 @@ def worst_layers(graph: ExportGraph, samples: str, calibration: np.ndarray) -> l
 def describe(model: bytes, description: str) -> bytes:
     """Return a file with a text in its metadata, under `open_seq2seq`."""
     from ai_edge_litert import schema_py_generated as schema
-    from flatbuffers import Builder
 
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = read_tree(model)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(description.encode(), np.uint8)
     tree.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = _KEY, len(tree.buffers) - 1
     tree.metadata = [*(tree.metadata or []), entry]
-    builder = Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return write_tree(tree)
 
 
 def description_of(model: bytes) -> str | None:
     """Return the text that `describe` has put into a file, None if there is none."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = read_tree(model)
     for entry in tree.metadata or []:
         if entry.name == _KEY:
             return bytes(tree.buffers[entry.buffer].data).decode()
@@ -110,8 +106,7 @@ def lost_weights(model: bytes) -> bool:
     """Tell whether a file has variables that nothing fills: it would give NaN without a word."""
     from ai_edge_litert import schema_py_generated as schema
 
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    operators = {code.builtinCode for code in tree.operatorCodes}
+    operators = set(operator_codes(read_tree(model)))
     builtin = schema.BuiltinOperator
     return builtin.VAR_HANDLE in operators and builtin.CALL_ONCE not in operators
 

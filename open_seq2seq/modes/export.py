@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.exporting import export_model, how_to_serve
 from open_seq2seq.modes import RunOptions
-from open_seq2seq.pretrained.model import load_model
+from open_seq2seq.modes.opening import open_model
 from open_seq2seq.storage.reporting import Reporter
 
 logger = logging.getLogger(__name__)
@@ -20,13 +19,7 @@ def export(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     """Write the files and return the exit status."""
     if distributed.launched_rank() != 0:
         return 0
-    if isinstance(run, TrainedRun):
-        model = load_model(Path(run.logdir), best=run.restore_best_checkpoint)
-        model = model.reading_as(run.data_layer_params)
-    else:
-        best = run.params.restore_best_checkpoint
-        model = load_model(Path(run.params.logdir), run, best=best)
-    report = export_model(model, options.export)
+    report = export_model(open_model(run), options.export)
     for trial in report.trials:
         accuracy = ""
         if trial.accuracy is not None:

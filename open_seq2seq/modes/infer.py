@@ -15,8 +15,9 @@ from open_seq2seq.errors import UserError, counted
 from open_seq2seq.inference import check_output, recordings_of, write_predictions
 from open_seq2seq.inference.outputs import as_line
 from open_seq2seq.modes import RunOptions
+from open_seq2seq.modes.opening import open_model
 from open_seq2seq.network import build_for_run
-from open_seq2seq.pretrained.model import PretrainedModel, load_model
+from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage import variables
 from open_seq2seq.storage.compatibility import check_front_end, check_labels
 from open_seq2seq.storage.logdir import load_checkpoint
@@ -37,8 +38,7 @@ def infer(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) -> 
         paths, batch_size = list(options.clips), run.batch_size_per_gpu
         if not paths:
             raise UserError("nothing to infer: name audio files, folders or manifests")
-        model = load_model(Path(run.logdir), best=run.restore_best_checkpoint)
-        model = model.reading_as(run.data_layer_params)
+        model = open_model(run)
     else:
         model, paths = _of_config(run, options)
         batch_size = run.params.eval_batch_size

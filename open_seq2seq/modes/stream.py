@@ -20,7 +20,7 @@ from open_seq2seq.data.waveforms import bad_audio_message
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.inference import check_output, recordings_of
 from open_seq2seq.modes import RunOptions
-from open_seq2seq.pretrained.model import PretrainedModel, load_model
+from open_seq2seq.modes.opening import open_model
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming import Event, StreamingDetector
 from open_seq2seq.streaming.microphone import chunks_of_microphone
@@ -43,7 +43,8 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
         )
     if options.save_events is not None:
         check_output(options.save_events, "--save_events")
-    model, reading = _open(run)
+    model = open_model(run)
+    reading = run.data_layer_params if isinstance(run, TrainedRun) else run.data_layers["infer"]
     detector = StreamingDetector(model, **dict(options.stream))
     sources = list(_sources(options.clips, detector.sample_rate, reading))
     n_events = 0
@@ -62,14 +63,6 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
                 break  # how a microphone is switched off
     logger.info(counted(n_events, "event"))
     return 0
-
-
-def _open(run: Config | TrainedRun) -> tuple[PretrainedModel, Any]:
-    if isinstance(run, TrainedRun):
-        model = load_model(Path(run.logdir), best=run.restore_best_checkpoint)
-        return model, run.data_layer_params
-    best = run.params.restore_best_checkpoint
-    return load_model(Path(run.params.logdir), run, best=best), run.data_layers["infer"]
 
 
 def _sources(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from pathlib import Path
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError
 from open_seq2seq.modes import RunOptions
+from open_seq2seq.modes.opening import open_model
 from open_seq2seq.page import Page
-from open_seq2seq.pretrained.model import PretrainedModel, load_model
+from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming import StreamingDetector
 
@@ -28,13 +28,8 @@ def try_model(run: Config | TrainedRun, options: RunOptions, reporter: Reporter)
         return 0
     params = options.page
     with contextlib.closing(Page(params.port)) as page:
-        if isinstance(run, TrainedRun):
-            logdir = run.logdir
-            model = load_model(Path(logdir), best=run.restore_best_checkpoint)
-            model = model.reading_as(run.data_layer_params)
-        else:
-            logdir, best = run.params.logdir, run.params.restore_best_checkpoint
-            model = load_model(Path(logdir), run, best=best)
+        logdir = run.logdir if isinstance(run, TrainedRun) else run.params.logdir
+        model = open_model(run)
         _check(model, params.stream, logdir)
         page.serve(model, params.stream, logdir, _tell)
     return 0

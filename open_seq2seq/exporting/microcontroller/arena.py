@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from open_seq2seq.exporting.flatbuffer import operator_codes, read_tree
+
 # bytes that it keeps, read off its 64-bit build; a 32-bit one keeps about half
 _PER_TENSOR = 24
 _PER_NODE = 128  # with what a kernel keeps of its own
@@ -21,8 +23,8 @@ def estimate_arena(model: bytes) -> int:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in tree.operatorCodes]
+    tree = read_tree(model)
+    codes = operator_codes(tree)
     read_variable = schema.BuiltinOperator.READ_VARIABLE
     kept, largest = _FIXED, 0
     for graph in tree.subgraphs:

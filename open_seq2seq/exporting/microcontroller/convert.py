@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from open_seq2seq.exporting.flatbuffer import read_tree, write_tree
 from open_seq2seq.exporting.litert import quiet
 from open_seq2seq.lazy import keras, tf
 from open_seq2seq.structs import KerasModel
@@ -47,14 +48,9 @@ def convert(layer: KerasModel, tracks: np.ndarray, n_frames: int, *, output: str
 
 def _without_names(model: bytes) -> bytes:
     """Leave out what no microcontroller reads: names of tensors, signatures and metadata."""
-    from ai_edge_litert import schema_py_generated as schema
-    from flatbuffers import Builder
-
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = read_tree(model)
     for subgraph in tree.subgraphs:
         for tensor in subgraph.tensors:
             tensor.name = None
     tree.metadata = tree.signatureDefs = None
-    builder = Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return write_tree(tree)

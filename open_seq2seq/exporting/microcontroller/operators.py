@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from open_seq2seq.errors import UserError
+from open_seq2seq.exporting.flatbuffer import operator_codes, read_tree
 
 Profile = Literal["tflm", "esphome"]
 
@@ -31,8 +32,7 @@ def operators_of(model: bytes) -> list[str]:
     names = {
         number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()
     }
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
-    return sorted({names[max(c.builtinCode, c.deprecatedBuiltinCode)] for c in tree.operatorCodes})
+    return sorted({names[code] for code in operator_codes(read_tree(model))})
 
 
 def check_operators(model: bytes, profile: Profile, n_variables: int) -> None:
