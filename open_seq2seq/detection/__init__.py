@@ -1,0 +1,1 @@
+"""What a detector does over hours: tracks, false accepts, thresholds."""
