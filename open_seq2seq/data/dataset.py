@@ -32,6 +32,7 @@ from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
 from open_seq2seq.data.spec_augment import cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
+from open_seq2seq.data.unknown_words import class_indices
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
@@ -48,6 +49,7 @@ class Dataset:
     Attributes:
         params: of the data layer, as they are in effect.
         labels: names of the labels, in index order.
+        classes: further classes of the targets, words of the label unknown; mostly none.
         training: whether long clips are sliced at random, rather than in the middle.
         seed: of everything random.
         paths: path of each row's clip.
@@ -65,20 +67,24 @@ class Dataset:
         *,
         training: bool,
         seed: int,
+        classes: tuple[str, ...] = (),
     ) -> None:
         """Open a dataset.
 
         Args:
-            table: one row per clip with columns ``label`` (int) and ``path``.
+            table: one row per clip with columns ``label`` (int) and ``path``, and ``word`` where
+                there are further classes.
             labels: names of the labels.
             params: how rows become images, with the augmentation that is in effect.
             training: whether long clips are sliced at random, rather than in the middle.
             seed: of everything random.
+            classes: words of the label unknown that are classes of their own.
 
         Raises:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
         """
         self.params, self.labels, self.training, self.seed = params, labels, training, seed
+        self.classes = classes
         self._recordings: tuple[str, ...] = ()
         if params.background_noise is not None:
             self._recordings = find_recordings(params.background_noise)
@@ -101,6 +107,7 @@ class Dataset:
         is_usable = ~np.isin(files, list(self._store.bad))
         self._files = files[is_usable]  # index of each row's file
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
+        self._classes = class_indices(table, labels, classes)[is_usable]
         self.paths = paths[self._files]
         self.flawed = self._find_flaws()
         # in eighths of a second: datasets whose longest clips are about as long share an engine
@@ -297,7 +304,8 @@ class Dataset:
         if rectangles is not None:
             images = _covering()(images, tf.constant(rectangles[part.rows]), self._mask_value)
         labels = tf.constant(self._labels[part.rows])
-        targets = tf.one_hot(labels, len(self.labels))
+        n_classes = len(self.labels) + len(self.classes)
+        targets = tf.one_hot(self._classes[part.rows], n_classes)
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
         if fractions is None:
             return batch

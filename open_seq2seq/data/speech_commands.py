@@ -47,4 +47,10 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         params: ClipParams = self
         if not (training and self.augment_data):
             params = self.without_augmentation()
-        return Dataset(self.read_rows(labels), labels, params, training=training, seed=seed)
+        table = self.read_rows(labels)
+        classes: tuple[str, ...] = ()
+        if training and self.merge_unknown:
+            from open_seq2seq.data.unknown_words import find_classes
+
+            classes = find_classes(table, labels)
+        return Dataset(table, labels, params, training=training, seed=seed, classes=classes)
