@@ -45,6 +45,17 @@ class Parts(Group):
     loss: type[Loss] = Field(description="Class of the loss.")
     loss_params: dict[str, Any] = Field(default={}, description="Parameters of the loss.")
 
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Parts:
+        default = self.decoder.model_fields["outputs"].default
+        outputs = self.decoder_params.get("outputs", default)
+        if outputs == "sigmoid" and self.data_layer_params.get("merge_unknown"):
+            raise ValueError(
+                "data_layer_params/merge_unknown sums probabilities of a softmax, and "
+                "decoder_params/outputs is 'sigmoid'; leave one of them out"
+            )
+        return self
+
 
 class Data(Group):
     """Which dataset, in batches of which size and in which order."""

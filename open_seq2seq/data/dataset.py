@@ -23,7 +23,7 @@ from open_seq2seq.data.augment import (
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.context import Context, ContextDraws, ContextMaker, draw_contexts, put
-from open_seq2seq.data.dataset_versions import SILENCE
+from open_seq2seq.data.dataset_versions import SILENCE, merged_classes
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.mixup import draw_fractions, mix
@@ -36,7 +36,7 @@ from open_seq2seq.data.unknown_words import class_indices
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, Clips, Tensor
+from open_seq2seq.structs import Batch, Clips, MergedClasses, Tensor
 from open_seq2seq.system.cores import thread_pool
 
 _STEPS_READ_AHEAD = 4
@@ -132,6 +132,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self._files)
+
+    @property
+    def merged(self) -> MergedClasses | None:
+        """The further classes as the network has them."""
+        return merged_classes(self.labels, self.classes)
 
     @functools.cached_property
     def seconds(self) -> dict[str, float]:

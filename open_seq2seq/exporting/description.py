@@ -35,6 +35,7 @@ def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> di
         "clip_samples": n_samples,
         "input": inputs,
         "output": {"name": "probabilities", "shape": [len(model.labels)]},
+        "output_kind": model.outputs,
         "thresholds": dict.fromkeys(model.labels, _THRESHOLD),
         "front_end": front_end,
         "weights_sha256": weights_sha256(model),

@@ -9,6 +9,11 @@ from typing import Any, NamedTuple
 from open_seq2seq.exporting import web
 from open_seq2seq.exporting.trial import Trial
 
+_OUTPUTS = {
+    "softmax": "probabilities of the labels",
+    "sigmoid": "the probability of each label against all others; their sum is not 1",
+}
+
 
 class Report(NamedTuple):
     """What an export has made, each file with its trial."""
@@ -40,7 +45,7 @@ class Report(NamedTuple):
             f"Tells apart {len(d['labels'])} labels, in this order: {labels}.\n\n"
             f"- Input: {d['input']['name']}, {shape}, at {d['sample_rate']:,} Hz; float32 between "
             "-1 and 1, or int16 where the table says so.\n"
-            f"- Output: probabilities of the labels.\n"
+            f"- Output: {_OUTPUTS[d['output_kind']]}.\n"
             f"- Weights: SHA-256 {d['weights_sha256']}, step {d['checkpoint_step']}.\n"
             f"- Made by open_seq2seq {d['open_seq2seq']}.\n\n"
             f"## Files\n\n{self.table()}\n"

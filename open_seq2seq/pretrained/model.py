@@ -44,9 +44,9 @@ from open_seq2seq.pretrained import registry
 from open_seq2seq.pretrained.clips import Clip, PathLike, recordings_of_clips
 from open_seq2seq.storage import architecture, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
-from open_seq2seq.storage.compatibility import check_front_end
+from open_seq2seq.storage.compatibility import check_front_end, check_outputs
 from open_seq2seq.storage.logdir import load_run
-from open_seq2seq.structs import KerasModel
+from open_seq2seq.structs import KerasModel, OutputKind
 
 _BATCH_SIZE = 64
 
@@ -60,6 +60,7 @@ class PretrainedModel:
         data_layer: computes features from clips.
         step: of the checkpoint; None where it is not known.
         encoder, decoder: that the network was built of; None where they are not known.
+        outputs: how its logits become probabilities; softmax where the decoder is not known.
         manifests: of the run, by the section of the config; they may be gone.
     """
 
@@ -77,9 +78,10 @@ class PretrainedModel:
         self.data_layer = data_layer
         self.labels = labels
         self.encoder, self.decoder = encoder, decoder
+        self.outputs: OutputKind = decoder.outputs if decoder is not None else "softmax"
         self.step = checkpoint and checkpoint.step
         self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
-        self._predictor = Predictor(network, data_layer, labels)
+        self._predictor = Predictor(network, data_layer, labels, self.outputs)
         self._warnings = Warnings(data_layer)
 
     def reading_as(self, reading: Reading) -> PretrainedModel:
@@ -194,6 +196,7 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
     if config is not None:
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
         check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
+        check_outputs(checkpoint.info, decoder, str(path))
     else:
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
     info = checkpoint.info

@@ -10,6 +10,7 @@ from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import moving_statistics
 from open_seq2seq.lazy import tf
+from open_seq2seq.losses.label_weights import weighted
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LossScaler
 from open_seq2seq.structs import Batch, KerasModel, StepDetails, StepMetrics, Tensor, Variable
@@ -28,6 +29,7 @@ class TrainStep:
         workers: Workers,
         *,
         variables: list[Variable] | None = None,
+        class_weights: np.ndarray | None = None,
         max_grad_norm: float | None = None,
         larc: LARC | None = None,
         average: WeightAverage | None = None,
@@ -43,6 +45,7 @@ class TrainStep:
             scaler: gives the factor of the loss.
             workers: average the gradients.
             variables: those that are trained; by default all trainable ones of the model.
+            class_weights: by how much clips count, float32 [classes]; by default all the same.
             max_grad_norm: gradients of a larger global norm are scaled to it.
             larc: scales the gradient of each variable.
             average: follows the weights.
@@ -54,6 +57,7 @@ class TrainStep:
         self._optimizer = optimizer
         self._scaler = scaler
         self._workers = workers
+        self._class_weights = class_weights
         self._max_grad_norm = max_grad_norm
         self._larc = larc
         self._average = average
@@ -86,6 +90,8 @@ class TrainStep:
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Return the loss and the gradients of the scaled, penalized loss."""
+        if self._class_weights is not None:
+            batch = weighted(batch, self._class_weights)
         with tf.GradientTape() as tape:
             logits = self._model(batch.inputs, training=True)
             loss = tf.reduce_mean(self._loss(logits, batch, training=True) * batch.weights)

@@ -12,12 +12,12 @@ import numpy as np
 
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
-from open_seq2seq.data.dataset_versions import merged_classes
 from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import check_replicas, sync_statistics
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
+from open_seq2seq.losses.label_weights import class_weights
 from open_seq2seq.network import before_merging, build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
@@ -75,8 +75,8 @@ class Trainer:
         if self.early_stopping is not None:
             self.early_stopping.check(self.data.labels, is_evaluated="eval" in datasets)
 
-        merged = merged_classes(self.data.labels, self.data.classes)
-        self.model = build_for_run(config, workers, "train", len(self.data.labels), merged)
+        n_labels, merged = len(self.data.labels), self.data.merged
+        self.model = build_for_run(config, workers, "train", n_labels, merged)
         self.trained = trained_variables(p.freeze_variables_regex, self.model)
         optimizer, scaler = config.optimizer.create(), config.loss_scaling.create()
         optimizer.build(self.trained)
@@ -92,6 +92,7 @@ class Trainer:
             workers,
             variables=self.trained,
             max_grad_norm=p.max_grad_norm,
+            class_weights=class_weights(config.loss, self.data.labels, self.data.merged),
             larc=p.larc_params,
             average=average,
             keep_details=not _DETAILS.isdisjoint(p.summaries),
@@ -109,7 +110,8 @@ class Trainer:
             return None
         if self.commits is not None and self.commits.last is not None:
             return self.commits.last
-        return resume.find_checkpoint(self.logdir, self.data, self.params.changed_front_end)
+        changed = self.params.changed_front_end
+        return resume.find_checkpoint(self.logdir, self.data, self.config.decoder, changed)
 
     def warm_start(self) -> None:
         """Give the chief of a new run the weights of another run, if the config names one.
@@ -215,6 +217,7 @@ class Trainer:
             self.model,
             [variable.path for variable in self.trained],
             self.data.labels,
+            self.config.decoder.outputs,
             self.reporter,
             speed,
         )

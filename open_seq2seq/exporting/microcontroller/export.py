@@ -28,7 +28,7 @@ from open_seq2seq.exporting.microcontroller.sources import (
 from open_seq2seq.exporting.microcontroller.tracks import Tracks
 from open_seq2seq.exporting.trial import Trial
 from open_seq2seq.pretrained.model import PretrainedModel
-from open_seq2seq.streaming.network import StreamNetwork
+from open_seq2seq.streaming.network import StreamNetwork, sigmoid
 
 _NAME = "model-micro"
 _ESPHOME_FEATURES = (
@@ -137,9 +137,11 @@ class MicrocontrollerExport:
             if self._keyword is None:
                 outputs.append(self._network.probabilities(hidden))
             else:
-                logits = self._network.logits(hidden)
-                above = logits[self._keyword] - np.delete(logits, self._keyword).max()
-                outputs.append(np.array([1.0 / (1.0 + np.exp(-above))]))
+                above = self._network.logits(hidden)[[self._keyword]]
+                if self._network.outputs == "softmax":
+                    others = np.delete(self._network.logits(hidden), self._keyword)
+                    above = above - others.max()
+                outputs.append(sigmoid(above))
         return np.stack(outputs)
 
     @property
