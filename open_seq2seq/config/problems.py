@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 import pydantic
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, is_params
 from open_seq2seq.errors import UserError, cut, shown
 
 ParamsT = TypeVar("ParamsT", bound=Params)
@@ -145,6 +145,10 @@ def _unknown(name: Any, known: Iterable[str]) -> str:
 
 def _line(cls: type[Params], problem: Any, prefix: str, retired: Mapping[str, str]) -> str:
     kind, location, value = problem["type"], list(problem["loc"]), problem["input"]
+    nested = _parameters_at(cls, location)
+    if nested is not None:
+        within = {**problem, "loc": location[1:]}
+        return _line(nested, within, f"{prefix}/{location[0]}", {})
     # a union adds its member's name behind the field's; the member is not part of the path
     fields = location[:1] + [part for part in location[1:] if isinstance(part, int)]
     if kind == "extra_forbidden":
@@ -157,6 +161,14 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: Mapping[str, st
     if kind == "missing":
         return f"{prefix}: missing required parameter {location[-1]!r}"
     return f"{path_of([prefix, *fields])}: {_expectation(cls, kind, location, problem, value)}"
+
+
+def _parameters_at(cls: type[Params], location: list) -> type[Params] | None:
+    """Return the class of a field's own parameters, where a location is within such a field."""
+    if len(location) < 2 or location[0] not in cls.model_fields:
+        return None
+    annotation = cls.model_fields[location[0]].annotation
+    return next(filter(is_params, (annotation, *get_args(annotation))), None)
 
 
 def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:

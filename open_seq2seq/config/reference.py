@@ -14,6 +14,7 @@ import pydantic
 from annotated_types import Ge, Gt, Le, Lt
 
 from open_seq2seq.components import Group, Params
+from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
@@ -50,7 +51,11 @@ _VERSIONS = (
     f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
 )
 # classes that are parameters of the run themselves
-_NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params": EarlyStopping}
+_NESTED: dict[str, type[Params]] = {
+    "larc_params": LARC,
+    "early_stopping_params": EarlyStopping,
+    "distillation_params": Distillation,
+}
 # what is not in a config: flags of the modes that use a trained model
 _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,

@@ -58,6 +58,7 @@ class PretrainedModel:
         labels: names of the labels, in the order of the network's outputs.
         network: the Keras model, from `structs.Batch.inputs` to logits.
         data_layer: computes features from clips.
+        classes: words of unknown that the network tells apart, beyond the labels; mostly none.
         step: of the checkpoint; None where it is not known.
         encoder, decoder: that the network was built of; None where they are not known.
         outputs: how its logits become probabilities; softmax where the decoder is not known.
@@ -80,6 +81,7 @@ class PretrainedModel:
         self.encoder, self.decoder = encoder, decoder
         self.outputs: OutputKind = decoder.outputs if decoder is not None else "softmax"
         self.step = checkpoint and checkpoint.step
+        self.classes = checkpoint.info.classes if checkpoint is not None else ()
         self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
         self._predictor = Predictor(network, data_layer, labels, self.outputs)
         self._warnings = Warnings(data_layer)

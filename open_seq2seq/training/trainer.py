@@ -30,6 +30,7 @@ from open_seq2seq.training.skipped_steps import SkippedSteps
 from open_seq2seq.training.step import TrainStep
 from open_seq2seq.training.step_reports import Speed, StepReports
 from open_seq2seq.training.stop_signal import StopSignal
+from open_seq2seq.training.teacher import Teacher, open_teacher
 from open_seq2seq.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
@@ -83,6 +84,15 @@ class Trainer:
         average = None
         if p.ema_decay is not None:
             average = WeightAverage(self.trained, p.ema_decay)
+        self.teacher: Teacher | None = None
+        if p.distillation_params is not None:
+            self.teacher = open_teacher(
+                p.distillation_params,
+                self.data,
+                self.model,
+                config.decoder.outputs,
+                p.changed_front_end,
+            )
         self.state = RunState(self.model, optimizer, scaler, average, self.sampler)
         self.train_step = TrainStep(
             before_merging(self.model),
@@ -95,6 +105,7 @@ class Trainer:
             class_weights=class_weights(config.loss, self.data.labels, self.data.merged),
             larc=p.larc_params,
             average=average,
+            teacher=self.teacher,
             keep_details=not _DETAILS.isdisjoint(p.summaries),
             use_xla_jit=p.use_xla_jit,
         )
@@ -140,12 +151,18 @@ class Trainer:
             logger.info(f"continuing from step {state.step}, epoch {state.progress.epoch + 1}")
         for hook in hooks.before_start:
             hook(state.progress, self.workers)
-        state.share(self.workers)
+        self._share()
+
+    def _share(self) -> None:
+        """Give all workers the chief's values."""
+        self.state.share(self.workers)
+        if self.teacher is not None:  # each has read it, and some perhaps a newer one
+            self.workers.broadcast([v.value for v in self.teacher.network.variables])
 
     def time_steps(self, n_warm: int) -> float:
         """Train, save nothing, and return the seconds of a step after the first ``n_warm``."""
         started = 0.0
-        self.state.share(self.workers)
+        self._share()
         for step in self._steps():
             if self.state.step == n_warm:
                 started = time.monotonic()
