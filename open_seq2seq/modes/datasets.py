@@ -54,6 +54,8 @@ def _log_clips(dataset: Dataset, section: str) -> None:
     logger.info(
         f"{section}: {counted(len(dataset), 'clip')}, {counted(len(dataset.labels), 'label')}"
     )
+    for line in notices.shares_of(dataset):
+        logger.info(f"{section}: {line}")
     if dataset.converted:
         path, what = next(iter(dataset.converted.items()))
         logger.info(
