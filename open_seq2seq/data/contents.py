@@ -29,7 +29,7 @@ class Part(NamedTuple):
 class Contents(NamedTuple):
     """The rows of all sources. Running speech is one row, whose path is the name of its source."""
 
-    table: pd.DataFrame  # columns label, path, and part: the index of the source
+    table: pd.DataFrame  # columns label, path, word, and part: index of the source
     parts: tuple[Part, ...]
     rows_per_epoch: int | None = None
 
@@ -64,7 +64,7 @@ class Contents(NamedTuple):
             else:
                 part = part._replace(recordings=_recordings(name, source.recordings))
                 label = _label(name, source.label, labels)
-                table = pd.DataFrame({"label": [label], "path": [name]})
+                table = pd.DataFrame({"label": [label], "path": [name], "word": [""]})
             tables.append(table.assign(part=index))
             parts.append(part)
         return cls(pd.concat(tables, ignore_index=True), tuple(parts), rows_per_epoch)

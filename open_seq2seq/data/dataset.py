@@ -34,6 +34,7 @@ from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
 from open_seq2seq.data.spec_augment import cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
+from open_seq2seq.data.unknown_words import class_indices
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
@@ -54,6 +55,7 @@ class Dataset:
     Attributes:
         params: of the data layer, as they are in effect.
         labels: names of the labels, in index order.
+        classes: further classes of the targets, words of the label unknown; mostly none.
         training: whether long clips are sliced at random, rather than in the middle.
         seed: of everything random.
         paths: path of each row's clip; of running speech, the name of its source.
@@ -74,6 +76,7 @@ class Dataset:
         *,
         training: bool,
         seed: int,
+        classes: tuple[str, ...] = (),
     ) -> None:
         """Open a dataset.
 
@@ -83,11 +86,13 @@ class Dataset:
             params: how rows become images, with the augmentation that is in effect.
             training: whether long clips are sliced at random, rather than in the middle.
             seed: of everything random.
+            classes: words of the label unknown that are classes of their own.
 
         Raises:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
         """
         self.params, self.labels, self.training, self.seed = params, labels, training, seed
+        self.classes = classes
         self._recordings: tuple[str, ...] = ()
         if params.background_noise is not None:
             self._recordings = find_recordings(params.background_noise)
@@ -117,6 +122,7 @@ class Dataset:
         self.parts = contents.parts
         self._part = table["part"].to_numpy()[is_usable]  # index of each row's source
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
+        self._classes = class_indices(table, labels, classes)[is_usable]
         self.paths = table["path"].to_numpy(object)[is_usable]
         loss_weights = np.array([part.loss_weight for part in contents.parts], np.float32)
         self._loss_weights = loss_weights[self._part]
@@ -251,14 +257,15 @@ class Dataset:
     def _read(self, slots: np.ndarray, weights: np.ndarray, epoch: _Epoch) -> _Part:
         """Do the host's part of the work for one batch."""
         rows = epoch.rows[slots]
-        labels = self._labels[rows]
+        labels, classes = self._labels[rows], self._classes[rows]
         if self.training:
             weights = weights * self._loss_weights[rows]
         contexts = None
         if epoch.contexts is not None:
             contexts = self._contexts(epoch.contexts.take(slots), rows)
-            labels = np.where(contexts.is_placed & contexts.is_cut, self._unknown, labels)
-        part = _Part(slots, weights, labels, np.zeros(0, np.int32))
+            is_cut = contexts.is_placed & contexts.is_cut
+            labels, classes = (np.where(is_cut, self._unknown, each) for each in (labels, classes))
+        part = _Part(slots, weights, labels, classes, np.zeros(0, np.int32))
         if self._kept is not None and self._kept.has(slots):
             lengths, images = self._kept.lengths.values[slots], self._kept.images.values[slots]
             return part._replace(lengths=lengths, images=images)
@@ -337,7 +344,7 @@ class Dataset:
             rectangles = tf.constant(epoch.rectangles[part.slots])
             images = _covering()(images, rectangles, self._mask_value)
         labels = tf.constant(part.labels)
-        targets = tf.one_hot(labels, len(self.labels))
+        targets = tf.one_hot(part.classes, len(self.labels) + len(self.classes))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
         if epoch.fractions is None:
             return batch
@@ -417,6 +424,7 @@ class _Part(NamedTuple):
     slots: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
+    classes: np.ndarray
     lengths: np.ndarray  # frames that count
     clips: Clips | None = None
     images: np.ndarray | None = None

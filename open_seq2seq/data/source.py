@@ -52,6 +52,11 @@ class Source(Group):
     num_labels: int | None = Field(
         default=None, gt=0, description="Number of labels, as a check on labels_file."
     )
+    merge_unknown: bool = Field(
+        default=False,
+        description="Whether in training each word of the label unknown, by the manifest's column "
+        "word, is a class of its own; everywhere else their probabilities are summed.",
+    )
     shuffle: bool = Field(
         default=False, description="Whether training takes the rows in a new order each epoch."
     )

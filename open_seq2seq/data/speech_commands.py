@@ -58,4 +58,10 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         params: ClipParams = self
         if not (training and self.augment_data):
             params = self.without_augmentation()
-        return Dataset(self.read_contents(labels), labels, params, training=training, seed=seed)
+        contents = self.read_contents(labels)
+        classes: tuple[str, ...] = ()
+        if training and self.merge_unknown:
+            from open_seq2seq.data.unknown_words import find_classes
+
+            classes = find_classes(contents.table, labels)
+        return Dataset(contents, labels, params, training=training, seed=seed, classes=classes)
