@@ -55,6 +55,8 @@ def _log_clips(dataset: Dataset, section: str) -> None:
     if dataset.classes:
         what += f", {counted(len(dataset.classes), 'word')} of unknown as classes of their own"
     logger.info(f"{section}: {what}")
+    for line in notices.shares_of(dataset):
+        logger.info(f"{section}: {line}")
     if dataset.converted:
         path, what = next(iter(dataset.converted.items()))
         logger.info(

@@ -66,7 +66,7 @@ def run_info(
         manifests={
             name: layer.manifest_paths()
             for name, layer in config.data_layers.items()
-            if layer.dataset_files
+            if layer.manifest_paths()
         },
         imported_from=imported_from,
     )

@@ -292,7 +292,8 @@ class Trainer:
             plan = self.sampler.for_training(
                 self.params.random_seed, epoch, shuffle=shuffle, first_row=row
             )
-            for batches, rows in zip(self.data.batches(plan, epoch), plan.rows, strict=True):
+            rows_of_steps = self.data.rows(epoch)[plan.rows]
+            for batches, rows in zip(self.data.batches(plan, epoch), rows_of_steps, strict=True):
                 yield _Step(self.state.progress.position, batches, rows)
                 if self._is_over:
                     return
