@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,18 @@ from rich.console import Console
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError, counted
+from open_seq2seq.errors import UserError, counted, named
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
-from open_seq2seq.preprocessing.layout import noise_folder, silence_folder
+from open_seq2seq.preprocessing.layout import negatives_files, noise_folder, silence_folder
+from open_seq2seq.preprocessing.negative_params import NegativeParams
+from open_seq2seq.preprocessing.negatives import (
+    Plan,
+    about_negatives,
+    plan_negatives,
+    print_confusables,
+    write_negatives,
+)
 from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
 from open_seq2seq.preprocessing.silence import (
     NoiseFile,
@@ -32,12 +41,20 @@ from open_seq2seq.preprocessing.silence import (
 from open_seq2seq.preprocessing.speakers import warn_of_unknown_speakers
 from open_seq2seq.preprocessing.splits import (
     AT_RANDOM,
+    crossing_speakers,
     refuse_crossing_speakers,
     refuse_empty_splits,
     split_officially,
     split_randomly,
 )
-from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals, warn_of_few_rows
+from open_seq2seq.preprocessing.spoken_negatives import HELD_OUT
+from open_seq2seq.preprocessing.summary import (
+    count_rows,
+    print_negatives,
+    print_summary,
+    totals,
+    warn_of_few_rows,
+)
 from open_seq2seq.system.paths import NAME_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -59,6 +76,7 @@ class Settings(NamedTuple):
     seed: int = 0
     balance: bool = True
     command: str = ""
+    negatives: NegativeParams = NegativeParams()
 
 
 def prepare(settings: Settings, console: Console) -> None:
@@ -71,7 +89,7 @@ def prepare(settings: Settings, console: Console) -> None:
         UserError: the dataset lacks what the version needs, or the output cannot be written.
     """
     rng = np.random.default_rng(settings.seed)
-    clips, split_rule = _split_clips(settings, rng)
+    clips, split_rule, planned = _split_clips(settings, rng)
     n_beside = rows_beside_keywords(
         _keyword_rows(clips, settings.labels), len(keywords_of(settings.labels))
     )
@@ -112,10 +130,24 @@ def prepare(settings: Settings, console: Console) -> None:
                 errors=NAME_ERRORS,
             )
             about = _about(settings, split_rule) | total
+            if planned:
+                negatives = write_negatives(
+                    planned,
+                    settings.version,
+                    settings.data_dir,
+                    _prefix(settings),
+                    new,
+                    n_beside["train"],
+                    settings.seed,
+                    console,
+                )
+                about["speakers_in_several_splits"] = _n_crossing(rows, negatives)
+                about["negatives"] = about_negatives(planned, negatives)
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
             )
-            put_in_place(new, settings.output_dir, old)
+            # those of an earlier call may have other labels
+            put_in_place(new, settings.output_dir, old, negatives_files(settings.version))
     except OSError as error:
         raise UserError(
             f"--output_dir {settings.output_dir}: cannot write there ({error.strerror or error}); "
@@ -123,42 +155,76 @@ def prepare(settings: Settings, console: Console) -> None:
         ) from None
     warn_of_few_rows(total["rows"])
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
+    if planned:
+        print_confusables(planned, console)
+        print_negatives(about["negatives"]["manifests"], settings.version, console)
+        console.print(
+            f"speakers in more than one split, negatives as well: "
+            f"{about['speakers_in_several_splits']}"
+        )
     console.print(f"written to {settings.output_dir}", soft_wrap=True)
 
 
-def put_in_place(new: Path, destination: Path, old: Path) -> None:
+def put_in_place(new: Path, destination: Path, old: Path, obsolete: Iterable[str] = ()) -> None:
     """Move everything in ``new`` to ``destination``, or nothing if a move fails.
 
-    What it replaces is moved to ``old``.
+    What it replaces is moved to ``old``, and what is ``obsolete`` in ``destination`` as well.
     """
-    names = sorted(path.name for path in new.iterdir())
+    moved = {path.name for path in new.iterdir()}
+    names = sorted(moved | set(obsolete))
     try:
         for name in names:
             if (destination / name).exists():
                 os.rename(destination / name, old / name)
-            os.rename(new / name, destination / name)
+            if name in moved:
+                os.rename(new / name, destination / name)
     except BaseException:  # including Ctrl-C
         for name in names:
-            if not (new / name).exists():
+            if name in moved and not (new / name).exists():
                 os.rename(destination / name, new / name)
             if (old / name).exists():
                 os.rename(old / name, destination / name)
         raise
 
 
-def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
-    """Return the version's clips with their labels and splits, and the split rule in words."""
+def _split_clips(
+    settings: Settings, rng: np.random.Generator
+) -> tuple[pd.DataFrame, str, Plan | None]:
+    """Return the version's clips with their labels and splits, the split rule, and negatives."""
     clips = scan_clips(settings.data_dir, settings.speakers)
     if settings.split == "official":
         split, rule = split_officially(clips, settings.data_dir)
     else:
         split, rule = split_randomly(clips, rng), AT_RANDOM
-    clips = select_words(clips.assign(split=split), settings.version, settings.labels)
+    scanned = clips.assign(split=split)
+    clips = select_words(scanned, settings.version, settings.labels)
     warn_of_unknown_speakers(clips, settings.speakers)
     if settings.split == "official":
-        refuse_crossing_speakers(clips)
+        refuse_crossing_speakers(clips if not settings.negatives.are_wanted else scanned)
+    planned = None
+    if settings.negatives.are_wanted:
+        planned = plan_negatives(scanned, settings.labels, settings.version, settings.negatives)
+        clips = _without(planned.held_out, clips)
     refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels), rule)
-    return clips, rule
+    return clips, rule, planned
+
+
+def _without(held_out: frozenset[str], clips: pd.DataFrame) -> pd.DataFrame:
+    """Return the clips of the words that are not held out of the label unknown."""
+    kept = clips[~clips["word"].isin(held_out)]
+    if kept["label"].nunique() < clips["label"].nunique():
+        raise UserError(
+            f"--held_out_words: with what sounds like them they are all words of the label "
+            f"{UNKNOWN!r} ({named(sorted(held_out), 10)}); hold out fewer"
+        )
+    return kept
+
+
+def _n_crossing(rows: pd.DataFrame, negatives: pd.DataFrame) -> int:
+    """Return the number of speakers in several splits, those of the negatives included."""
+    table = pd.concat([rows, negatives], ignore_index=True)
+    table = table.assign(split=table["split"].replace(HELD_OUT, "test"))
+    return len(crossing_speakers(table[table["speaker"] != ""]))
 
 
 def _noise(settings: Settings) -> list[NoiseFile]:
@@ -226,7 +292,7 @@ def _prefix(settings: Settings) -> str:
     return f"{data_dir.as_posix()}/"
 
 
-def _about(settings: Settings, split_rule: str) -> dict[str, object]:
+def _about(settings: Settings, split_rule: str) -> dict[str, Any]:
     return {
         "command": settings.command,
         "dataset_version": settings.version,

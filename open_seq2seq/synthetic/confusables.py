@@ -9,7 +9,6 @@ distance is the smallest one that the accents give.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -36,6 +35,10 @@ class Confusable(NamedTuple):
     @property
     def is_homophone(self) -> bool:
         return self.kind == HOMOPHONE
+
+    @property
+    def is_pseudo_word(self) -> bool:
+        return self.text.startswith("[[")
 
 
 def confusables(phrase: str, vocabulary: Iterable[str]) -> list[Confusable]:
@@ -174,10 +177,24 @@ def spell(words: Sequence[Sequence[Token]]) -> str:
     return "[[" + " ".join("|".join(map(str, word)) for word in words) + "]]"
 
 
-def unique(found: Iterable[Confusable]) -> list[Confusable]:
-    """Return the confusables of several keywords, each text once, with its nearest keyword."""
-    by_text = itertools.groupby(
-        sorted(found, key=lambda each: (each.text, not each.is_homophone, each.distance)),
-        key=lambda each: each.text,
-    )
-    return [next(group) for _, group in by_text]
+def confusables_of(keywords: Sequence[str], vocabulary: Sequence[str]) -> list[Confusable]:
+    """Return the confusables of several keywords, each text once, with its nearest keyword.
+
+    What says any of the keywords is a homophone, and sounds that are another keyword are left out.
+
+    Raises:
+        UserError: the voices cannot say a keyword.
+    """
+    chosen: dict[str, Confusable] = {}
+    said = [accent for keyword in keywords for accent in pronounce(keyword).by_accent]
+    for keyword in keywords:
+        for found in confusables(keyword, vocabulary):
+            if found.is_pseudo_word:
+                if any(distance(found.phonemes, accent) < SAME for accent in said):
+                    continue
+            elif says_keyword(found.text, keywords):
+                found = found._replace(kind=HOMOPHONE)
+            known = chosen.get(found.text)
+            if known is None or found.distance < known.distance:
+                chosen[found.text] = found
+    return sorted(chosen.values(), key=lambda each: (each.keyword, each.distance, each.text))
