@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,18 +16,19 @@ from rich.console import Console
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS
-from open_seq2seq.errors import UserError, counted, named
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
+from open_seq2seq.preprocessing.finished_files import put_in_place
 from open_seq2seq.preprocessing.layout import negatives_files, noise_folder, silence_folder
-from open_seq2seq.preprocessing.negative_params import NegativeParams
-from open_seq2seq.preprocessing.negatives import (
-    Plan,
+from open_seq2seq.preprocessing.negative_manifests import (
     about_negatives,
-    plan_negatives,
+    n_crossing_speakers,
     print_confusables,
     write_negatives,
 )
+from open_seq2seq.preprocessing.negative_params import NegativeParams
+from open_seq2seq.preprocessing.negatives import Plan, plan_negatives, without_held_out
 from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
 from open_seq2seq.preprocessing.silence import (
     NoiseFile,
@@ -41,13 +40,11 @@ from open_seq2seq.preprocessing.silence import (
 from open_seq2seq.preprocessing.speakers import warn_of_unknown_speakers
 from open_seq2seq.preprocessing.splits import (
     AT_RANDOM,
-    crossing_speakers,
     refuse_crossing_speakers,
     refuse_empty_splits,
     split_officially,
     split_randomly,
 )
-from open_seq2seq.preprocessing.spoken_negatives import HELD_OUT
 from open_seq2seq.preprocessing.summary import (
     count_rows,
     print_negatives,
@@ -141,7 +138,7 @@ def prepare(settings: Settings, console: Console) -> None:
                     settings.seed,
                     console,
                 )
-                about["speakers_in_several_splits"] = _n_crossing(rows, negatives)
+                about["speakers_in_several_splits"] = n_crossing_speakers(rows, negatives)
                 about["negatives"] = about_negatives(planned, negatives)
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
@@ -165,28 +162,6 @@ def prepare(settings: Settings, console: Console) -> None:
     console.print(f"written to {settings.output_dir}", soft_wrap=True)
 
 
-def put_in_place(new: Path, destination: Path, old: Path, obsolete: Iterable[str] = ()) -> None:
-    """Move everything in ``new`` to ``destination``, or nothing if a move fails.
-
-    What it replaces is moved to ``old``, and what is ``obsolete`` in ``destination`` as well.
-    """
-    moved = {path.name for path in new.iterdir()}
-    names = sorted(moved | set(obsolete))
-    try:
-        for name in names:
-            if (destination / name).exists():
-                os.rename(destination / name, old / name)
-            if name in moved:
-                os.rename(new / name, destination / name)
-    except BaseException:  # including Ctrl-C
-        for name in names:
-            if name in moved and not (new / name).exists():
-                os.rename(destination / name, new / name)
-            if (old / name).exists():
-                os.rename(old / name, destination / name)
-        raise
-
-
 def _split_clips(
     settings: Settings, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, str, Plan | None]:
@@ -204,27 +179,9 @@ def _split_clips(
     planned = None
     if settings.negatives.are_wanted:
         planned = plan_negatives(scanned, settings.labels, settings.version, settings.negatives)
-        clips = _without(planned.held_out, clips)
+        clips = without_held_out(planned.held_out, clips)
     refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels), rule)
     return clips, rule, planned
-
-
-def _without(held_out: frozenset[str], clips: pd.DataFrame) -> pd.DataFrame:
-    """Return the clips of the words that are not held out of the label unknown."""
-    kept = clips[~clips["word"].isin(held_out)]
-    if kept["label"].nunique() < clips["label"].nunique():
-        raise UserError(
-            f"--held_out_words: with what sounds like them they are all words of the label "
-            f"{UNKNOWN!r} ({named(sorted(held_out), 10)}); hold out fewer"
-        )
-    return kept
-
-
-def _n_crossing(rows: pd.DataFrame, negatives: pd.DataFrame) -> int:
-    """Return the number of speakers in several splits, those of the negatives included."""
-    table = pd.concat([rows, negatives], ignore_index=True)
-    table = table.assign(split=table["split"].replace(HELD_OUT, "test"))
-    return len(crossing_speakers(table[table["speaker"] != ""]))
 
 
 def _noise(settings: Settings) -> list[NoiseFile]:

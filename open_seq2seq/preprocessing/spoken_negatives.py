@@ -158,7 +158,7 @@ def write_list(path: Path, found: Sequence[Confusable], uses: Mapping[str, str])
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["keyword", "text", "kind", "distance", "phonemes", "used_in"])
         for each in found:
-            used_in = "none" if each.is_homophone else (uses[each.text] or "train")
+            used_in = "none" if each.says_keyword else (uses[each.text] or "train")
             phonemes = " ".join(each.phonemes)
             rows.writerow(
                 [each.keyword, each.text, each.kind, f"{each.distance:.3f}", phonemes, used_in]
@@ -181,5 +181,7 @@ def check_keywords(keywords: Sequence[str], clip_s: float) -> None:
 
 def describe(found: Sequence[Confusable], keyword: str) -> str:
     """Return the confusables of a keyword in a line, nearest first."""
-    own = [each for each in found if each.keyword == keyword and not each.is_homophone]
-    return f"{shown(keyword)}: {named([f'{each.text} {each.distance:.1f}' for each in own], 10)}"
+    own = [each for each in found if each.keyword == keyword and not each.says_keyword]
+    words = [f"{each.text} {each.distance:.2g}" for each in own if not each.is_pseudo_word]
+    n_pseudo = len(own) - len(words)
+    return f"sound like {shown(keyword)}: {named(words, 12)}, {counted(n_pseudo, 'pseudo-word')}"

@@ -104,14 +104,14 @@ def print_negatives(
         console: where to print.
     """
     columns = ("rows", "rows_of_keywords", "words", "speakers")
-    table = Table(title="negatives", show_edge=False, pad_edge=False)
+    table = Table(title=f"{version}-<manifest>.csv", show_edge=False, pad_edge=False)
     table.add_column("manifest", overflow="fold", min_width=12)
     for name in columns:
         table.add_column(name.replace("_", " "), justify="right", min_width=5)
     for kind, by_split in manifests.items():
         for split, counts in by_split.items():
             numbers = [str(counts[name]) for name in columns]
-            table.add_row(f"{version}-{kind}-{split}.csv", *numbers)
+            table.add_row(f"{kind}-{split}", *numbers)
     console.print(table, crop=False)
 
 

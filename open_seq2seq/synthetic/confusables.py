@@ -19,7 +19,7 @@ from open_seq2seq.synthetic.pseudo_words import PseudoWord, pseudo_words
 
 MAX_WORDS = 30  # of a vocabulary, for one keyword
 MAX_PSEUDO_WORDS = 30
-HOMOPHONE = "homophone"
+HOMOPHONE, CONTAINS = "homophone", "contains"  # kinds that are never negatives
 
 
 class Confusable(NamedTuple):
@@ -27,14 +27,15 @@ class Confusable(NamedTuple):
 
     keyword: str
     text: str  # words, or a pseudo-word's phonemes in [[ ]]
-    kind: str  # word, part, reversed, half, dropped, replaced, or HOMOPHONE
+    kind: str  # word, part, reversed, half, dropped, replaced, HOMOPHONE or CONTAINS
     distance: float
     phonemes: tuple[str, ...]
     by_accent: frozenset[tuple[str, ...]]
 
     @property
-    def is_homophone(self) -> bool:
-        return self.kind == HOMOPHONE
+    def says_keyword(self) -> bool:
+        """Whether a listener hears a keyword, so that it is no negative."""
+        return self.kind in (HOMOPHONE, CONTAINS)
 
     @property
     def is_pseudo_word(self) -> bool:
@@ -59,9 +60,9 @@ def confusables(phrase: str, vocabulary: Iterable[str]) -> list[Confusable]:
     if len(keyword.words) > 1:
         words += _rearranged(keyword, known)
     found = {found.text: found for found in reversed(words)}
-    homophones = [each for each in found.values() if each.is_homophone]
+    homophones = [each for each in found.values() if each.says_keyword]
     near = sorted(
-        (each for each in found.values() if not each.is_homophone),
+        (each for each in found.values() if not each.says_keyword),
         key=lambda each: (each.kind == "word", each.distance, each.text),
     )
     n_others = sum(each.kind != "word" for each in near)
@@ -140,8 +141,10 @@ def _rearranged(keyword: Pronunciation, known: Sequence[Pronunciation]) -> list[
 
 def _compare(keyword: Pronunciation, other: Pronunciation, kind: str) -> Confusable:
     nearest = keyword.nearest_to(other)
-    if says_keyword(other.text, [keyword.text]):
+    if nearest < SAME:
         kind = HOMOPHONE
+    elif says_keyword(other.text, [keyword.text]):
+        kind = CONTAINS
     return Confusable(
         keyword.text, other.text, kind, round(nearest, 3), other.phonemes, other.by_accent
     )
@@ -180,7 +183,7 @@ def spell(words: Sequence[Sequence[Token]]) -> str:
 def confusables_of(keywords: Sequence[str], vocabulary: Sequence[str]) -> list[Confusable]:
     """Return the confusables of several keywords, each text once, with its nearest keyword.
 
-    What says any of the keywords is a homophone, and sounds that are another keyword are left out.
+    What says another keyword is marked as well, and pseudo-words that sound like one are left out.
 
     Raises:
         UserError: the voices cannot say a keyword.
@@ -192,8 +195,8 @@ def confusables_of(keywords: Sequence[str], vocabulary: Sequence[str]) -> list[C
             if found.is_pseudo_word:
                 if any(distance(found.phonemes, accent) < SAME for accent in said):
                     continue
-            elif says_keyword(found.text, keywords):
-                found = found._replace(kind=HOMOPHONE)
+            elif not found.says_keyword and says_keyword(found.text, keywords):
+                found = found._replace(kind=CONTAINS)
             known = chosen.get(found.text)
             if known is None or found.distance < known.distance:
                 chosen[found.text] = found

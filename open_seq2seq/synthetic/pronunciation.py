@@ -95,6 +95,8 @@ def check_phrases(texts: Iterable[str], clip_s: float) -> None:
             text.replace("_", " "), REFERENCE_ACCENT, _REFERENCE_VOICE, _FAST_WPM, 50, 50
         )
         n_seconds = len(_espeak().say(utterance)) / ESPEAK_RATE
+        if n_seconds == 0:
+            raise UserError(f"phrase {shown(text)}: espeak-ng says nothing; write it in words")
         if n_seconds > SPEECH_FRACTION * clip_s:
             raise UserError(
                 f"phrase {shown(text)}: said quickly it takes {n_seconds:.1f} s, too long for a "

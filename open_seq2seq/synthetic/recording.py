@@ -23,6 +23,7 @@ def record(
     rng: np.random.Generator,
     talkers: Sequence[np.ndarray],
     clip_samples: int = CLIP_SAMPLES,
+    may_cut: bool = True,
 ) -> np.ndarray:
     """Return a clip of ``speech``, int16 at 16 kHz and of at most ``clip_samples``.
 
@@ -34,9 +35,10 @@ def record(
         rng: draws everything that is random.
         talkers: sentences for babble noise, at 16 kHz.
         clip_samples: length of a clip, but of the short ones.
+        may_cut: whether a clip may cut the word at an edge.
     """
     n_samples = draw_length(len(speech), rng, clip_samples)
-    onset = draw_onset(len(speech), n_samples, rng)
+    onset = draw_onset(len(speech), n_samples, rng, CUT_PROBABILITY if may_cut else 0.0)
     clip = insert(add_room(speech, rng), onset, n_samples)
     noise = make_noise(NOISE_KINDS[int(rng.integers(len(NOISE_KINDS)))], rng, n_samples, talkers)
     speech_rms = np.sqrt(np.mean(np.square(speech)))
@@ -55,15 +57,20 @@ def draw_length(n_speech: int, rng: np.random.Generator, clip_samples: int = CLI
     return int(rng.integers(shortest, clip_samples))
 
 
-def draw_onset(n_speech: int, n_samples: int, rng: np.random.Generator) -> int:
+def draw_onset(
+    n_speech: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    cut_probability: float = CUT_PROBABILITY,
+) -> int:
     """Return the sample at which the word begins: anywhere it fits.
 
-    With `CUT_PROBABILITY`, up to `MAX_CUT_FRACTION` of the word is beyond an edge of the clip.
+    With ``cut_probability``, up to `MAX_CUT_FRACTION` of the word is beyond an edge of the clip.
     """
     slack = n_samples - n_speech
     if slack < 0:  # the word is longer than the clip
         return int(rng.integers(slack, 1))
-    if rng.random() >= CUT_PROBABILITY:
+    if rng.random() >= cut_probability:
         return int(rng.integers(0, slack + 1))
     n_cut = int(rng.uniform(0, MAX_CUT_FRACTION) * n_speech)
     if rng.random() < 0.5:

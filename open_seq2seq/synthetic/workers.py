@@ -83,7 +83,9 @@ def write_clips(
     for clip, word in zip(clips, words, strict=True):
         rng = generator(seed, "recording", *clip.names)
         speech = resample(word, clip.speaker)
-        sound = record(speech, rng, _talkers, round(clip_s * SAMPLE_RATE))
+        # "stop" without its beginning would be "top"
+        may_cut = not clip.group
+        sound = record(speech, rng, _talkers, round(clip_s * SAMPLE_RATE), may_cut)
         _write_wav(folder / clip.path, sound)
     return len(clips)
 
