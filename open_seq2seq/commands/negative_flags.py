@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 
-from open_seq2seq.data.words import as_word
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.negative_params import (
     CONFUSABLE,
@@ -17,6 +15,7 @@ from open_seq2seq.preprocessing.negative_params import (
     NegativeParams,
     read_kinds,
 )
+from open_seq2seq.synthetic.vocabulary import read_vocabulary, split_words
 
 # which kinds a flag is for
 _NEEDED = {
@@ -93,14 +92,12 @@ def read_negatives(flags: argparse.Namespace) -> NegativeParams:
         if not needed & set(kinds):
             choices = " or ".join(f"--negatives={kind}" for kind in KINDS if kind in needed)
             raise UserError(f"--{name} {value}: is for {choices}; say so, or leave the flag out")
-        if value is not None and name in _LEAST and value < _LEAST[name]:
+        if name in _LEAST and value < _LEAST[name]:
             raise UserError(f"--{name} {value}: expected {_LEAST[name]} or more")
     params = NegativeParams(kinds, n_double=flags.double_words)
     if flags.held_out_words is not None:
         params = params._replace(held_out_words=_read_words(flags.held_out_words))
     if flags.vocabulary is not None:
-        from open_seq2seq.synthetic.vocabulary import read_vocabulary
-
         params = params._replace(vocabulary=read_vocabulary(flags.vocabulary))
     numbers = {
         "n_clips": flags.synthetic_clips,
@@ -111,8 +108,7 @@ def read_negatives(flags: argparse.Namespace) -> NegativeParams:
 
 
 def _read_words(text: str) -> tuple[str, ...]:
-    rows = csv.reader([text], skipinitialspace=True)
-    words = tuple(dict.fromkeys(as_word(word) for row in rows for word in row))
+    words = tuple(dict.fromkeys(split_words(text, "--held_out_words")))
     if not words or not all(words):
         raise UserError(
             f"--held_out_words {text!r}: an empty word, expected words with one comma between "

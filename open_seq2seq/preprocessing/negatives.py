@@ -19,7 +19,7 @@ from open_seq2seq.preprocessing.negative_params import (
 )
 from open_seq2seq.preprocessing.spoken_negatives import (
     HELD_OUT,
-    check_keywords,
+    check_spoken,
     choose_confusables,
     choose_vocabulary,
 )
@@ -66,7 +66,7 @@ def plan_negatives(
     _refuse_without_unknown(labels, version, params)
     keywords = keywords_of(labels)
     if {SYNTHETIC, CONFUSABLE} & set(params.kinds):
-        check_keywords(keywords, params.clip_s)
+        check_spoken(keywords, params)
     others = _other_words(clips, keywords)
     words = sorted(set(others["word"]))
     held_out = HeldOut(params.held_out_words, labels)

@@ -16,7 +16,7 @@ from open_seq2seq.errors import UserError, counted, named, shown
 from open_seq2seq.preprocessing.held_out import HeldOut
 from open_seq2seq.preprocessing.negative_params import NegativeParams
 from open_seq2seq.synthetic.confusables import Confusable, confusables_of, says_keyword
-from open_seq2seq.synthetic.phrases import Phrase, write_phrases
+from open_seq2seq.synthetic.phrases import Phrase, check_lengths, write_phrases
 from open_seq2seq.synthetic.pronunciation import can_say, check_phrases
 from open_seq2seq.synthetic.vocabulary import common_words
 from open_seq2seq.system.paths import NAME_ERRORS
@@ -40,7 +40,10 @@ def choose_vocabulary(
     if given is None:
         given = common_words()
     else:
-        check_phrases(given, params.clip_s)
+        try:
+            check_phrases(given, params.clip_s)
+        except UserError as error:
+            raise UserError(f"--vocabulary: {error}") from None
     reserved = {label.casefold() for label in labels} - {UNKNOWN}
     left_out = [
         word for word in given if word.casefold() in reserved or says_keyword(word, keywords)
@@ -165,14 +168,15 @@ def write_list(path: Path, found: Sequence[Confusable], uses: Mapping[str, str])
             )
 
 
-def check_keywords(keywords: Sequence[str], clip_s: float) -> None:
-    """Refuse keywords that the synthetic voices cannot say within a clip.
+def check_spoken(keywords: Sequence[str], params: NegativeParams) -> None:
+    """Refuse lengths that cannot be, and keywords that the voices cannot say within a clip.
 
     Raises:
-        UserError: the first of them, and why.
+        UserError: what is wrong.
     """
+    check_lengths(params.clip_s, params.n_voices)
     try:
-        check_phrases(keywords, clip_s)
+        check_phrases(keywords, params.clip_s)
     except UserError as error:
         raise UserError(
             f"keywords: {error}; or leave 'synthetic' and 'confusable' out of --negatives"

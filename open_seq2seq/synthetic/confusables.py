@@ -9,10 +9,9 @@ distance is the smallest one that the accents give.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic.phoneme_distance import SAME, Token, distance
 from open_seq2seq.synthetic.pronunciation import Pronunciation, can_say, pronounce
 from open_seq2seq.synthetic.pseudo_words import PseudoWord, pseudo_words
@@ -55,7 +54,7 @@ def confusables(phrase: str, vocabulary: Iterable[str]) -> list[Confusable]:
         UserError: the voices cannot say ``phrase``.
     """
     keyword = pronounce(phrase)
-    known = list(_sayable(vocabulary))
+    known = [pronounce(text) for text in vocabulary if can_say(text)]
     words = _near_words(keyword, known)
     if len(keyword.words) > 1:
         words += _rearranged(keyword, known)
@@ -102,14 +101,6 @@ def sounds_like(one: Pronunciation, other: Pronunciation) -> bool:
 def limit_for(keyword: Pronunciation) -> float:
     """Return the largest distance of a confusable: 1, or a quarter of the phonemes if longer."""
     return max(1.0, len(keyword.phonemes) / 4)
-
-
-def _sayable(vocabulary: Iterable[str]) -> Iterator[Pronunciation]:
-    for text in vocabulary:
-        try:
-            yield pronounce(text)
-        except UserError:
-            continue
 
 
 def _near_words(keyword: Pronunciation, known: Sequence[Pronunciation]) -> list[Confusable]:

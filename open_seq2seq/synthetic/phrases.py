@@ -77,10 +77,11 @@ def write_phrases(
         OSError: a clip cannot be written.
     """
     check_lengths(clip_s, n_voices)
-    texts = [phrase.text for phrase in phrases]
-    for text in texts:
-        if texts.count(text) > 1:
-            raise UserError(f"phrases: {shown(text)} appears twice; name each phrase once")
+    texts: set[str] = set()
+    for phrase in phrases:
+        if phrase.text in texts:
+            raise UserError(f"phrases: {shown(phrase.text)} appears twice; name each phrase once")
+        texts.add(phrase.text)
     check_phrases((phrase.text for phrase in phrases if not phrase.is_phonemes), clip_s)
     speakers = make_speakers(voices_per_split(n_voices), seed)
     folder.mkdir(parents=True)
@@ -125,7 +126,7 @@ def check_lengths(clip_s: float, n_voices: int) -> None:
     """
     if not SHORTEST_S <= clip_s <= LONGEST_S:
         raise UserError(
-            f"clip_s: {clip_s:g}, expected {SHORTEST_S:g} to {LONGEST_S:g} seconds; 1 is the "
+            f"length of clips, clip_s, {clip_s:g}: expected {SHORTEST_S:g} to {LONGEST_S:g} seconds; 1 is the "
             "length of Speech Commands' clips"
         )
     if n_voices < 1:

@@ -71,7 +71,12 @@ def pronounce(text: str) -> Pronunciation:
 
 
 def can_say(text: str) -> bool:
-    """Tell whether `pronounce` has phonemes for ``text``."""
+    """Tell whether `pronounce` has phonemes for ``text``.
+
+    Raises:
+        UserError: espeak-ng is missing.
+    """
+    _espeak()
     try:
         pronounce(text)
     except UserError:

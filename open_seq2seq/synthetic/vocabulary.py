@@ -35,7 +35,7 @@ def read_vocabulary(text: str) -> tuple[str, ...]:
     if is_path or path.is_file():
         words = _read_lines(path)
     else:
-        words = [word for row in csv.reader([text], skipinitialspace=True) for word in row]
+        words = split_words(text, "--vocabulary")
     spelled = dict.fromkeys(word for word in map(as_word, words) if word)
     if not spelled:
         raise UserError(
@@ -48,6 +48,22 @@ def read_vocabulary(text: str) -> tuple[str, ...]:
             f"--vocabulary: {shown(unstorable[0])} cannot be in a manifest; write plain text"
         )
     return tuple(spelled)
+
+
+def split_words(text: str, flag: str) -> list[str]:
+    """Return the words or phrases of a list with commas, each as `as_word` spells it.
+
+    Raises:
+        UserError: a quote is not closed, or there is a line break; the message names ``flag``.
+    """
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error:
+        raise UserError(
+            f"{flag} {shown(text)}: expected words with one comma between them, such as cat,dog, "
+            "and one that has a comma itself in double quotes"
+        ) from None
+    return [as_word(word) for row in rows for word in row]
 
 
 def _read_lines(path: Path) -> list[str]:
