@@ -132,16 +132,16 @@ def _use(text: str, is_held_out: bool, for_test: set[str]) -> str:
 def _other_words(clips: pd.DataFrame, keywords: tuple[str, ...]) -> pd.DataFrame:
     """Return the clips of words that are neither keywords nor sound like one."""
     others = clips[~clips["word"].isin((*keywords, SILENCE)) & (clips["n_bytes"] > 0)]
-    same = {word: says_keyword(word, keywords) for word in sorted(set(others["word"]))}
-    homophones = [f"{word} ({keyword})" for word, keyword in same.items() if keyword]
+    words = sorted(set(others["word"]))
+    homophones = {word: same for word in words if (same := says_keyword(word, keywords))}
     if homophones:
         logger.warning(
             "words that sound like a keyword are left out of the negatives: %s; leave their "
             "folders out of the dataset, as %s has them too",
-            named(homophones, 10),
+            named([f"{word} ({same})" for word, same in homophones.items()], 10),
             repr(UNKNOWN),
         )
-    return others[~others["word"].map(same).astype(bool)]
+    return others[~others["word"].isin(homophones)]
 
 
 def _refuse_without_unknown(labels: tuple[str, ...], version: str, params: NegativeParams) -> None:

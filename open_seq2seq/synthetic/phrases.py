@@ -126,8 +126,8 @@ def check_lengths(clip_s: float, n_voices: int) -> None:
     """
     if not SHORTEST_S <= clip_s <= LONGEST_S:
         raise UserError(
-            f"length of clips, clip_s, {clip_s:g}: expected {SHORTEST_S:g} to {LONGEST_S:g} seconds; 1 is the "
-            "length of Speech Commands' clips"
+            f"length of clips, clip_s, {clip_s:g}: expected {SHORTEST_S:g} to {LONGEST_S:g} "
+            "seconds; 1 is that of Speech Commands' clips"
         )
     if n_voices < 1:
         raise UserError(f"n_voices: {n_voices}, expected 1 or more; {N_VOICES} is the default")

@@ -31,11 +31,8 @@ def read_vocabulary(text: str) -> tuple[str, ...]:
         UserError: the file cannot be read, or there is no word.
     """
     path = Path(text).expanduser()
-    is_path = path.suffix == ".txt" or "/" in text
-    if is_path or path.is_file():
-        words = _read_lines(path)
-    else:
-        words = split_words(text, "--vocabulary")
+    is_file = path.suffix == ".txt" or "/" in text or path.is_file()
+    words = _read_lines(path) if is_file else split_words(text, "--vocabulary")
     spelled = dict.fromkeys(word for word in map(as_word, words) if word)
     if not spelled:
         raise UserError(
