@@ -54,7 +54,11 @@ def main(arguments: list[str]) -> None:
         {name: text for name, text in flags.items() if text is not None}, MineParams
     )
 
-    # and this several
+    from open_seq2seq.inference import recordings_of
+
+    recordings_of(recordings)  # says what is not there before anything is loaded
+
+    # this takes several seconds
     from open_seq2seq.detection.mine import mine
     from open_seq2seq.pretrained.model import load_model
 

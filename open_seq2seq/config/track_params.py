@@ -13,7 +13,7 @@ REST = "unknown"  # a speech: the manifest's clips of that label
 _OF_ALL = {"sample_rate", "seed"}
 # what each way of making tracks takes; anything else would have no effect
 _TAKEN = {
-    "--join": {"join", "gap_s", "track_minutes", "sample_rate"},
+    "--join": _OF_ALL | {"join", "gap_s", "track_minutes"},
     f"--background={OWN}": _OF_ALL
     | {"manifest", "labels_file", "background", "hours", "track_minutes", "gap_s"},
     "--protocol=mlperf": _OF_ALL
@@ -35,7 +35,10 @@ class TrackParams(Params):
         "manifest.",
     )
     hours: float | None = Field(
-        default=None, gt=0, description="Hours in all; by default each clip is said once."
+        default=None,
+        gt=0,
+        le=1000,
+        description="Hours in all; by default each clip is said once.",
     )
     track_minutes: float = Field(
         default=30.0, gt=0, description="Longest length of a track file, in minutes."
@@ -43,6 +46,7 @@ class TrackParams(Params):
     clips_per_hour: float = Field(
         default=240.0,
         gt=0,
+        le=3600,
         description="Clips in an hour; labels are as frequent as in the manifest, and every clip "
         "is said before any is repeated.",
     )

@@ -10,11 +10,11 @@ import numpy as np
 from open_seq2seq.config.track_params import TrackParams
 from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_blocks
 from open_seq2seq.data.dataset_versions import UNKNOWN
+from open_seq2seq.detection.sounds import find_recordings
 from open_seq2seq.detection.track_summary import Summary
 from open_seq2seq.detection.track_writer import check_length, check_space, writing_track
 from open_seq2seq.detection.tracks import Spoken
 from open_seq2seq.errors import UserError
-from open_seq2seq.inference import recordings_of
 
 Advance = Callable[[int, int], None]  # samples written since the last call, and all that will be
 
@@ -65,12 +65,8 @@ def _list(params: TrackParams) -> list[tuple[str, Header]]:
         UserError: there are none, or one cannot be used.
     """
     assert params.join is not None
-    try:
-        paths = [str(recording.source) for recording in recordings_of([params.join])]
-    except UserError as error:
-        raise UserError(f"--join {error}") from None
     found = []
-    for path in paths:
+    for path in find_recordings("--join", [params.join]):
         try:
             found.append((path, check_header(path, params.sample_rate, any_length=True)))
         except BadAudioError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from open_seq2seq.config.problems import suggestion
 from open_seq2seq.config.track_params import OWN, REST, TrackParams
 from open_seq2seq.data.dataset_versions import UNKNOWN
 from open_seq2seq.detection import mlperf
@@ -124,7 +125,8 @@ def _plan_mlperf(
 ) -> Plan:
     if keyword not in labels or keyword == UNKNOWN:
         raise UserError(
-            f"--keyword {keyword}: no label that is a word; the labels are {', '.join(labels)}"
+            f"--keyword {keyword}: no such keyword{suggestion(keyword, labels)}; the labels are "
+            f"{', '.join(labels)}"
         )
     said = [clip for clip in clips if clip.label == keyword]
     if not said:

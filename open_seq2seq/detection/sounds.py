@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -17,8 +17,6 @@ from open_seq2seq.synthetic import noise
 _PAUSE_S = (0.2, 0.6)  # between two recordings of speech
 _JOIN_S = 0.05  # over which the end of a short recording fades into its beginning
 
-logger = logging.getLogger(__name__)
-
 
 class Sound(Protocol):
     """A sound without an end."""
@@ -26,6 +24,21 @@ class Sound(Protocol):
     def take(self, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """Return its next samples, float32 [n_samples] at any level, not all of them 0."""
         ...
+
+
+def find_recordings(flag: str, paths: Sequence[str]) -> list[str]:
+    """Return the recordings that a flag names: files, and those of folders and manifests.
+
+    Raises:
+        UserError: there are none.
+    """
+    for path in paths:
+        if not os.path.exists(path):
+            raise UserError(f"{flag} {path}: no such folder or file; name one with recordings")
+    try:
+        return [str(recording.source) for recording in recordings_of(paths)]
+    except UserError as error:
+        raise UserError(f"{flag} {error}") from None
 
 
 class GeneratedNoise:
@@ -62,10 +75,7 @@ class _Recordings:
         Raises:
             UserError: there are none, or one cannot be used.
         """
-        try:
-            self._paths = [str(recording.source) for recording in recordings_of(paths)]
-        except UserError as error:
-            raise UserError(f"{flag} {error}") from None
+        self._paths = find_recordings(flag, paths)
         self._flag, self._given, self._rate = flag, paths[0], sample_rate
         for name in self._paths:
             try:

@@ -155,11 +155,13 @@ class _Planner:
         return float(self._rng.uniform(low, high))
 
     def _too_short(self, n_clips: int, n_samples: int, n_needed: int, n_others: int) -> UserError:
-        needed_s, track_s = n_needed / self._rate, n_samples / self._rate
-        others_s = n_others / self._rate
-        most = (track_s - others_s) / needed_s * self._params.clips_per_hour
+        needed_s, others_s, track_s = (n / self._rate for n in (n_needed, n_others, n_samples))
+        remedy = "more --hours, or a smaller --gap_s"
+        if n_clips > 1:
+            most = (track_s - others_s) / needed_s * self._params.clips_per_hour
+            remedy = f"--clips_per_hour={max(1, int(0.95 * most))}, {remedy}"
         return UserError(
-            f"{counted(n_clips, 'clip')} with their gaps need {needed_s:,.0f} s, speech and "
-            f"silence {others_s:,.0f} s, and a track has {track_s:,.0f} s; say --clips_per_hour="
-            f"{max(1, int(0.95 * most))}, a smaller --gap_s, or more --hours"
+            f"a track of {track_s:,.0f} s is too short for {counted(n_clips, 'clip')}, which take "
+            f"{needed_s:,.0f} s with their gaps, beside {others_s:,.0f} s of speech and silence; "
+            f"say {remedy}"
         )

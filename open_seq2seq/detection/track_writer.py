@@ -54,7 +54,10 @@ class TrackWriter:
 
     def abandon(self) -> None:
         """Close the file as it is."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a full disk
+            self._wav.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 @contextlib.contextmanager
