@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def test_a_full_disk_ends_it_with_a_message_and_nothing_left(folder):
 
 
 def test_a_disk_with_too_little_space_is_refused_at_once(folder, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(UserError, match=r"need 0\.1 GB, and the disk of .* has 0\.0 GB left"):
         command.main([f"--output_dir={folder / 'out'}", CLIPS.format(folder=folder), "--hours=1"])
     assert not (folder / "out").exists()
