@@ -13,6 +13,7 @@ seconds, label, word, signal-to-noise ratio and clip. Recordings without keyword
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from open_seq2seq.config.flag_help import add_flags
@@ -56,7 +57,8 @@ def main(arguments: list[str]) -> None:
             lambda n_done, n_all: progress.update(task, advance=n_done, total=n_all),
         )
     summary.print(output_dir, terminal)
-    say(f"measure on them: open-seq2seq --mode=detect --logdir=LOGDIR {output_dir}")
+    folder = shlex.quote(str(output_dir))
+    say(f"measure on them: open-seq2seq --mode=detect --logdir=LOGDIR {folder}")
 
 
 def run() -> None:

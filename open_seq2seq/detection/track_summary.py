@@ -93,6 +93,13 @@ class Summary:
         )
         hours = ", ".join(f"{kind} {h:.2f} h" for kind, h in values["hours_of"].items())
         console.print(f"time: {hours}")
+        if passes := values["passes"]:
+            console.print(
+                f"passed with at most {passes['most_misses']:g} misses and "
+                f"{passes['most_false_accepts']:g} false accepts of the keyword, found up to "
+                f"{passes['tolerance_s']:g} s after its end",
+                soft_wrap=True,
+            )
         if snr := values["snr_db"]:
             console.print(
                 "signal-to-noise ratio: "
