@@ -23,6 +23,7 @@ class Loudness:
     """A model for which a sound is "yes" as much as it is loud; and "no" half as much."""
 
     labels = LABELS
+    calibration = None
     data_layer = SpeechCommandsDataLayer(audio_length=128, hop_length=160)
 
     def probabilities(self, waveforms):
