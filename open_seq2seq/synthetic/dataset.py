@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from open_seq2seq.data.official_split import PUBLISHED_LISTS
@@ -12,7 +11,7 @@ from open_seq2seq.synthetic.noise import NOISE_KINDS
 from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, plan_clips
 from open_seq2seq.synthetic.production import write_sounds
 from open_seq2seq.system.cores import n_cores
-from open_seq2seq.system.files import is_vacant, partial_path, written_aside
+from open_seq2seq.system.new_folder import new_folder
 
 _README = """\
 Synthetic speech in the layout of Google's Speech Commands dataset
@@ -63,7 +62,7 @@ def make_dataset(
     """
     _check(words, clips_per_word, seed, n_jobs)
     clips = plan_clips(words, clips_per_word, seed)
-    with _partial_folder(output_dir) as folder:
+    with new_folder(output_dir) as folder:
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
         write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress, noises=NOISE_KINDS)
@@ -98,30 +97,3 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
         raise UserError(
             f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core"
         )
-
-
-@contextmanager
-def _partial_folder(output_dir: Path) -> Iterator[Path]:
-    """Yield a folder that is renamed to ``output_dir`` at the end, or removed after an error."""
-    output_dir = output_dir.expanduser().resolve()
-    partial = partial_path(output_dir)
-    try:
-        if not is_vacant(output_dir):
-            raise UserError(
-                f"output_dir: {output_dir} exists and is not an empty folder; name a new one, or "
-                "delete it first"
-            )
-        if partial.exists():
-            raise UserError(
-                f"output_dir: {partial} exists, left by a run that was killed or that is still "
-                "going on; delete it, or name another folder"
-            )
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(output_dir) as folder:
-            folder.mkdir()
-            yield folder
-    except OSError as error:
-        raise UserError(
-            f"output_dir: cannot write {output_dir} ({error.strerror or error}); "
-            "name a folder on a writable disk"
-        ) from None
