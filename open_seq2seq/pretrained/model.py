@@ -27,6 +27,7 @@ import numpy as np
 
 from open_seq2seq.components import Decoder, Encoder
 from open_seq2seq.config import Config, load_config
+from open_seq2seq.config.calibration import Calibration
 from open_seq2seq.config.problems import checked
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.data.waveforms import Reading
@@ -43,6 +44,7 @@ from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
 from open_seq2seq.pretrained.clips import Clip, PathLike, recordings_of_clips
 from open_seq2seq.storage import architecture, variables
+from open_seq2seq.storage.calibrations import read_calibration
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.compatibility import check_front_end
 from open_seq2seq.storage.logdir import load_run
@@ -61,6 +63,7 @@ class PretrainedModel:
         step: of the checkpoint; None where it is not known.
         encoder, decoder: that the network was built of; None where they are not known.
         manifests: of the run, by the section of the config; they may be gone.
+        calibration: of the run's detector; None where it was not calibrated.
     """
 
     def __init__(
@@ -72,11 +75,13 @@ class PretrainedModel:
         *,
         encoder: Encoder | None = None,
         decoder: Decoder | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
         self.encoder, self.decoder = encoder, decoder
+        self.calibration = calibration
         self.step = checkpoint and checkpoint.step
         self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
         self._predictor = Predictor(network, data_layer, labels)
@@ -198,5 +203,12 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
     network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    parts = {"encoder": encoder, "decoder": decoder}
-    return PretrainedModel(network, data_layer, checkpoint.labels, checkpoint, **parts)
+    return PretrainedModel(
+        network,
+        data_layer,
+        checkpoint.labels,
+        checkpoint,
+        encoder=encoder,
+        decoder=decoder,
+        calibration=read_calibration(path),
+    )
