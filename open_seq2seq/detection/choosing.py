@@ -81,7 +81,7 @@ def choose(options: list[Options], n_allowed: int) -> Choice | None:
         left -= n
         log_odds[each.label], found[each.label] = _threshold(each, n)
         false_accepts[each.label] = n
-    return Choice(log_odds, found, false_accepts)
+    return Choice(*(dict(reversed(each.items())) for each in (log_odds, found, false_accepts)))
 
 
 def _threshold(options: Options, n: int) -> tuple[float, int]:

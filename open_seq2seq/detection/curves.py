@@ -14,7 +14,7 @@ from open_seq2seq.detection.matching import Words
 from open_seq2seq.detection.measuring import keywords_of, tolerance_of
 from open_seq2seq.detection.thresholds import Heights, Tried, between, heights, try_thresholds
 
-_MOST_PER_HOUR = 100.0  # false accepts at which a curve ends
+_MOST_PER_HOUR, _LEAST_MOST = 100.0, 20.0  # false accepts at which a curve ends
 _MOST_POINTS = 100  # of words, and of false accepts
 
 
@@ -44,7 +44,7 @@ def det_curves(
     tolerance_s = tolerance_of(settings, match_tolerance_s)
     timeline = Timeline.of(heard.tracks, len(heard.labels))
     tracks = [each.track for each in heard.tracks]
-    most = _MOST_PER_HOUR * heard.hours
+    most = _most(heard.hours)
     parts: list[tuple[Series, Words]] = []
     of_labels: list[Curve] = []
     values: list[np.ndarray] = []
@@ -70,24 +70,34 @@ def det_curves(
         of_labels.append(_curve(label, words.n, heard.hours, tried(series, words, thresholds)))
     common = between(_spread(np.sort(np.concatenate(values)), 2 * _MOST_POINTS))
     each = [tried(series, words, common) for series, words in parts]
-    n_points = min(len(result.found) for result in each)
-    together = Tried(
-        common[:n_points],
-        sum((result.found[:n_points] for result in each), start=np.zeros(n_points, int)),
-        sum((result.false_accepts[:n_points] for result in each), start=np.zeros(n_points, int)),
-    )
+    together = _sum(common, each)
     n_words = sum(words.n for _, words in parts)
     return [_curve(ALL, n_words, heard.hours, together), *of_labels]
 
 
+def _sum(common: np.ndarray, each: list[Tried]) -> Tried:
+    """Return what the labels give together, as far as all were tried."""
+    n_points = min(len(result.found) for result in each)
+    found = np.sum([result.found[:n_points] for result in each], axis=0)
+    false_accepts = np.sum([result.false_accepts[:n_points] for result in each], axis=0)
+    return Tried(common[:n_points], found, false_accepts)
+
+
 def _curve(label: str, n_words: int, hours: float, tried: Tried) -> Curve:
+    """Return the points of a curve, down to the threshold with too many false accepts."""
     points = [
         Counts(label, hours, n_words, found, false_accepts)
         for found, false_accepts in zip(
             tried.found.tolist(), tried.false_accepts.tolist(), strict=True
         )
+        if false_accepts <= _most(hours)
     ]
-    return Curve(label, tried.log_odds, points)
+    is_kept = tried.false_accepts <= _most(hours)
+    return Curve(label, tried.log_odds[is_kept], points)
+
+
+def _most(hours: float) -> float:
+    return max(_MOST_PER_HOUR * hours, _LEAST_MOST)
 
 
 def _thinned(of_label: Heights, most: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from open_seq2seq.detection.curves import Curve
 from open_seq2seq.detection.intervals import hours_needed, upper_bound
 from open_seq2seq.detection.measuring import JudgedEvent, Measurement
 from open_seq2seq.errors import UserError
-from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.files import flush_file, partial_path, written_aside
 from open_seq2seq.system.paths import NAME_ERRORS
 
 EVENTS, CURVES, PLOT, SUMMARY = "events.csv", "det.json", "det.png", "summary.json"
@@ -28,16 +28,19 @@ logger = logging.getLogger(__name__)
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder of the results, before the work is done.
+    """Refuse a folder that cannot be made or written, before the work is done.
 
     Raises:
-        UserError: it cannot be made or written.
+        UserError: it cannot.
     """
+    is_new = not folder.is_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{SUMMARY}.partial"
+        partial = partial_path(folder / SUMMARY)
         partial.touch()
         partial.unlink()
+        if is_new:
+            folder.rmdir()
     except OSError as error:
         raise _cannot_write(folder, error) from None
 
@@ -52,7 +55,7 @@ def write_results(
     """Write the files, each whole or not at all.
 
     Args:
-        folder: is there.
+        folder: is made if it is missing.
         measurement: what was measured.
         curves: of the same sound.
         about: what else the summary says, in JSON's types.
@@ -67,6 +70,7 @@ def write_results(
         made, own = calibration
         summary["calibration"] = {**made.model_dump(), "measured": _summary(own, wanted)}
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         _write(folder / EVENTS, lambda file: _write_events(file, measurement.events))
         det = {"curves": [curve.as_json() for curve in curves]}
         _write(folder / CURVES, lambda file: _write_json(file, det))

@@ -15,9 +15,9 @@ _TRACK_S = 1e7  # a track is shorter, so that track and time fit into one number
 
 
 class Heights(NamedTuple):
-    """The highest log-odds that averages reach, each once."""
+    """The log-odds to which averages rise."""
 
-    words: np.ndarray  # of each word that is heard, float64
+    words: np.ndarray  # of the peaks in words, float64
     others: np.ndarray  # of each second of sound outside of words, float64, the highest first
 
 
@@ -35,17 +35,22 @@ def heights(series: Series, words: Words, tolerance_s: float) -> Heights:
     first = np.searchsorted(at, words.track * _TRACK_S + words.start)
     last = np.searchsorted(at, words.track * _TRACK_S + words.end + tolerance_s, side="right")
     is_outside = np.ones(len(at), bool)
-    of_words = []
+    of_words = [np.zeros(0)]
     for begin, end in zip(first.tolist(), last.tolist(), strict=True):
-        if begin < end:
-            of_words.append(series.average[begin:end].max())
-            is_outside[begin:end] = False
+        is_outside[begin:end] = False
+        of_words.append(_peaks(series.average[begin:end]))
     outside, seconds = series.average[is_outside], np.floor(at[is_outside])
     of_others: np.ndarray = np.zeros(0)
     if len(outside):
         begins = np.concatenate([[0], np.flatnonzero(np.diff(seconds)) + 1])
         of_others = np.sort(log_odds(np.maximum.reduceat(outside, begins)))[::-1]
-    return Heights(log_odds(np.array(of_words)), of_others)
+    return Heights(log_odds(np.concatenate(of_words)), of_others)
+
+
+def _peaks(values: np.ndarray) -> np.ndarray:
+    """Return the values that are not below the one before, and above the one after."""
+    around = np.concatenate([[-np.inf], values, [-np.inf]])
+    return values[(values >= around[:-2]) & (values > around[2:])]
 
 
 def between(values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from open_seq2seq.modes.opening import open_model
 from open_seq2seq.network import build_for_run
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage import variables
+from open_seq2seq.storage.calibrations import read_calibration
 from open_seq2seq.storage.compatibility import check_front_end, check_labels
 from open_seq2seq.storage.logdir import load_checkpoint
 from open_seq2seq.storage.progress import RunInfo
@@ -70,7 +71,9 @@ def _of_config(config: Config, options: RunOptions) -> tuple[PretrainedModel, li
     paths = list(options.clips) or _paths_in_manifests(config, checkpoint.info)
     network = build_for_run(config, Workers(), "infer", len(checkpoint.labels))
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, layer, checkpoint.labels, checkpoint), paths
+    calibration = read_calibration(Path(p.logdir))
+    model = PretrainedModel(network, layer, checkpoint.labels, checkpoint, calibration=calibration)
+    return model, paths
 
 
 def _paths_in_manifests(config: Config, info: RunInfo) -> list[str]:

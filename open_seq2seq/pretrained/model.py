@@ -141,8 +141,10 @@ class PretrainedModel:
         """Look at recordings that are to be labelled.
 
         Raises:
-            UserError: one cannot be used, or the windows are longer than what the network hears.
+            UserError: one cannot be used, the windows are longer than what the network hears, or
+                there are not the thresholds that are asked for.
         """
+        self._with_thresholds(params)
         self._warnings.begin()
         layer = self.data_layer
         return Recordings(recordings, layer, layer, params.windows(layer), self._warnings)
@@ -155,8 +157,27 @@ class PretrainedModel:
         Raises:
             UserError: a recording turns out to be unusable.
         """
+        params = self._with_thresholds(params)
         yield from self._predictor.predict(recordings, batch_size, params)
         self._warnings.finish()
+
+    def _with_thresholds(self, params: InferenceParams) -> InferenceParams:
+        """Return the parameters with all thresholds that are asked for."""
+        unknown = sorted(set(params.thresholds) - set(self.labels))
+        if unknown:
+            raise UserError(
+                f"thresholds: the model has no label {unknown[0]!r}; its labels are "
+                f"{', '.join(self.labels)}"
+            )
+        if not params.calibrated_thresholds:
+            return params
+        if self.calibration is None or not self.calibration.window_thresholds:
+            raise UserError(
+                "calibrated_thresholds: the model has none; calibrate it with --mode=detect "
+                "--calibrate=CORPUS"
+            )
+        thresholds = {**self.calibration.window_thresholds, **params.thresholds}
+        return params.model_copy(update={"thresholds": thresholds})
 
 
 def from_pretrained(

@@ -23,19 +23,24 @@ def settings_of(model: PretrainedModel, given: StreamParams) -> StreamParams:
     settings = calibration.apply(given)
     if dict(settings) == dict(given.stream):
         return settings
+    used = [
+        f"{name}={getattr(settings, name)}"
+        for name in ("method", "smoothing", "min_gap_s")
+        if name not in given.given()
+    ]
+    if settings.thresholds:
+        used.append(f"thresholds for {calibration.false_accepts_per_hour:g} false accepts per hour")
     logger.info(
-        f"calibrated: smoothing={settings.smoothing}, min_gap_s={settings.min_gap_s:g} and "
-        f"thresholds for {calibration.false_accepts_per_hour:g} false accepts per hour, chosen on "
-        f"{calibration.hours:.2f} hours"
+        f"as calibrated: {', '.join(used)}; chosen on {calibration.hours:.3g} h, detector.json"
     )
     if calibration.checkpoint_step != model.step:
         logger.warning(
-            f"calibrated: for the checkpoint of step {calibration.checkpoint_step}, and this is "
-            f"step {model.step}; calibrate again with --mode=detect --calibrate"
+            f"detector.json is for the checkpoint of step {calibration.checkpoint_step}, and this "
+            f"is step {model.step}; calibrate again with --mode=detect --calibrate"
         )
     if misfits := calibration.misfits(given):
         logger.warning(
-            f"calibrated: the thresholds were not chosen for {', '.join(misfits)}; calibrate again "
+            f"the calibrated thresholds were not chosen for {', '.join(misfits)}; calibrate again "
             "with it"
         )
     return settings
