@@ -35,7 +35,7 @@ def evidence(n: int, hours: float, wanted: float) -> str:
     """Return a sentence: what was counted, what that shows, and what the wanted rate needs."""
     bound = upper_bound(n, hours)
     counted = "1 false accept" if n == 1 else f"{n:,} false accepts"
-    text = f"{counted} in {hours:.3g} h show at most {bound:.3g} per hour (95 %)"
+    text = f"{counted} in {hours:.3g} h show at most {bound:.3g} per hour (95%)"
     if n == 1:
         text = text.replace(" show ", " shows ")
     if bound <= wanted:

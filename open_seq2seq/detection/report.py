@@ -14,13 +14,13 @@ _HEAD = (
     "said",
     "found",
     "recall",
-    "95 % interval",
+    "95% interval",
     "false accepts",
     "repeats",
     "per hour",
-    "95 % interval",
+    "95% interval",
     "latency, median",
-    "95 %",
+    "95%",
 )
 
 

@@ -40,7 +40,7 @@ def test_the_bound_of_one_event_solves_its_equation():
 
 def test_what_the_hours_cannot_show_is_said():
     assert evidence(0, 1.7, 0.5) == (
-        "0 false accepts in 1.7 h show at most 1.76 per hour (95 %); 5.99 h without one are "
+        "0 false accepts in 1.7 h show at most 1.76 per hour (95%); 5.99 h without one are "
         "needed to show 0.5"
     )
     assert "within the 0.5 that are wanted" in evidence(0, 6.0, 0.5)
