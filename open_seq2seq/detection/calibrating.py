@@ -12,11 +12,11 @@ import numpy as np
 from open_seq2seq.config.calibration import Calibration, CorpusCounts
 from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.config.stream_params import StreamParams
-from open_seq2seq.detection.choosing import Choice, Options, choose, fewest
+from open_seq2seq.detection import advice
+from open_seq2seq.detection.choosing import Choice, Options, choose
 from open_seq2seq.detection.counts import ALL
 from open_seq2seq.detection.firing import Timeline, averaged, probabilities_of
-from open_seq2seq.detection.hearing import Heard
-from open_seq2seq.detection.intervals import hours_needed
+from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.matching import Words
 from open_seq2seq.detection.measuring import (
     Measurement,
@@ -25,7 +25,6 @@ from open_seq2seq.detection.measuring import (
     tolerance_of,
 )
 from open_seq2seq.detection.thresholds import MARGIN, between, heights, try_thresholds
-from open_seq2seq.errors import UserError, named
 
 _MOST_WORDS = 200  # words of a label whose heights become thresholds
 
@@ -62,7 +61,7 @@ def calibrate(
     """
     wanted, settings = params.false_accepts_per_hour, params.stream
     n_allowed = math.floor(wanted * heard.hours + 1e-9)
-    _check(heard, params)
+    advice.check(heard, params)
     best: tuple[tuple[int, int], Setting, Choice] | None = None
     tried: list[Setting] = []
     for setting in _settings(heard, params, _smoothings(params), n_allowed):
@@ -74,9 +73,9 @@ def calibrate(
         if best is None or key > best[0]:
             best = key, setting, choice
     if best is None:
-        raise _unreached(tried, heard.hours, wanted)
+        raise advice.unreached([each.options for each in tried], heard.hours, wanted)
     _, setting, choice = best
-    _tell_silenced(setting, choice)
+    advice.tell_silenced(setting.options, choice)
     chosen = _with(settings, setting, choice)
     measurement = measure_heard(heard, chosen, params.match_tolerance_s)
     return _record(heard, params, chosen, measurement, checkpoint_step), measurement
@@ -182,71 +181,3 @@ def _of_windows(heard: Heard, params: DetectParams, chosen: StreamParams) -> dic
         logger.warning("calibrate: single windows do not reach the rate; they get no thresholds")
         return {}
     return _with(chosen, setting, choice).thresholds
-
-
-def _check(heard: Heard, params: DetectParams) -> None:
-    """Refuse tracks without keywords, and say what the hours cannot show.
-
-    Raises:
-        UserError: no keyword is said, or thresholds are given.
-    """
-    wanted, given = params.false_accepts_per_hour, params.given()
-    for name in ("threshold", "thresholds"):
-        if name in given:
-            raise UserError(f"{name}: calibrate chooses the thresholds; leave --{name} out")
-    keywords = keywords_of(heard.labels, params.stream)
-    said = {each.label for track in heard.tracks for each in track.track.spoken}
-    if not said & set(keywords):
-        raise UserError(
-            "calibrate: no list of these recordings names a keyword, so that recall is not known; "
-            f"name tracks with {named(keywords)} in their lists, too"
-        )
-    if missing := [label for label in keywords if label not in said]:
-        logger.warning(
-            f"calibrate: never said in these tracks: {named(missing)}; their thresholds rest on "
-            "false accepts alone, and are 0.5 at least"
-        )
-    if not any(not track.track.spoken for track in heard.tracks):
-        logger.warning(
-            "calibrate: every recording has a list; false accepts are counted between the words "
-            "alone. Add long recordings without keywords"
-        )
-    if wanted * heard.hours < 1:
-        logger.warning(
-            f"calibrate: {heard.hours:.3g} h hold less than one false accept at {wanted:g} per "
-            f"hour. Thresholds are {MARGIN:g} in log-odds above the highest score of other sound, "
-            f"and are not extrapolated further; {hours_needed(wanted):.3g} h are needed to show "
-            "that rate"
-        )
-
-
-def _tell_silenced(setting: Setting, choice: Choice) -> None:
-    silent = [e.label for e in setting.options if e.n_words and not choice.found[e.label]]
-    if silent:
-        logger.warning(
-            f"calibrate: at this rate no threshold finds {named(silent)}; allow more "
-            "--false_accepts_per_hour, or train with more sound that is mistaken for it"
-        )
-
-
-def _unreached(settings: list[Setting], hours: float, wanted: float) -> UserError:
-    """Return the refusal of a rate, with the best that is reached."""
-
-    def total(setting: Setting) -> int:
-        return sum(fewest(setting.options).values())
-
-    best = min(settings, key=total)
-    n, by_label = total(best), fewest(best.options)
-    if n <= wanted * hours:
-        return UserError(
-            f"calibrate: {wanted:g} false accepts per hour are reached only where no keyword is "
-            "found; nothing is saved. Allow more --false_accepts_per_hour, or train with more "
-            "negatives"
-        )
-    worst = sorted((label for label in by_label if by_label[label]), key=lambda e: -by_label[e])
-    shown = named(f"{label} ({by_label[label]})" for label in worst)
-    return UserError(
-        f"calibrate: no setting reaches {wanted:g} false accepts per hour; the best is "
-        f"{n / hours:.3g} ({n} in {hours:.3g} h, smoothing={best.smoothing}), of {shown}; nothing "
-        "is saved. Allow more --false_accepts_per_hour, or train with more negatives"
-    )

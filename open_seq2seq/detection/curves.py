@@ -9,7 +9,7 @@ import numpy as np
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.detection.counts import ALL, Counts
 from open_seq2seq.detection.firing import Series, Timeline, averaged, probabilities_of
-from open_seq2seq.detection.hearing import Heard
+from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.matching import Words
 from open_seq2seq.detection.measuring import keywords_of, tolerance_of
 from open_seq2seq.detection.thresholds import Heights, Tried, between, heights, try_thresholds

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from open_seq2seq.detection.hearing import HeardTrack
+from open_seq2seq.detection.heard import HeardTrack
 
 # between which log-odds are taken; averages of float32 numbers that are not all 1 lie below
 _LOWEST, _HIGHEST = 2.0**-40, 1.0 - 2.0**-40

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from open_seq2seq.config.stream_params import StreamParams
+from open_seq2seq.data import flaws
 from open_seq2seq.data.audio import BadAudioError, check_header
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.waveforms import bad_audio_message
 from open_seq2seq.detection.corpora import Corpus
+from open_seq2seq.detection.heard import Heard, HeardCorpus, HeardTrack
 from open_seq2seq.detection.tracks import Track
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, named
 from open_seq2seq.inference.params import Windows
@@ -28,47 +29,6 @@ _BATCH = 64  # windows; the first of a track, then the next ones, however it is 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]  # takes the seconds of sound heard so far
-
-
-class HeardTrack(NamedTuple):
-    """What the network says of a track."""
-
-    track: Track
-    seconds: float  # of sound
-    start_s: np.ndarray  # float64 [windows]
-    end_s: np.ndarray  # float64 [windows]
-    probabilities: np.ndarray  # float32 [windows, labels]
-
-
-class HeardCorpus(NamedTuple):
-    """What the network says of the tracks of a corpus."""
-
-    name: str
-    path: str
-    tracks: tuple[HeardTrack, ...]
-
-    @property
-    def hours(self) -> float:
-        """Hours of sound."""
-        return sum(track.seconds for track in self.tracks) / 3600
-
-
-class Heard(NamedTuple):
-    """What the network says of some corpora."""
-
-    labels: tuple[str, ...]
-    corpora: tuple[HeardCorpus, ...]
-    delay_s: float  # that probabilities come after the end of their window
-
-    @property
-    def tracks(self) -> tuple[HeardTrack, ...]:
-        """The tracks of all corpora, in their order."""
-        return tuple(track for corpus in self.corpora for track in corpus.tracks)
-
-    @property
-    def hours(self) -> float:
-        """Hours of sound."""
-        return sum(corpus.hours for corpus in self.corpora)
 
 
 def hear(
@@ -144,12 +104,13 @@ def _hear_track(
     tell: Progress,
 ) -> HeardTrack:
     rate = model.data_layer.sample_rate
-    n_samples = 0
+    n_samples, found = 0, []
 
     def blocks() -> Iterator[np.ndarray]:
         nonlocal n_samples
         for block in model.data_layer.read_blocks(track.path, rate):
             n_samples += len(block.samples)
+            found.append(block.flaw)
             yield block.samples
             tell(n_samples / rate)
 
@@ -163,6 +124,8 @@ def _hear_track(
         starts.append(start / rate)
         ends.append(end / rate)
         rows.append(probabilities)
+    if flaw := flaws.of_blocks(found):
+        logger.warning(f"{track.path}: {flaw}")
     together: np.ndarray = np.zeros((0, len(model.labels)), np.float32)
     if rows:
         together = np.stack(rows)

@@ -11,7 +11,8 @@ from open_seq2seq.detection import counts as counting
 from open_seq2seq.detection.corpora import Corpus, open_corpora
 from open_seq2seq.detection.counts import ALL, Counts
 from open_seq2seq.detection.firing import Timeline, averaged, fired
-from open_seq2seq.detection.hearing import Heard, HeardCorpus, hear
+from open_seq2seq.detection.heard import Heard, HeardCorpus
+from open_seq2seq.detection.hearing import hear
 from open_seq2seq.detection.matching import Words, match
 from open_seq2seq.errors import UserError, named
 from open_seq2seq.pretrained.model import PretrainedModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from open_seq2seq.detection.counts import ALL, Counts
-from open_seq2seq.detection.hearing import Heard
+from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.intervals import evidence
 from open_seq2seq.detection.measuring import JudgedEvent, Measurement
 

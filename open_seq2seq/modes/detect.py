@@ -17,7 +17,8 @@ from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.detection import calibrate, det_curves, hear, measure_heard, open_corpora
 from open_seq2seq.detection.corpora import Corpus
-from open_seq2seq.detection.hearing import Heard, sound_s
+from open_seq2seq.detection.heard import Heard
+from open_seq2seq.detection.hearing import sound_s
 from open_seq2seq.detection.measuring import Measurement, keywords_of
 from open_seq2seq.detection.report import lines_of
 from open_seq2seq.detection.results import check_folder, write_results
@@ -25,7 +26,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.opening import open_model
 from open_seq2seq.pretrained.model import PretrainedModel
-from open_seq2seq.storage.calibrations import logdir_of, write_calibration
+from open_seq2seq.storage.calibrations import check_writable, logdir_of, write_calibration
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming.settings import settings_of
 
@@ -52,22 +53,20 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     keywords_of(model.labels, settings)
     folder = Path(params.detect_dir) if params.detect_dir is not None else logdir / _FOLDER
     check_folder(folder)
-    made: tuple[Calibration, Measurement] | None = None
     heard: Heard | None = None
+    made: tuple[Calibration, Measurement] | None = None
     if own:
-        heard = _hear(model, own, params, reporter)
+        check_writable(logdir)
+        heard = _hear(model, own, settings, reporter)
         made = calibrate(heard, params, model.step)
-        settings = made[0].stream
+        settings, measurement = made[0].stream, made[1]
     if measured:
-        own_heard, heard = heard, _hear(model, measured, settings, reporter)
-        if made is not None and own_heard is not None:
+        if made is not None and heard is not None:
             logger.info("calibration, on the sound that it was made on:")
-            _tell(made[1], own_heard, params)
+            _tell(measurement, heard, params)
             logger.info("measured, with the calibrated settings:")
+        heard = _hear(model, measured, settings, reporter)
         measurement = measure_heard(heard, settings, params.match_tolerance_s)
-    else:
-        assert made is not None
-        measurement = made[1]
     assert heard is not None
     _tell(measurement, heard, params)
     about: dict[str, Any] = {
@@ -78,13 +77,17 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     curves = det_curves(heard, settings, params.match_tolerance_s)
     write_results(folder, measurement, curves, about, made)
     if made is not None:
-        logger.info(f"thresholds: {_thresholds(made[0])}")
-        logger.info(
-            f"calibrated: smoothing={settings.smoothing}, min_gap_s={settings.min_gap_s:g}; "
-            f"{write_calibration(made[0], logdir)}"
-        )
+        _save(made[0], logdir)
     logger.info(f"results: {folder}")
     return 0
+
+
+def _save(calibration: Calibration, logdir: Path) -> None:
+    chosen = calibration.stream
+    thresholds = ", ".join(f"{label} {p:.9g}" for label, p in chosen.thresholds.items())
+    logger.info(f"thresholds: {thresholds}")
+    path = write_calibration(calibration, logdir)
+    logger.info(f"calibrated: smoothing={chosen.smoothing}, min_gap_s={chosen.min_gap_s:g}; {path}")
 
 
 def _hear(
@@ -99,10 +102,6 @@ def _hear(
 def _tell(measurement: Measurement, heard: Heard, params: DetectParams) -> None:
     for line in lines_of(measurement, heard, params.false_accepts_per_hour):
         logger.info(line)
-
-
-def _thresholds(calibration: Calibration) -> str:
-    return ", ".join(f"{label} {p:.9g}" for label, p in calibration.stream.thresholds.items())
 
 
 def _tell_overlap(measured: Iterable[Corpus], own: Iterable[Corpus]) -> None:

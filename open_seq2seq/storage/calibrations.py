@@ -9,7 +9,7 @@ from open_seq2seq.config.calibration import Calibration
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.errors import UserError, listed
 from open_seq2seq.storage.logdir import BEST, LAST
-from open_seq2seq.system.files import check_text, flush_file, written_aside
+from open_seq2seq.system.files import check_text, flush_file, partial_path, written_aside
 
 NAME = "detector.json"
 
@@ -50,6 +50,20 @@ def read_calibration(source: Path) -> Calibration | None:
     return Calibration(**values)
 
 
+def check_writable(logdir: Path) -> None:
+    """Refuse a logdir that cannot be written, before the work is done.
+
+    Raises:
+        UserError: it cannot.
+    """
+    path = logdir / NAME
+    try:
+        partial_path(path).touch()
+        partial_path(path).unlink()
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
 def write_calibration(calibration: Calibration, logdir: Path) -> Path:
     """Save the calibration of a run, whole or not at all, and return the path.
 
@@ -62,11 +76,15 @@ def write_calibration(calibration: Calibration, logdir: Path) -> Path:
             file.write(json.dumps(calibration.model_dump(), indent=2) + "\n")
             flush_file(file)
     except OSError as error:
-        raise UserError(
-            f"logdir: cannot write {path} ({error.strerror or error}); copy the run to where you "
-            "can write, and calibrate the copy"
-        ) from None
+        raise _not_writable(path, error) from None
     return path
+
+
+def _not_writable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"logdir: cannot write {path} ({error.strerror or error}); copy the run to where you can "
+        "write, and calibrate the copy"
+    )
 
 
 def _unusable(path: Path, reason: str) -> UserError:

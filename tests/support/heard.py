@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from open_seq2seq.detection.hearing import Heard, HeardCorpus, HeardTrack
+from open_seq2seq.detection.heard import Heard, HeardCorpus, HeardTrack
 from open_seq2seq.detection.tracks import Spoken, Track
 
 HOP_S = 0.1
