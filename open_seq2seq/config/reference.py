@@ -24,6 +24,7 @@ from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.data.weighted_source import WeightedSource
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.system.paths import user_path
@@ -50,8 +51,12 @@ All parameters of a class are at one level of its dictionary; the tables only gr
 _VERSIONS = (
     f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
 )
-# classes that are parameters of the run themselves
-_NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params": EarlyStopping}
+# classes that are parameters themselves
+_NESTED: dict[str, type[Params]] = {
+    "larc_params": LARC,
+    "early_stopping_params": EarlyStopping,
+    "data_layer_params/sources": WeightedSource,
+}
 # what is not in a config: flags of the modes that use a trained model
 _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,

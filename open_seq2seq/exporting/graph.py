@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from open_seq2seq import layers
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError
 from open_seq2seq.exporting.front_end import ClipFrontEnd, Spectrum
 from open_seq2seq.layers.plain import plain_operations
 from open_seq2seq.lazy import keras, tf
+from open_seq2seq.network import before_merging, classes_beyond_labels
 from open_seq2seq.structs import KerasModel, Tensor
 
 _DEFAULT_CLIP_S = 1.0
@@ -40,7 +42,8 @@ class ExportGraph:
         self.front_end = front_end
         self.takes_waveforms = takes_waveforms
         self.n_samples = n_samples
-        self._network = network
+        self._network = before_merging(network)
+        self._merged = classes_beyond_labels(network)
 
     @property
     def n_weights(self) -> int:
@@ -90,7 +93,10 @@ class ExportGraph:
             lengths = tf.fill([n_clips], np.int32(front_end.n_frames))
             with plain_operations():
                 logits = self._network({"features": inputs, "lengths": lengths}, training=False)
-            return tf.nn.softmax(logits)
+            probabilities = tf.nn.softmax(logits)
+            if self._merged is not None:
+                probabilities = layers.merging.sum_classes(probabilities, self._merged)
+            return probabilities
 
         return probabilities, [tf.TensorSpec((batch_size, *shape), dtype, name)]
 

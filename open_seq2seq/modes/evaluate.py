@@ -33,7 +33,7 @@ def evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
     workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
         reporter.open(logdir, only_if_writable=True)
-        model = build_for_run(config, workers, "eval", len(labels))
+        model = build_for_run(config, workers, "eval", len(labels), checkpoint.info.merged)
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:

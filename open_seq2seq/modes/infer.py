@@ -69,7 +69,8 @@ def _of_config(config: Config, options: RunOptions) -> tuple[PretrainedModel, li
     checkpoint = load_checkpoint(Path(p.logdir), best=p.restore_best_checkpoint)
     check_front_end(checkpoint.info, layer, f"logdir: {p.logdir}", p.changed_front_end)
     paths = list(options.clips) or _paths_in_manifests(config, checkpoint.info)
-    network = build_for_run(config, Workers(), "infer", len(checkpoint.labels))
+    info = checkpoint.info
+    network = build_for_run(config, Workers(), "infer", len(info.labels), info.merged)
     variables.assign(network.variables, checkpoint.model, "model")
     calibration = read_calibration(Path(p.logdir))
     model = PretrainedModel(network, layer, checkpoint.labels, checkpoint, calibration=calibration)

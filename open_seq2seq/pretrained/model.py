@@ -222,7 +222,8 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
         check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
     else:
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
-    network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
+    info = checkpoint.info
+    network = build_network(encoder, decoder, data_layer, len(info.labels), merged=info.merged)
     variables.assign(network.variables, checkpoint.model, "model")
     return PretrainedModel(
         network,

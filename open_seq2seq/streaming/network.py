@@ -6,6 +6,7 @@ import numpy as np
 
 from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
 from open_seq2seq.encoders import BCResNetEncoder, TDNNEncoder
+from open_seq2seq.network import classes_beyond_labels
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.bc_resnet import bc_resnet_blocks
 from open_seq2seq.streaming.layers import StreamBlock
@@ -19,7 +20,8 @@ class StreamNetwork:
         blocks: in order.
         pools_maximum: over the frames, or else their mean.
         pooled_frames: how many the network was trained to pool; None: all of its image.
-        kernel, bias: of the classifier, float32 [hidden, labels] and [labels].
+        kernel, bias: of the classifier, float32 [hidden, classes] and [classes].
+        merged: classes beyond the labels; None: there are none.
         look_ahead: frames after an output's own that it depends on.
         field: frames that an output depends on.
         n_products: multiply-adds of a frame.
@@ -37,6 +39,7 @@ class StreamNetwork:
         self.blocks, self.pools_maximum, output_layer = _parts(model)
         self.pooled_frames: int | None = getattr(model.decoder, "pooled_frames", None)
         kernel, bias = model.network.get_layer(output_layer).get_weights()
+        self.merged = classes_beyond_labels(model.network)
         self.kernel, self.bias = kernel.astype(np.float32), bias.astype(np.float32)
         self.look_ahead = sum(block.look_ahead for block in self.blocks)
         self.field = 1 + sum(block.field - 1 for block in self.blocks)
@@ -56,7 +59,11 @@ class StreamNetwork:
         """
         pooled = hidden.max(axis=0) if self.pools_maximum else hidden.mean(axis=0)
         logits: np.ndarray = pooled @ self.kernel + self.bias
-        return logits
+        if self.merged is None:
+            return logits
+        labels, others = np.split(logits, [len(logits) - self.merged.n])
+        labels[self.merged.label] = np.logaddexp.reduce([labels[self.merged.label], *others])
+        return labels
 
     def probabilities(self, hidden: np.ndarray) -> np.ndarray:
         """Return the probabilities of the labels, as `logits`."""

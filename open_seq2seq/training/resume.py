@@ -9,7 +9,7 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
 from open_seq2seq.storage.checkpoints import Checkpoint
-from open_seq2seq.storage.compatibility import check_front_end, check_labels
+from open_seq2seq.storage.compatibility import check_classes, check_front_end, check_labels
 from open_seq2seq.storage.logdir import LAST, check_finite
 
 
@@ -33,6 +33,7 @@ def find_checkpoint(logdir: Path, data: Dataset, changed: Sequence[str]) -> Chec
             f"another run with --load_model={logdir} --logdir=DIR"
         )
     check_labels(checkpoint.info, data.labels, f"logdir: {logdir}")
+    check_classes(checkpoint.info, data.classes, f"logdir: {logdir}")
     check_front_end(checkpoint.info, data.params, f"logdir: {logdir}", changed)
     check_finite(checkpoint, logdir / LAST)
     return checkpoint

@@ -12,12 +12,13 @@ import numpy as np
 
 from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
+from open_seq2seq.data.dataset_versions import merged_classes
 from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import check_replicas, sync_statistics
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
-from open_seq2seq.network import build_for_run, output_layer, trained_variables
+from open_seq2seq.network import before_merging, build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.reporting import Reporter
@@ -74,7 +75,8 @@ class Trainer:
         if self.early_stopping is not None:
             self.early_stopping.check(self.data.labels, is_evaluated="eval" in datasets)
 
-        self.model = build_for_run(config, workers, "train", len(self.data.labels))
+        merged = merged_classes(self.data.labels, self.data.classes)
+        self.model = build_for_run(config, workers, "train", len(self.data.labels), merged)
         self.trained = trained_variables(p.freeze_variables_regex, self.model)
         optimizer, scaler = config.optimizer.create(), config.loss_scaling.create()
         optimizer.build(self.trained)
@@ -83,7 +85,7 @@ class Trainer:
             average = WeightAverage(self.trained, p.ema_decay)
         self.state = RunState(self.model, optimizer, scaler, average, self.sampler)
         self.train_step = TrainStep(
-            self.model,
+            before_merging(self.model),
             config.loss,
             optimizer,
             scaler,
@@ -270,7 +272,8 @@ class Trainer:
             plan = self.sampler.for_training(
                 self.params.random_seed, epoch, shuffle=shuffle, first_row=row
             )
-            for batches, rows in zip(self.data.batches(plan, epoch), plan.rows, strict=True):
+            rows_of_steps = self.data.rows(epoch)[plan.rows]
+            for batches, rows in zip(self.data.batches(plan, epoch), rows_of_steps, strict=True):
                 yield _Step(self.state.progress.position, batches, rows)
                 if self._is_over:
                     return
@@ -372,5 +375,6 @@ class Trainer:
         logger.debug(f"saved {path}")
 
     def _checkpoint(self) -> Checkpoint:
-        labels = self.data.labels
-        return self.state.to_checkpoint(architecture.run_info(self.config, "train", labels))
+        labels, classes = self.data.labels, self.data.classes
+        info = architecture.run_info(self.config, "train", labels, classes=classes)
+        return self.state.to_checkpoint(info)

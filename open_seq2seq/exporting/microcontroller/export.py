@@ -38,6 +38,11 @@ _ESPHOME_FEATURES = (
     "of the model card"
 )
 
+_LARGEST_WORD = (
+    "micro_keyword: unknown's words are classes of their own; the file compares the keyword with "
+    "the most probable of them, not with their sum, which needs operators that the runtime lacks"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -71,6 +76,13 @@ class MicrocontrollerExport:
         self._labels = model.labels
         self._keyword = _keyword(params, model.labels)
         self._network = network = _network(model)
+        if self._keyword is not None and network.merged is not None:
+            if self._keyword == network.merged.label:
+                raise UserError(
+                    f"micro_keyword: {params.micro_keyword} is {network.merged.n + 1} classes of "
+                    "this model, expected a label that is one; name another"
+                )
+            logger.warning(_LARGEST_WORD)
         most = network.pooled_frames or self._front_end.audio_length
         n_pooled = min(count_frames(n_samples, self._front_end.hop_length), most)
         self._n_calls_pooled = -(-n_pooled // self._n_frames)

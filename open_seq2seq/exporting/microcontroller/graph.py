@@ -17,14 +17,15 @@ import tensorflow as tf
 from open_seq2seq.exporting.microcontroller.scaling import FeatureScaling
 from open_seq2seq.streaming.layers import StreamConv, TDNNBlock
 from open_seq2seq.streaming.network import StreamNetwork
-from open_seq2seq.structs import Tensor
+from open_seq2seq.structs import MergedClasses, Tensor
 
 
 class StreamLayer(keras.layers.Layer):
     """Maps [1, n_frames, features], scaled, to probabilities.
 
     They are those of the labels, [1, labels], or the sigmoid of how far one label's logit is above
-    all others', [1, 1]: above a half where that label is the most probable one.
+    all others', [1, 1]: above a half where that label is the most probable one. Of a label that is
+    several classes, the largest counts: what sums them needs more than all runtimes have.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class StreamLayer(keras.layers.Layer):
             bias = np.delete(bias, label) - bias[label]
         self._kernel, self._bias = kernel, bias
         self._past_logits = _Past(n_pooled - 1, len(bias))
+        self._summing = None if network.merged is None else _summing(len(bias), network.merged)
 
     def call(self, frames: Tensor) -> Tensor:
         """Compute the probabilities of the last frames, these ones among them."""
@@ -65,10 +67,21 @@ class StreamLayer(keras.layers.Layer):
         logits = self._past_logits(logits[:, None, None])
         logits = tf.reduce_mean(logits, axis=(1, 2))
         if self._label is None:
-            return tf.nn.softmax(logits)
+            probabilities = tf.nn.softmax(logits)
+            if self._summing is not None:
+                probabilities = tf.linalg.matmul(probabilities, self._summing)
+            return probabilities
         column = logits[:, :, None, None]
         largest = tf.nn.max_pool2d(column, (logits.shape[1], 1), 1, "VALID")
         return tf.sigmoid(-1.0 * tf.reshape(largest, (1, 1)))
+
+
+def _summing(n_classes: int, merged: MergedClasses) -> np.ndarray:
+    """Return what sums the probabilities of a label's classes, float32 [classes, labels]."""
+    n_labels = n_classes - merged.n
+    summing = np.eye(n_classes, n_labels, dtype=np.float32)
+    summing[n_labels:, merged.label] = 1.0
+    return summing
 
 
 class _Past(keras.layers.Layer):
