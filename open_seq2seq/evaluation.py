@@ -22,6 +22,14 @@ _Z_95 = 1.959964  # quantile of the normal distribution at 0.975
 SPLIT_OF_SECTION = {"eval": "val", "test": "test"}
 
 
+class Detection(NamedTuple):
+    """How many keywords a model finds on validation tracks at a rate of false accepts."""
+
+    recall: float  # 0 where the rate is not reached
+    false_accepts_per_hour: float  # at most
+    hours: float  # of the tracks
+
+
 class Evaluation(NamedTuple):
     """Metrics of a model on a dataset; accuracies and recalls are from 0 to 1."""
 
@@ -33,6 +41,13 @@ class Evaluation(NamedTuple):
     seconds: float
     n_by_label: dict[str, int] | None = None  # clips; None where they were not counted
     n_non_finite: int = 0  # clips for which the model's outputs are NaN or infinite
+    detection: Detection | None = None  # where there are validation tracks
+
+    @property
+    def mean_recall(self) -> float:
+        """Mean of the recalls of the labels, of those that have clips."""
+        recalls = [recall for recall in self.recall.values() if recall is not None]
+        return sum(recalls) / len(recalls)
 
     @property
     def top1_interval(self) -> tuple[float, float]:

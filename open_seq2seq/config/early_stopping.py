@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from open_seq2seq.components import Params, Text
+from open_seq2seq.config.metric import EXPECTED, check_metric, check_metric_of_run, value_of
 from open_seq2seq.errors import UserError, counted
 
 if TYPE_CHECKING:
     from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
-
-_METRICS = ("loss", "top1", "top5")
-_RECALL = "recall/"
 
 
 class Patience(Params):
@@ -29,9 +27,7 @@ class Patience(Params):
 class EarlyStopping(Params):
     """Training ends after ``patience`` consecutive evaluations without a new best ``metric``."""
 
-    metric: Text = Field(
-        default="top1", description="Validation metric: loss, top1, top5, or recall/<label>."
-    )
+    metric: Text = Field(default="top1", description=f"Validation metric: {EXPECTED}.")
     patience: int = Field(gt=0, description="Evaluations without a new best value.")
     min_delta: float = Field(
         default=0.0, ge=0, description="Smallest improvement that counts as a new best value."
@@ -40,26 +36,20 @@ class EarlyStopping(Params):
     @field_validator("metric")
     @classmethod
     def _is_known(cls, metric: str) -> str:
-        if metric not in _METRICS and not metric.startswith(_RECALL):
-            raise ValueError(f"expected 'loss', 'top1', 'top5' or 'recall/<label>', got {metric!r}")
-        return metric
+        return check_metric(metric)
 
-    def check(self, labels: tuple[str, ...], *, is_evaluated: bool) -> None:
-        """Refuse a run that never evaluates, and the recall of a label that the data lacks."""
+    def check(self, labels: tuple[str, ...], *, is_evaluated: bool, has_tracks: bool) -> None:
+        """Refuse a run that never evaluates, or that cannot measure the metric."""
         if not is_evaluated:
             raise UserError(
                 "early_stopping_params: nothing is evaluated in --mode=train; use --mode=train_eval"
             )
-        label = self.metric.removeprefix(_RECALL)
-        if self.metric.startswith(_RECALL) and label not in labels:
-            raise UserError(
-                f"early_stopping_params/metric: no label {label!r}; the labels are "
-                f"{' '.join(labels)}"
-            )
+        key = "early_stopping_params/metric"
+        check_metric_of_run(self.metric, key, labels, has_tracks=has_tracks)
 
     def after(self, patience: Patience, evaluation: Evaluation) -> Patience:
         """Return the state after one more evaluation; NaN is no improvement."""
-        value = self._value(evaluation)
+        value = value_of(self.metric, evaluation)
         best = float("-inf") if patience.best is None else patience.best
         if value > best + self.min_delta:
             return Patience(best=value)
@@ -76,10 +66,3 @@ class EarlyStopping(Params):
             best = f"{abs(patience.best):.4f} or worse"
         n_waited = counted(patience.n_waited, "evaluation")
         return f"{self.metric} of validation has been {best} for {n_waited}"
-
-    def _value(self, evaluation: Evaluation) -> float:
-        """Return what should grow: the metric, or the negative loss."""
-        if self.metric.startswith(_RECALL):
-            return evaluation.recall[self.metric.removeprefix(_RECALL)] or 0.0
-        value = getattr(evaluation, self.metric)
-        return -value if self.metric == "loss" else value

@@ -14,6 +14,7 @@ import pydantic
 from annotated_types import Ge, Gt, Le, Lt
 
 from open_seq2seq.components import Group, Params
+from open_seq2seq.config.checkpoint_average import CheckpointAverage
 from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
@@ -24,6 +25,7 @@ from open_seq2seq.config.run_params import RETIRED, RunParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
+from open_seq2seq.config.validation_tracks import ValidationTracks
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.data.weighted_source import WeightedSource
 from open_seq2seq.inference.params import InferenceParams
@@ -57,6 +59,8 @@ _NESTED: dict[str, type[Params]] = {
     "larc_params": LARC,
     "early_stopping_params": EarlyStopping,
     "distillation_params": Distillation,
+    "validation_tracks_params": ValidationTracks,
+    "average_params": CheckpointAverage,
     "data_layer_params/sources": WeightedSource,
 }
 # what is not in a config: flags of the modes that use a trained model

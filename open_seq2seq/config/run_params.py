@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from open_seq2seq.components import Decoder, Encoder, Group, Loss, PathText
+from open_seq2seq.components import Decoder, Encoder, Group, Loss, PathText, Text
+from open_seq2seq.config.checkpoint_average import CheckpointAverage
 from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
+from open_seq2seq.config.metric import EXPECTED, check_metric
 from open_seq2seq.config.slots import SLOTS
+from open_seq2seq.config.validation_tracks import ValidationTracks
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
@@ -297,6 +300,21 @@ class Output(Group):
         default=False,
         description="Whether eval and infer use the best checkpoint rather than the last.",
     )
+    best_metric: Text = Field(
+        default="top1",
+        description=f"Validation metric whose best value makes a model the best one: {EXPECTED}. "
+        "false_accepts is the recall at the wanted rate of false accepts on validation tracks.",
+    )
+    validation_tracks_params: ValidationTracks | None = Field(
+        default=None,
+        description="Tracks on which recall and false accepts are measured at each evaluation; see "
+        "ValidationTracks below. None: none are.",
+    )
+    average_params: CheckpointAverage | None = Field(
+        default=None,
+        description="Averaging of the weights of several checkpoints at the end of a run; see "
+        "CheckpointAverage below. None: nothing is averaged.",
+    )
     eval_steps: int | None = Field(
         default=None, gt=0, description="Steps between evaluations; None: one evaluation per epoch."
     )
@@ -322,6 +340,11 @@ class Output(Group):
 
 class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Processes, Output):
     """A config's ``base_params``, after the overlay of the mode and the command line."""
+
+    @field_validator("best_metric")
+    @classmethod
+    def _is_metric(cls, metric: str) -> str:
+        return check_metric(metric)
 
     @field_validator("changed_front_end")
     @classmethod

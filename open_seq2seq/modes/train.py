@@ -113,7 +113,7 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
             trainer.start(checkpoint)
             status = trainer.run()
             if status == 0:
-                trainer.finish()
+                trainer.keeper.finish()
             return status
     except UserError as error:
         logger.debug(f"error: {error}")

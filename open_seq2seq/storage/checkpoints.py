@@ -1,7 +1,7 @@
 """Checkpoints: folders that exist whole or not at all.
 
     <logdir>/checkpoints/step-00001200/     the last `num_checkpoints`
-    <logdir>/best_models/step-00001000/     the best by validation accuracy
+    <logdir>/best_models/step-00001000/     the best by the validation metric
 
 Each holds ``model.npz`` and ``training.npz`` (optimizer, loss scale), NumPy arrays by variable
 name, and ``state.json``: `Progress`, `RunInfo`, and the SHA-256 of the two files and of itself.
@@ -89,7 +89,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     newest = steps.index(target)
     # later ones are the corrupt or abandoned end of a run that was resumed before it
     for path in (*steps[: max(0, newest + 1 - keep)], *steps[newest + 1 :]):
-        _delete(path)
+        delete(path)
     return target
 
 
@@ -108,6 +108,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
             f"{folder}: cannot be read ({error.strerror}); give yourself the right to"
         ) from None
     return sorted((folder / name for name in names), key=_step_and_number)
+
+
+def step_of(path: Path) -> int:
+    """Return the step of a checkpoint, which its name says."""
+    return _step_and_number(path)[0]
 
 
 def _step_and_number(path: Path) -> tuple[int, int]:
@@ -225,7 +230,7 @@ def _free_name(folder: Path, step: int) -> Path:
     return folder / (f"{name}.{taken[-1] + 1}" if taken else name)
 
 
-def _delete(path: Path) -> None:
+def delete(path: Path) -> None:
     """Rename a checkpoint, then delete it: a crash leaves no half of it that looks like one."""
     hidden = path.with_name(f".{path.name}.deleted")
     os.rename(path, hidden)

@@ -9,10 +9,13 @@ from pathlib import Path
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, counted, listed
 from open_seq2seq.storage import checkpoints, run_lock
 from open_seq2seq.storage.checkpoints import Checkpoint, CorruptCheckpointError
+from open_seq2seq.storage.progress import Progress
 from open_seq2seq.storage.variables import non_finite
 
 LAST = "checkpoints"
 BEST = "best_models"
+TO_AVERAGE = "to_average"
+AVERAGED = "averaged_models"
 
 logger = logging.getLogger(__name__)
 
@@ -91,17 +94,17 @@ def check_finite(checkpoint: Checkpoint, folder: Path) -> None:
         )
 
 
-def best_accuracy(logdir: Path) -> float:
-    """Return the accuracy of the best model of a run that continues, -1 if none can be used.
+def best_progress(logdir: Path) -> Progress:
+    """Return the progress of the best model of a run that continues, a new one if none can be used.
 
-    Then the next evaluation is the best one again: without its model an accuracy serves nobody.
+    Then the next evaluation is the best one again: without its model a score serves nobody.
     """
     try:
         best = checkpoints.load_newest(logdir / BEST, to_resume=False)
     except UserError as error:
         logger.warning("%s; the run continues, and keeps the best model from here on", error)
-        return -1.0
-    return -1.0 if best is None else best.progress.best_top1
+        return Progress()
+    return Progress() if best is None else best.progress
 
 
 def load_run(source: Path, *, best: bool = True) -> Checkpoint | None:

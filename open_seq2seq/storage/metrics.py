@@ -58,6 +58,13 @@ class Metrics:
         ]
         if worse:
             logger.info(f"{split}: clearly worse: {named(worse, _SHOWN)}")
+        detection = evaluation.detection
+        if detection is not None:
+            logger.info(
+                f"{split}: {detection.recall:.2%} of the keywords found on {detection.hours:.2f} h "
+                f"of tracks with at most {detection.false_accepts_per_hour:g} false accepts per "
+                "hour"
+            )
         if self._files is None:
             return
         line = {
@@ -67,12 +74,15 @@ class Metrics:
             "dataset_version": version,
             "split": split,
             **evaluation._asdict(),
+            "detection": detection and detection._asdict(),
             "top1_interval": evaluation.top1_interval,
         }
         if not math.isfinite(evaluation.loss):  # JSON has no NaN and no infinity
             line["loss"] = None
         self._files.append(_FILE, json.dumps(line), to_disk=True)
         scalars = {name: getattr(evaluation, name) for name in ("loss", "top1", "top5")}
+        if detection is not None:
+            scalars["detected_recall"] = detection.recall
         self.summarize(split, step, scalars)
 
     def summarize(

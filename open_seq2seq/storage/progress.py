@@ -45,7 +45,17 @@ class Progress(Params):
     )
     n_processes: int = Field(default=1, gt=0, description="Processes that share the steps.")
     best_top1: float = Field(
-        default=-1.0, description="Best validation accuracy; -1 before the first evaluation."
+        default=-1.0,
+        description="Validation accuracy of the best model; -1 before the first evaluation.",
+    )
+    best_score: float | None = Field(
+        default=None,
+        description="Best value of best_metric, the negative for a loss; None before the first, "
+        "or where only the accuracy was known.",
+    )
+    best_metric: Text = Field(default="top1", description="Metric that best_score is a value of.")
+    score: float | None = Field(
+        default=None, description="Value of best_metric at the last evaluation; None before it."
     )
     is_evaluation_due: bool = Field(
         default=False, description="Whether the evaluation after the last step is not done yet."

@@ -14,16 +14,15 @@ from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
-from open_seq2seq.distributed.replicas import check_replicas, sync_statistics
-from open_seq2seq.errors import UserError, counted
-from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
+from open_seq2seq.distributed.replicas import check_replicas
+from open_seq2seq.errors import counted
 from open_seq2seq.losses.label_weights import class_weights
 from open_seq2seq.network import before_merging, build_for_run, output_layer, trained_variables
-from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.structs import Batch
 from open_seq2seq.training import hooks, resume, warm_start
+from open_seq2seq.training.keeping import ModelKeeper
 from open_seq2seq.training.run_state import RunState
 from open_seq2seq.training.schedule import Schedule
 from open_seq2seq.training.skipped_steps import SkippedSteps
@@ -74,7 +73,10 @@ class Trainer:
         self.learning_rate = self.schedule.learning_rate(config.lr_policy)
         self.early_stopping = p.early_stopping_params
         if self.early_stopping is not None:
-            self.early_stopping.check(self.data.labels, is_evaluated="eval" in datasets)
+            has_tracks = p.validation_tracks_params is not None
+            self.early_stopping.check(
+                self.data.labels, is_evaluated="eval" in datasets, has_tracks=has_tracks
+            )
 
         n_labels, merged = len(self.data.labels), self.data.merged
         self.model = build_for_run(config, workers, "train", n_labels, merged)
@@ -109,7 +111,7 @@ class Trainer:
             keep_details=not _DETAILS.isdisjoint(p.summaries),
             use_xla_jit=p.use_xla_jit,
         )
-        self.evaluator = Evaluator(self.model, config.loss, workers)
+        self.keeper = ModelKeeper(config, mode, workers, datasets, reporter, self.state)
 
     def find_checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint that the chief resumes from, None for a new run.
@@ -146,8 +148,7 @@ class Trainer:
         state = self.state
         if checkpoint is not None:
             state.resume(checkpoint, self.schedule, self.params.num_epochs)
-            # not the checkpoint's: the best model may be newer than it, or gone
-            state.update(best_top1=logdir.best_accuracy(self.logdir))
+            state.progress = self.keeper.selection.resumed(state.progress, self.logdir)
             logger.info(f"continuing from step {state.step}, epoch {state.progress.epoch + 1}")
         for hook in hooks.before_start:
             hook(state.progress, self.workers)
@@ -184,7 +185,7 @@ class Trainer:
         with StopSignal() as stop_signal:
             self.reporter.start_bar(total, state.step)
             if not self._train(stop_signal):
-                self._save(logdir.LAST, self.params.num_checkpoints)
+                self.keeper.save_last()
                 logger.info(
                     f"stopped after step {state.step}; the checkpoint is saved, continue with "
                     "--continue_learning"
@@ -195,34 +196,6 @@ class Trainer:
             reason = self.early_stopping.describe(state.progress.patience)
             logger.info(f"stopped early after step {state.step}: {reason}")
         return 0
-
-    def finish(self) -> None:
-        """Evaluate after the last step as ``--mode=eval`` would, with the weights it would take."""
-        state, p = self.state, self.params
-        if state.average is not None:
-            state.average.swap()
-            state.average = None  # from here on they are the model
-        if p.restore_best_checkpoint and state.progress.best_top1 >= 0:
-            logger.info(f"best checkpoint: validation accuracy {state.progress.best_top1:.2%}")
-            if self.workers.is_chief:
-                checkpoint = logdir.load_checkpoint(self.logdir, best=True)
-                variables.assign(self.model.variables, checkpoint.model, "model")
-                state.progress = checkpoint.progress
-            state.progress = self.workers.broadcast_object(state.progress)
-            self.workers.broadcast([v.value for v in self.model.variables])
-            self._evaluate_at_end("eval")
-        accuracy = ""
-        if "test" in self.datasets:
-            evaluation = self._evaluate_at_end("test")
-            n_clips = counted(evaluation.n_clips, "clip")
-            accuracy = (
-                f"test accuracy {evaluation.top1:.2%} on {n_clips} "
-                f"({evaluation.top1_interval_text}); "
-            )
-        folder = logdir.checkpoint_folder(self.logdir, best=p.restore_best_checkpoint)
-        logger.info(
-            f"done: {accuracy}checkpoint in {folder.resolve()}, logs in {self.logdir.resolve()}"
-        )
 
     def _train(self, stop_signal: StopSignal) -> bool:
         """Take all steps that are left; False where a signal came to any worker."""
@@ -329,72 +302,23 @@ class Trainer:
             return self.state.progress.row == 0
         return self.state.step % every == 0
 
-    def _evaluate(self, section: str, stop_signal: StopSignal | None = None) -> Evaluation | None:
-        """Evaluate a section's data with the model as it is; None where a signal came."""
-        sync_statistics(self.model, self.workers)
-        with self.state.averaged():
-            evaluation = self.evaluator.evaluate(
-                self.datasets[section],
-                self.params.eval_batch_size,
-                lambda: stop_signal is not None and stop_signal.is_set,
-            )
-        if evaluation is not None:
-            self.reporter.metrics.record_evaluation(
-                evaluation,
-                mode=self.mode,
-                split=SPLIT_OF_SECTION[section],
-                step=self.state.step,
-                epoch=self.state.progress.epochs_done,
-                version=self.params.dataset_version,
-            )
-        return evaluation
-
-    def _evaluate_at_end(self, section: str) -> Evaluation:
-        evaluation = self._evaluate(section)
-        assert evaluation is not None  # no signal is asked for
-        evaluation.check_finite(SPLIT_OF_SECTION[section])
-        return evaluation
-
     def _evaluate_and_save(self, stop_signal: StopSignal) -> bool:
         """Do what is due after a step; False where a signal came before the evaluation was done."""
         p, state = self.params, self.state
         was_evaluated = state.progress.is_evaluation_due
         # evaluation first: the checkpoint then knows the best accuracy so far
         if was_evaluated:
-            evaluation = self._evaluate("eval", stop_signal)
+            evaluation = self.keeper.evaluate("eval", lambda: stop_signal.is_set)
             if evaluation is None:
                 return False
             state.update(is_evaluation_due=False)
             if self.early_stopping is not None:
                 patience = self.early_stopping.after(state.progress.patience, evaluation)
                 state.update(patience=patience)
-            # the label of outputs that are not finite is the first one, and can be right
-            if evaluation.top1 > state.progress.best_top1 and not evaluation.n_non_finite:
-                state.update(best_top1=evaluation.top1)
-                self._save(logdir.BEST, 1)
+            self.keeper.keep(evaluation)
         if self._is_over or self._is_due(p.save_checkpoint_steps):
-            self._save(logdir.LAST, p.num_checkpoints)
+            self.keeper.save_last()
         is_commit_due = was_evaluated or state.step % p.elastic_commit_steps == 0
         if self.commits is not None and is_commit_due:
-            self.commits.commit(self._checkpoint())
+            self.commits.commit(self.keeper.checkpoint())
         return True
-
-    def _save(self, folder: str, keep: int) -> None:
-        sync_statistics(self.model, self.workers)
-        self.state.check_finite()
-        if not self.workers.is_chief:
-            return
-        try:
-            self.reporter.check_logdir()
-            path = checkpoints.save(self.logdir / folder, self._checkpoint(), keep)
-        except OSError as error:
-            raise UserError(
-                f"logdir: cannot save a checkpoint in {self.logdir / folder} "
-                f"({error.strerror or error}); earlier ones are intact"
-            ) from None
-        logger.debug(f"saved {path}")
-
-    def _checkpoint(self) -> Checkpoint:
-        labels, classes = self.data.labels, self.data.classes
-        info = architecture.run_info(self.config, "train", labels, classes=classes)
-        return self.state.to_checkpoint(info)

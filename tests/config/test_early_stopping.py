@@ -72,6 +72,8 @@ def test_unknown_metrics_and_labels_are_refused():
     with pytest.raises(pydantic.ValidationError, match="got 'accuracy'"):
         EarlyStopping(metric="accuracy", patience=1)
     with pytest.raises(UserError, match="no label 'maybe'; the labels are yes no"):
-        EarlyStopping(metric="recall/maybe", patience=1).check(("yes", "no"), is_evaluated=True)
+        EarlyStopping(metric="recall/maybe", patience=1).check(
+            ("yes", "no"), is_evaluated=True, has_tracks=False
+        )
     with pytest.raises(UserError, match="nothing is evaluated in --mode=train"):
-        EarlyStopping(patience=1).check(("yes", "no"), is_evaluated=False)
+        EarlyStopping(patience=1).check(("yes", "no"), is_evaluated=False, has_tracks=False)

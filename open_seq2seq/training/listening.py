@@ -1,0 +1,56 @@
+"""How many keywords a network finds on validation tracks at a wanted rate of false accepts."""
+
+from __future__ import annotations
+
+from open_seq2seq.config import Config
+from open_seq2seq.config.validation_tracks import ValidationTracks
+from open_seq2seq.detection.calibrating import calibrate
+from open_seq2seq.detection.corpora import open_corpora
+from open_seq2seq.detection.hearing import hear
+from open_seq2seq.errors import UserError
+from open_seq2seq.evaluation import Detection
+from open_seq2seq.pretrained.model import PretrainedModel
+from open_seq2seq.structs import KerasModel
+
+
+class Listening:
+    """Validation tracks, and how a run's model listens to them."""
+
+    def __init__(
+        self, params: ValidationTracks, config: Config, labels: tuple[str, ...], network: KerasModel
+    ) -> None:
+        """Open the tracks.
+
+        Raises:
+            UserError: they cannot be used, or the network cannot listen so.
+        """
+        self._params, self._config = params, config
+        self._labels, self._network = labels, network
+        try:
+            self._corpora = open_corpora(params.tracks)
+        except UserError as error:
+            raise UserError(f"validation_tracks_params/tracks: {error}") from None
+        if not any(track.spoken for corpus in self._corpora for track in corpus.tracks):
+            raise UserError(
+                "validation_tracks_params/tracks: no list says what is said in them; add tracks "
+                "with keywords, as open-seq2seq-tracks makes them"
+            )
+
+    def detection(self) -> Detection:
+        """Return what the network finds now."""
+        # a new object: a predictor keeps the weights of its first prediction
+        model = PretrainedModel(
+            self._network,
+            self._config.data_layers["eval"],
+            self._labels,
+            encoder=self._config.encoder,
+            decoder=self._config.decoder,
+        )
+        params = self._params.detect_params
+        heard = hear(model, self._corpora, params)
+        wanted = params.false_accepts_per_hour
+        try:
+            _, measurement = calibrate(heard, params)
+        except UserError:  # of a network that has hardly begun: the rate is not reached
+            return Detection(0.0, wanted, heard.hours)
+        return Detection(measurement.all.recall or 0.0, wanted, heard.hours)
