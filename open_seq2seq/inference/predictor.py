@@ -174,7 +174,7 @@ class Predictor:
         order = np.argsort(-probabilities, kind="stable")[: params.top_k]
         best = tuple((self._labels[index], float(probabilities[index])) for index in order)
         label, probability = best[0]
-        if probability < params.min_probability:
+        if probability < max(params.min_probability, params.thresholds.get(label, 0.0)):
             label = ""
         return Prediction(
             piece.name, label, probability, probabilities, piece.start_s, piece.end_s, best

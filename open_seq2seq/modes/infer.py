@@ -19,6 +19,7 @@ from open_seq2seq.modes.opening import open_model
 from open_seq2seq.network import build_for_run
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage import variables
+from open_seq2seq.storage.calibrations import read_calibration
 from open_seq2seq.storage.compatibility import check_front_end, check_labels, check_outputs
 from open_seq2seq.storage.logdir import load_checkpoint
 from open_seq2seq.storage.progress import RunInfo
@@ -72,7 +73,11 @@ def _of_config(config: Config, options: RunOptions) -> tuple[PretrainedModel, li
     info = checkpoint.info
     network = build_for_run(config, Workers(), "infer", len(info.labels), info.merged)
     variables.assign(network.variables, checkpoint.model, "model")
-    parts = {"encoder": config.encoder, "decoder": config.decoder}
+    parts = {
+        "encoder": config.encoder,
+        "decoder": config.decoder,
+        "calibration": read_calibration(Path(p.logdir)),
+    }
     return PretrainedModel(network, layer, info.labels, checkpoint, **parts), paths
 
 
