@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 # names for what TensorFlow and Keras make: importing them for their types would take seconds at
 # every start
 Tensor: TypeAlias = Any
 Variable: TypeAlias = Any
 KerasModel: TypeAlias = Any
+# probabilities of the labels: their sum is 1, or each is that of its label against all others
+OutputKind = Literal["softmax", "sigmoid"]
 
 
 class Clips(NamedTuple):

@@ -117,6 +117,7 @@ def test_a_wheel_holds_configs_registry_and_commands(wheel_content):
         assert (wheel_content / config.relative_to(ROOT)).read_bytes() == config.read_bytes()
     assert (wheel_content / "example_configs/speech_commands/common.py").is_file()
     assert (wheel_content / "open_seq2seq/pretrained/pretrained_models.json").is_file()
+    assert (wheel_content / "open_seq2seq/synthetic/common_words.txt").is_file()
     page = {path.name for path in (wheel_content / "open_seq2seq/page").iterdir()}
     assert {"live.js", "recording.js", "page.css"} < page
     exporting = ROOT / "open_seq2seq" / "exporting"

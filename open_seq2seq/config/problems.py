@@ -156,7 +156,11 @@ def _line(cls: type[Params], problem: Any, prefix: str, retired: Mapping[str, st
         return f"{prefix}: expected names of parameters, got the key {location[-1]}"
     if kind == "missing":
         return f"{path_of([prefix, *path[:-1]])}: missing required parameter {location[-1]!r}"
-    return f"{where}: {_expectation(cls, kind, location, problem, value)}"
+    field = [part for part in path if isinstance(part, str)][-1:]
+    union = None  # of a union the location names the member
+    if field and len(path) < len(location):
+        union = owner.model_fields[field[0]].annotation
+    return f"{where}: {_expectation(kind, union, problem, value)}"
 
 
 def _follow(cls: type[Params], location: list) -> tuple[type[Params], list]:
@@ -187,12 +191,11 @@ def _params_in(annotation: Any) -> type[Params] | None:
     return next((each for each in inner if each is not None), None)
 
 
-def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
+def _expectation(kind: str, union: Any, problem: Any, value: Any) -> str:
     if kind == "value_error":
         return cut(str(problem["ctx"]["error"]))
-    is_union = len(location) > 1 and isinstance(location[1], str)
-    if is_union:  # say what the field takes as a whole
-        return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {shown(value)}"
+    if union is not None:  # say what the field takes as a whole
+        return f"expected {type_name(union)}, got {shown(value)}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
         return f"expected one of {expected}, got {shown(value)}"

@@ -14,6 +14,8 @@ import pydantic
 from annotated_types import Ge, Gt, Le, Lt
 
 from open_seq2seq.components import Group, Params
+from open_seq2seq.config.detect_params import DetectParams
+from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
@@ -54,6 +56,7 @@ _VERSIONS = (
 _NESTED: dict[str, type[Params]] = {
     "larc_params": LARC,
     "early_stopping_params": EarlyStopping,
+    "distillation_params": Distillation,
     "data_layer_params/sources": WeightedSource,
 }
 # what is not in a config: flags of the modes that use a trained model
@@ -62,6 +65,7 @@ _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
     "Flags of `--mode=export`: ExportParams": ExportParams,
     "Flags of `--mode=stream`: StreamParams": StreamParams,
+    "Flags of `--mode=detect`: DetectParams": DetectParams,
     "Flags of `--mode=try`: PageParams": PageParams,
 }
 

@@ -23,7 +23,7 @@ from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.contents import Contents
 from open_seq2seq.data.context import Context, ContextDraws, draw_contexts
-from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
+from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN, merged_classes
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.mixup import draw_fractions, mix
@@ -38,7 +38,7 @@ from open_seq2seq.data.unknown_words import class_indices
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, Clips, Tensor
+from open_seq2seq.structs import Batch, Clips, MergedClasses, Tensor
 from open_seq2seq.system.cores import thread_pool
 
 _STEPS_READ_AHEAD = 4
@@ -158,6 +158,11 @@ class Dataset:
     def rows(self, epoch: int) -> np.ndarray:
         """Return the row in each slot of an epoch, int64 [slots]."""
         return self.mixture.rows(self.seed, self._drawn_epoch(epoch))
+
+    @property
+    def merged(self) -> MergedClasses | None:
+        """The further classes as the network has them."""
+        return merged_classes(self.labels, self.classes)
 
     @functools.cached_property
     def seconds(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pydantic
 
+from open_seq2seq.components import Decoder
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.storage.progress import RunInfo
@@ -28,6 +29,24 @@ def check_labels(info: RunInfo, labels: tuple[str, ...], source: str) -> None:
             f"{source} was trained on the labels {' '.join(info.labels)}, "
             f"the data has {' '.join(labels)}; "
             "use the manifests that it was trained on, or another checkpoint"
+        )
+
+
+def check_outputs(info: RunInfo, decoder: Decoder, source: str) -> None:
+    """Refuse a decoder that gives other probabilities than the checkpoint's.
+
+    Args:
+        info: of the checkpoint; of a decoder of the user's own it does not say.
+        decoder: that it shall be used with.
+        source: key and path of the checkpoint, for the message.
+    """
+    if info.architecture is None:
+        return
+    trained = info.architecture.get("decoder_params", {}).get("outputs", "softmax")
+    if trained != decoder.outputs:
+        raise UserError(
+            f"{source} was trained with decoder_params/outputs={trained!r}, now it is "
+            f"{decoder.outputs!r}; set it to {trained!r}, or start another run"
         )
 
 

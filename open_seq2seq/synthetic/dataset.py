@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 from open_seq2seq.data.official_split import PUBLISHED_LISTS
 from open_seq2seq.errors import UserError
-from open_seq2seq.synthetic import workers
 from open_seq2seq.synthetic.noise import NOISE_KINDS
-from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, Clip, plan_clips
-from open_seq2seq.synthetic.speakers import Speaker
+from open_seq2seq.synthetic.plan import MIN_CLIPS_PER_WORD, plan_clips
+from open_seq2seq.synthetic.production import write_sounds
 from open_seq2seq.system.cores import n_cores
 from open_seq2seq.system.new_folder import new_folder
-
-_BATCH = 64  # clips per task
-_N_TALKERS = 24
 
 _README = """\
 Synthetic speech in the layout of Google's Speech Commands dataset
@@ -72,7 +65,7 @@ def make_dataset(
     with new_folder(output_dir) as folder:
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
-        _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
+        write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress, noises=NOISE_KINDS)
         for split, list_name in PUBLISHED_LISTS.items():
             paths = sorted(clip.path for clip in clips if clip.speaker.split == split)
             (folder / list_name).write_text(
@@ -104,42 +97,3 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
         raise UserError(
             f"n_jobs: {n_jobs}, expected the number of processes, or 0 for one per core"
         )
-
-
-def _write_sounds(
-    folder: Path, clips: list[Clip], seed: int, n_jobs: int, on_progress: Callable[[int], None]
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as speaking:
-        # not as the executor's initializer, which would hide the error's message
-        speaking.submit(workers.start_speaking).result()
-        talkers = speaking.submit(workers.speak_sentences, _choose_talkers(clips)).result()
-        running: deque[Future[int]] = deque()
-        with ProcessPoolExecutor(n_jobs, context, workers.start_recording, (talkers,)) as recording:
-            try:
-                for first in range(0, len(clips), _BATCH):
-                    batch = clips[first : first + _BATCH]
-                    speech = speaking.submit(workers.speak, batch, seed).result()
-                    running.append(
-                        recording.submit(workers.write_clips, folder, batch, speech, seed)
-                    )
-                    if len(running) > 2 * n_jobs:  # bounds the speech in memory
-                        on_progress(running.popleft().result())
-                background = folder / "_background_noise_"
-                noises = [
-                    recording.submit(workers.write_background, background, kind, seed)
-                    for kind in NOISE_KINDS
-                ]
-                for clips_done in running:
-                    on_progress(clips_done.result())
-                for noise_done in noises:
-                    noise_done.result()
-            except BaseException:
-                recording.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
-                raise
-
-
-def _choose_talkers(clips: list[Clip]) -> list[Speaker]:
-    """Return speakers for the babble: of training, to keep validation and test voices unheard."""
-    speakers = {clip.speaker.id: clip.speaker for clip in clips if clip.speaker.split == "train"}
-    return list(speakers.values())[:_N_TALKERS]

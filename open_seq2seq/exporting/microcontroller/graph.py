@@ -23,9 +23,10 @@ from open_seq2seq.structs import MergedClasses, Tensor
 class StreamLayer(keras.layers.Layer):
     """Maps [1, n_frames, features], scaled, to probabilities.
 
-    They are those of the labels, [1, labels], or the sigmoid of how far one label's logit is above
-    all others', [1, 1]: above a half where that label is the most probable one. Of a label that is
-    several classes, the largest counts: what sums them needs more than all runtimes have.
+    They are those of the labels, [1, labels], or of one label, [1, 1]. Of a softmax that is the
+    sigmoid of how far the label's logit is above all others': above a half where that label is the
+    most probable one. Of a label that is several classes, the largest counts: what sums them needs
+    more than all runtimes have.
     """
 
     def __init__(
@@ -51,7 +52,10 @@ class StreamLayer(keras.layers.Layer):
         self._blocks = [_Block(first, n_frames, scaling)]
         self._blocks += [_Block(block, n_frames) for block in others]
         self._label, kernel, bias = label, network.kernel, network.bias
-        if label is not None:  # the others' logits above the label's
+        self._outputs = network.outputs
+        if label is not None and network.outputs == "sigmoid":
+            kernel, bias = kernel[:, [label]], bias[[label]]
+        elif label is not None:  # the others' logits above the label's
             kernel = np.delete(kernel, label, axis=1) - kernel[:, [label]]
             bias = np.delete(bias, label) - bias[label]
         self._kernel, self._bias = kernel, bias
@@ -66,6 +70,8 @@ class StreamLayer(keras.layers.Layer):
         logits = tf.linalg.matmul(tf.reduce_mean(x, axis=(1, 2)), self._kernel) + self._bias
         logits = self._past_logits(logits[:, None, None])
         logits = tf.reduce_mean(logits, axis=(1, 2))
+        if self._outputs == "sigmoid":
+            return tf.sigmoid(logits)
         if self._label is None:
             probabilities = tf.nn.softmax(logits)
             if self._summing is not None:
