@@ -16,6 +16,7 @@ DOORS = {
     "run.py": "open_seq2seq.cli",
     "scripts/import_nemo.py": "open_seq2seq.commands.import_nemo",
     "scripts/import_openseq2seq.py": "open_seq2seq.commands.import_openseq2seq",
+    "scripts/make_rooms.py": "open_seq2seq.commands.rooms",
     "scripts/make_synthetic_speech_commands.py": "open_seq2seq.commands.synthesize",
     "scripts/speech_commands_preprocessing.py": "open_seq2seq.commands.prepare",
 }
@@ -24,6 +25,7 @@ COMMANDS = {
     "open-seq2seq-import-nemo": "open_seq2seq.commands.import_nemo:run",
     "open-seq2seq-import-openseq2seq": "open_seq2seq.commands.import_openseq2seq:run",
     "open-seq2seq-prepare": "open_seq2seq.commands.prepare:run",
+    "open-seq2seq-rooms": "open_seq2seq.commands.rooms:run",
     "open-seq2seq-synthesize": "open_seq2seq.commands.synthesize:run",
 }
 

@@ -70,7 +70,7 @@ def make_dataset(
     """
     _check(words, clips_per_word, seed, n_jobs)
     clips = plan_clips(words, clips_per_word, seed)
-    with _partial_folder(output_dir) as folder:
+    with partial_folder(output_dir) as folder:
         for name in (*words, "_background_noise_"):
             (folder / name).mkdir()
         _write_sounds(folder, clips, seed, n_jobs or n_cores(), on_progress)
@@ -108,7 +108,7 @@ def _check(words: Sequence[str], clips_per_word: int, seed: int, n_jobs: int) ->
 
 
 @contextmanager
-def _partial_folder(output_dir: Path) -> Iterator[Path]:
+def partial_folder(output_dir: Path) -> Iterator[Path]:
     """Yield a folder that is renamed to ``output_dir`` at the end, or removed after an error."""
     output_dir = output_dir.expanduser().resolve()
     partial = partial_path(output_dir)

@@ -10,9 +10,9 @@ from open_seq2seq.data.augment import (
     Augmentation,
     Draws,
     no_draws,
-    noise_table,
     pitch_grid,
 )
+from open_seq2seq.data.noise import noise_table
 
 AUGMENTATION = Augmentation(
     pitch_shift=2.0,
