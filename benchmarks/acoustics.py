@@ -3,12 +3,11 @@
     python benchmarks/acoustics.py [--manifest data/speech_commands/v2-train.csv]
 
 Each is measured alone and all of them together, in turns with today's augmentation, whose clips/s
-they are compared with. Without a manifest the clips are generated noise, and without
---room_responses the rooms are decaying noise.
+they are compared with. On a busy machine the CPU time of a clip is the steadier figure. Without a
+manifest the clips are generated noise, and without --room_responses the rooms are decaying noise.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -59,15 +58,16 @@ def variants(rooms: str, noise: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def clips_per_s(dataset: Dataset, batch_size: int, n_batches: int, epoch: int) -> float:
+def speed(dataset: Dataset, batch_size: int, n_batches: int, epoch: int) -> tuple[float, float]:
+    """Clips/s, and clips per second of CPU time."""
     plan = Sampler(len(dataset), batch_size).for_training(0, epoch, shuffle=True)
     batches = dataset.batches(plan, epoch)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     for _, (batch,) in zip(range(n_batches), batches, strict=False):
         batch.features.numpy()
-    seconds = time.perf_counter() - started
+    seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     batches.close()
-    return n_batches * batch_size / seconds
+    return n_batches * batch_size / seconds, n_batches * batch_size / cpu_s
 
 
 def main() -> None:
@@ -93,17 +93,20 @@ def main() -> None:
                     shuffle=True,
                     **params,
                 ).open(training=True, seed=0)
-        rates: dict[str, list[float]] = {name: [] for name in datasets}
-        for epoch in range(args.repeats + 1):
+        speeds: dict[str, list[tuple[float, float]]] = {name: [] for name in datasets}
+        for epoch in range(args.repeats + 1):  # the first one compiles
             for name, dataset in datasets.items():
-                rates[name].append(clips_per_s(dataset, args.batch_size, 16, epoch))
-        today = rates["today"][1:]  # the first epoch compiles
-        for name, every in rates.items():
-            ratios = [one / other for one, other in zip(every[1:], today, strict=True)]
+                speeds[name].append(speed(dataset, args.batch_size, 16, epoch))
+        today = np.array(speeds["today"][1:])
+        for name, each in speeds.items():
+            rates = np.array(each[1:])
+            ratios = rates / today
+            clips_per_s, by_cpu = np.median(rates, axis=0)
+            ratio, cpu_ratio = np.median(ratios, axis=0)
             print(
-                f"{name:24} median {statistics.median(every[1:]):6.0f} clips/s, "
-                f"{statistics.median(ratios):.0%} of today's, {min(ratios):.0%} to "
-                f"{max(ratios):.0%} over {len(ratios)} passes"
+                f"{name:22} {clips_per_s:6.0f} clips/s, {ratio:4.0%} of today's "
+                f"({ratios[:, 0].min():.0%} to {ratios[:, 0].max():.0%}); "
+                f"{1000 / by_cpu:.3f} ms of CPU a clip, {cpu_ratio:4.0%}"
             )
 
 

@@ -135,21 +135,25 @@ class Rooms:
         chosen = (rooms * np.float32(len(self._responses))).astype(np.int64)
         for first in range(0, len(in_room), _CHUNK):
             rows = in_room[first : first + _CHUNK]
-            dry = heard[rows]
-            wet = self._convolve(dry, chosen[rows])
-            wet[np.arange(self._width) >= lengths[rows, None]] = 0.0
-            heard[rows] = wet * _same_rms(dry, wet)
+            wet = self._convolve(heard[rows], chosen[rows])
+            # row by row: whole arrays of masks and products took as long as the FFTs
+            for row, sound in zip(rows, wet, strict=True):
+                clip, sound = heard[row, : lengths[row]], sound[: lengths[row]]
+                had, has = np.dot(clip, clip), np.dot(sound, sound)
+                if has:
+                    np.multiply(sound, np.sqrt(had / has), out=clip)
         return heard
 
     def _convolve(self, dry: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Return clips [batch, width] through responses; the direct sound stays in its place."""
         import scipy.fft
 
-        if self._spectra is None:
-            responses = scipy.fft.rfft(self._responses[chosen], self._n_fft)
-        else:
-            responses = self._spectra[chosen]
         spectrum = scipy.fft.rfft(dry, self._n_fft)
-        spectrum *= responses
+        for values, number in zip(spectrum, chosen, strict=True):
+            if self._spectra is None:
+                values *= scipy.fft.rfft(self._responses[number], self._n_fft)
+            else:
+                values *= self._spectra[number]
         wet = scipy.fft.irfft(spectrum, self._n_fft, overwrite_x=True)
         return wet[:, self._before : self._before + self._width]
 
@@ -173,12 +177,3 @@ class Rooms:
                 stretch = oaconvolve(stretch, response)[self._before :]
             heard[first : first + len(stretch)] += stretch
         return heard[: len(noise)].reshape(table.shape)
-
-
-def _same_rms(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the factors, float32 [batch, 1], that give clips the RMS they had."""
-    energies = (np.einsum("ij,ij->i", clips, clips) for clips in (before, after))
-    had, has = energies
-    tiny = np.finfo(np.float32).tiny
-    factors: np.ndarray = np.sqrt(had / np.maximum(has, tiny))[:, None]
-    return factors
