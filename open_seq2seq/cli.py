@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from open_seq2seq.config import Config
     from open_seq2seq.config.trained_run import TrainedRun
 
-MODES = ("train", "eval", "train_eval", "infer", "export", "stream", "try")
+MODES = ("train", "eval", "train_eval", "infer", "export", "stream", "detect", "try")
 # of modes that have some: name among the options, module and class; imported when they are read
 _MODE_PARAMS = {
     "infer": ("inference", "open_seq2seq.inference.params", "InferenceParams"),
     "export": ("export", "open_seq2seq.config.export_params", "ExportParams"),
     "stream": ("stream", "open_seq2seq.config.stream_params", "StreamParams"),
+    "detect": ("detect", "open_seq2seq.config.detect_params", "DetectParams"),
     "try": ("page", "open_seq2seq.config.page_params", "PageParams"),
 }
 _NEED_NO_CONFIG = tuple(_MODE_PARAMS)  # the checkpoint has all that they need
@@ -47,7 +48,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50; infer, export, stream and try need none, only --logdir",
+        "as speech_commands/resnet50; infer, export, stream, detect and try need none, only "
+        "--logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -115,14 +117,15 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         nargs="*",
         metavar="CLIP",
         help="audio files, folders of them or manifests, for --mode=infer and stream; - is "
-        "standard input; for stream also microphone",
+        "standard input; for stream also microphone; for --mode=detect corpora, folders of "
+        "recordings or single ones, also as NAME=FOLDER",
     )
     if for_help:
         from open_seq2seq.config.flag_help import add_flags
 
         for mode, (_, module, cls) in _MODE_PARAMS.items():
-            # the flags of try are those of stream, and its own
-            modes = "stream and try" if mode == "stream" else mode
+            # the flags of detect and of try are those of stream, and their own
+            modes = "stream, detect and try" if mode == "stream" else mode
             add_flags(parser, module, cls, f"--mode={modes}: ")
     return parser
 
@@ -136,8 +139,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
             parser.error("--config_file is required; --list_configs lists the shipped ones")
         if "logdir" not in overrides:
             parser.error("name a trained run with --logdir, or its config with --config_file")
-    if flags.clips and flags.mode not in ("infer", "stream"):
-        parser.error(f"{flags.clips[0]}: audio files are for --mode=infer and stream only")
+    if flags.clips and flags.mode not in ("infer", "stream", "detect"):
+        parser.error(f"{flags.clips[0]}: audio files are for --mode=infer, stream and detect only")
     if flags.infer_output_file is not None and flags.mode != "infer":
         parser.error("--infer_output_file is for --mode=infer only")
     if flags.save_events is not None and flags.mode != "stream":

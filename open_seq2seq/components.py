@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeGuard, TypeVar
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from open_seq2seq.structs import Batch, EncoderOutputs, Tensor
+from open_seq2seq.errors import UserError
+from open_seq2seq.structs import Batch, EncoderOutputs, OutputKind, Tensor
 from open_seq2seq.system.paths import expand_home
 
 
@@ -108,6 +109,11 @@ class Decoder(Params):
         gt=0,
         description="Number of labels; by default as many as the labels file has.",
     )
+    outputs: OutputKind = pydantic.Field(
+        default="softmax",
+        description="Probabilities of the labels: softmax, of which the sum is 1, or sigmoid, each "
+        "of one label against all others, as detectors of single keywords need it.",
+    )
 
     def build(self, encoded: EncoderOutputs, n_labels: int, options: LayerOptions) -> Tensor:
         """Map an encoder's symbolic outputs to float32 logits [batch, n_labels]."""
@@ -116,6 +122,33 @@ class Decoder(Params):
 
 class Loss(Params):
     """Logits and labels to a loss per clip."""
+
+    label_weights: dict[Text, float] = pydantic.Field(
+        default={},
+        description="Weights of single labels in training, such as {'unknown': 2.0}; of the others "
+        "1. They are not normalized: a weight of 2 counts a clip twice.",
+    )
+
+    @pydantic.field_validator("label_weights")
+    @classmethod
+    def _are_positive(cls, weights: dict[str, float]) -> dict[str, float]:
+        for label, weight in weights.items():
+            if weight <= 0:
+                raise ValueError(f"expected a weight above 0 for {label!r}, got {weight}")
+        return weights
+
+    def for_outputs(self, kind: OutputKind) -> Loss:
+        """Return the loss for a decoder of such outputs.
+
+        Raises:
+            UserError: it has none; by default it is for a softmax.
+        """
+        if kind != "softmax":
+            raise UserError(
+                f"decoder_params/outputs: {kind!r}, but the loss {type(self).__name__} trains "
+                "'softmax'; take CrossEntropyLoss, or leave outputs out"
+            )
+        return self
 
     def __call__(self, logits: Tensor, batch: Batch, *, training: bool = False) -> Tensor:
         """Return the loss of each clip, float32 [batch], not yet weighted."""

@@ -54,7 +54,9 @@ class Evaluation(NamedTuple):
         worse = []
         for label, n in (self.n_by_label or {}).items():
             recall = self.recall[label]
-            if recall is not None and wilson_interval(recall, n)[1] < self.top1:
+            if recall is None or recall >= self.top1:  # the interval's end is rounded
+                continue
+            if wilson_interval(recall, n)[1] < self.top1:
                 worse.append((label, recall, n))
         return sorted(worse, key=lambda each: each[1])
 

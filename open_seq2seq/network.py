@@ -7,6 +7,7 @@ import logging
 import re
 from pathlib import Path
 
+from open_seq2seq import layers
 from open_seq2seq.components import Decoder, Encoder, LayerOptions
 from open_seq2seq.config import Config
 from open_seq2seq.data import SpeechCommandsDataLayer
@@ -15,7 +16,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.layers.regularizers import as_regularizer
 from open_seq2seq.lazy import keras, tf
 from open_seq2seq.models import Image2Label
-from open_seq2seq.structs import KerasModel, Variable
+from open_seq2seq.structs import KerasModel, MergedClasses, Variable
 from open_seq2seq.system.cores import n_cores
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,11 @@ def build_network(
     data_layer: SpeechCommandsDataLayer,
     n_labels: int,
     options: LayerOptions | None = None,
+    merged: MergedClasses | None = None,
 ) -> KerasModel:
     """Return a Keras model from `structs.Batch.inputs` to logits, float32 [batch, n_labels].
+
+    Where it has further classes, their logits are merged; `before_merging` has them.
 
     Args:
         encoder: features to hidden representation.
@@ -36,16 +40,41 @@ def build_network(
         data_layer: says how many frames and features a clip has.
         n_labels: how many labels the data has.
         options: dtype, initializer and regularizer of all layers; by default float32 and none.
+        merged: further classes; None: there are none.
 
     Raises:
         UserError: the parts do not fit together.
     """
     check_decoder(decoder, n_labels)
     shape = data_layer.image_shape
-    return Image2Label.build(encoder, decoder, shape, n_labels, options or LayerOptions())
+    options = options or LayerOptions()
+    if merged is None:
+        return Image2Label.build(encoder, decoder, shape, n_labels, options)
+    network = Image2Label.build(encoder, decoder, shape, n_labels + merged.n, options)
+    logits = layers.merging.MergeClasses(n_labels, merged)(network.output)
+    return keras.Model(network.input, logits, name=network.name)
 
 
-def build_for_run(config: Config, workers: Workers, section: str, n_labels: int) -> KerasModel:
+def before_merging(network: KerasModel) -> KerasModel:
+    """Return the network to the logits of all classes, [batch, classes], of the same variables."""
+    last = network.layers[-1]
+    if not isinstance(last, layers.merging.MergeClasses):
+        return network
+    return keras.Model(network.input, last.input, name=network.name)
+
+
+def classes_beyond_labels(network: KerasModel) -> MergedClasses | None:
+    """Return which classes a network has beyond its labels; None: it has none."""
+    return getattr(network.layers[-1], "merged", None)
+
+
+def build_for_run(
+    config: Config,
+    workers: Workers,
+    section: str,
+    n_labels: int,
+    merged: MergedClasses | None = None,
+) -> KerasModel:
     """Take this process's device and return the network of a run.
 
     Args:
@@ -53,6 +82,7 @@ def build_for_run(config: Config, workers: Workers, section: str, n_labels: int)
         workers: all processes.
         section: whose data layer says what a clip looks like.
         n_labels: how many labels the data has.
+        merged: further classes; None: there are none.
     """
     has_gpu = take_device(workers, config.params.random_seed)
     policy, notice = dtype_policy(config.params.dtype, has_gpu)
@@ -61,7 +91,7 @@ def build_for_run(config: Config, workers: Workers, section: str, n_labels: int)
     regularizer = as_regularizer(config.regularizer()) if config.regularizer else None
     options = LayerOptions(policy, config.initializer, regularizer)
     network = build_network(
-        config.encoder, config.decoder, config.data_layers[section], n_labels, options
+        config.encoder, config.decoder, config.data_layers[section], n_labels, options, merged
     )
     n_parameters = sum(
         variable.value.shape.num_elements() for variable in network.trainable_variables

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 # names for what TensorFlow and Keras make: importing them for their types would take seconds at
 # every start
 Tensor: TypeAlias = Any
 Variable: TypeAlias = Any
 KerasModel: TypeAlias = Any
+# probabilities of the labels: their sum is 1, or each is that of its label against all others
+OutputKind = Literal["softmax", "sigmoid"]
 
 
 class Clips(NamedTuple):
@@ -41,8 +43,8 @@ class Batch(NamedTuple):
     features: Tensor  # float32 [batch, frames, features]
     lengths: Tensor  # int32 [batch], frames that count; those after them only fill the image
     labels: Tensor  # int32 [batch]
-    # float32 [batch, labels], what the probabilities should be: 1 for the label unless clips are
-    # mixed
+    # float32 [batch, classes], what the probabilities should be: 1 for the class unless clips are
+    # mixed. Classes are the labels, and in training there may be further ones
     targets: Tensor
     weights: Tensor  # float32 [batch]; 0 for the rows that only fill the last batch
 
@@ -50,6 +52,13 @@ class Batch(NamedTuple):
     def inputs(self) -> dict[str, Tensor]:
         """What a model takes, by the names of its inputs."""
         return {"features": self.features, "lengths": self.lengths}
+
+
+class MergedClasses(NamedTuple):
+    """Classes beyond the labels, the last outputs of a network, that belong to one label."""
+
+    label: int  # index of the label
+    n: int
 
 
 class EncoderOutputs(NamedTuple):

@@ -15,6 +15,12 @@ import pytest
 from open_seq2seq.cli import main
 from open_seq2seq.training import hooks
 from tests.support.archive_server import Server
+from tests.support.output_runs import (  # noqa: F401 (fixtures)
+    few_keywords,
+    merged_run,
+    stream_config,
+    train_few,
+)
 from tests.support.paths import ROOT, TINY
 from tests.support.tones import make_tone, save_manifest, save_tones, save_wav
 from tests.support.trained_tdnn import trained  # noqa: F401 (a fixture)

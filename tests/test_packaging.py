@@ -18,15 +18,19 @@ DOORS = {
     "scripts/import_openseq2seq.py": "open_seq2seq.commands.import_openseq2seq",
     "scripts/make_rooms.py": "open_seq2seq.commands.rooms",
     "scripts/make_synthetic_speech_commands.py": "open_seq2seq.commands.synthesize",
+    "scripts/make_tracks.py": "open_seq2seq.commands.tracks",
+    "scripts/mine_false_accepts.py": "open_seq2seq.commands.mine",
     "scripts/speech_commands_preprocessing.py": "open_seq2seq.commands.prepare",
 }
 COMMANDS = {
     "open-seq2seq": "open_seq2seq.cli:run",
     "open-seq2seq-import-nemo": "open_seq2seq.commands.import_nemo:run",
     "open-seq2seq-import-openseq2seq": "open_seq2seq.commands.import_openseq2seq:run",
+    "open-seq2seq-mine": "open_seq2seq.commands.mine:run",
     "open-seq2seq-prepare": "open_seq2seq.commands.prepare:run",
     "open-seq2seq-rooms": "open_seq2seq.commands.rooms:run",
     "open-seq2seq-synthesize": "open_seq2seq.commands.synthesize:run",
+    "open-seq2seq-tracks": "open_seq2seq.commands.tracks:run",
 }
 
 
@@ -115,6 +119,7 @@ def test_a_wheel_holds_configs_registry_and_commands(wheel_content):
         assert (wheel_content / config.relative_to(ROOT)).read_bytes() == config.read_bytes()
     assert (wheel_content / "example_configs/speech_commands/common.py").is_file()
     assert (wheel_content / "open_seq2seq/pretrained/pretrained_models.json").is_file()
+    assert (wheel_content / "open_seq2seq/synthetic/common_words.txt").is_file()
     page = {path.name for path in (wheel_content / "open_seq2seq/page").iterdir()}
     assert {"live.js", "recording.js", "page.css"} < page
     exporting = ROOT / "open_seq2seq" / "exporting"

@@ -1,1 +1,1 @@
-"""The commands beside ``open-seq2seq``: preparing data, synthetic data, and imports."""
+"""The commands beside ``open-seq2seq``: data, tracks, mining and imports."""

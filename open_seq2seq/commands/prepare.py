@@ -17,6 +17,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from open_seq2seq.commands.negative_flags import add_negative_flags, read_negatives
 from open_seq2seq.data.dataset_versions import (
     CUSTOM_VERSION,
     LABELS,
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> None:
     if flags.seed < 0:
         raise UserError(f"--seed {flags.seed}: expected 0 or more")
     version, labels = _version_and_labels(flags)
+    negatives = read_negatives(flags)
 
     # these take a second, which --help and a wrong flag need not wait
     from open_seq2seq.preprocessing.download import RELEASES, download_dataset
@@ -65,6 +67,7 @@ def main(arguments: list[str]) -> None:
         seed=flags.seed,
         balance=not flags.no_balance,
         command=shlex.join([_PROG, *arguments]),
+        negatives=negatives,
     )
     prepare(settings, console())
 
@@ -132,6 +135,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="fetch the published archive (1.5 or 2.4 GB) unless DATA_DIR has clips",
     )
+    add_negative_flags(parser)
     return parser.parse_args(arguments)
 
 

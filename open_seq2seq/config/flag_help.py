@@ -27,7 +27,8 @@ def add_flags(parser: argparse.ArgumentParser, module: str, name: str, prefix: s
             meaning += f" (default: {default})"
         other = parser._option_string_actions.get(f"--{flag}")
         if other is None:
-            parser.add_argument(f"--{flag}", metavar=flag.split("_")[-1].upper(), help=meaning)
+            unit = "N" if "_per_" in flag else flag.split("_")[-1].upper()
+            parser.add_argument(f"--{flag}", metavar=unit, help=meaning)
         else:  # of another mode
             other.help = f"{other.help}; {meaning}"
 

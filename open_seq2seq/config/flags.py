@@ -24,11 +24,24 @@ def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str)
     Raises:
         UserError: a value is wrong, or a flag is not for this mode.
     """
-    types = types_of(params)
-    own = {name: texts.pop(name) for name in types if name in texts}
+    own = {name: texts.pop(name) for name in types_of(params) if name in texts}
     if own and mode != its_mode:
         raise UserError(f"--{next(iter(own))} is for --mode={its_mode} only")
-    values = {name: _read(text, types[name]) for name, text in own.items()}
+    return read_flags(own, params)
+
+
+def read_flags(texts: dict[str, str], params: type[P]) -> P:
+    """Return the parameters that flags of a command say.
+
+    Args:
+        texts: by name.
+        params: their class.
+
+    Raises:
+        UserError: a value is wrong.
+    """
+    types = types_of(params)
+    values = {name: _read(text, types[name]) for name, text in texts.items()}
     problems = find_problems(params, values, "")
     if problems:
         raise UserError("; ".join(_of_flag(problem) for problem in problems))

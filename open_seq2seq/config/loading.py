@@ -236,6 +236,7 @@ def _build(model: type[Image2Label], merged: dict[str, dict[str, Any]], section:
             }
         else:
             parts[slot.key] = _build_part(slot, params)
+    parts["loss"] = parts["loss"].for_outputs(parts["decoder"].outputs)
     return Config(params=params, model=model, **parts)
 
 

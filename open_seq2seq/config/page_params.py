@@ -16,8 +16,3 @@ class PageParams(StreamParams):
         le=65535,
         description="Port of the page, on 127.0.0.1 alone; 0: any that is free.",
     )
-
-    @property
-    def stream(self) -> StreamParams:
-        """The parameters of the detector."""
-        return StreamParams(**{name: getattr(self, name) for name in StreamParams.model_fields})

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 import pydantic
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, is_params
 from open_seq2seq.errors import UserError, cut, shown
 
 ParamsT = TypeVar("ParamsT", bound=Params)
@@ -145,26 +145,57 @@ def _unknown(name: Any, known: Iterable[str]) -> str:
 
 def _line(cls: type[Params], problem: Any, prefix: str, retired: Mapping[str, str]) -> str:
     kind, location, value = problem["type"], list(problem["loc"]), problem["input"]
-    # a union adds its member's name behind the field's; the member is not part of the path
-    fields = location[:1] + [part for part in location[1:] if isinstance(part, int)]
+    owner, path = _follow(cls, location)
+    where = path_of([prefix, *path])
     if kind == "extra_forbidden":
         name = location[-1]
         if name in retired:
             return f"{prefix}: {name!r} is not supported: {retired[name]}"
-        return f"{prefix}: {_unknown(name, cls.model_fields)}"
+        return f"{where}: {_unknown(name, owner.model_fields)}"
     if kind == "invalid_key":  # the location says it in another spelling
         return f"{prefix}: expected names of parameters, got the key {location[-1]}"
     if kind == "missing":
-        return f"{prefix}: missing required parameter {location[-1]!r}"
-    return f"{path_of([prefix, *fields])}: {_expectation(cls, kind, location, problem, value)}"
+        return f"{path_of([prefix, *path[:-1]])}: missing required parameter {location[-1]!r}"
+    field = [part for part in path if isinstance(part, str)][-1:]
+    union = None  # of a union the location names the member
+    if field and len(path) < len(location):
+        union = owner.model_fields[field[0]].annotation
+    return f"{where}: {_expectation(kind, union, problem, value)}"
 
 
-def _expectation(cls: type[Params], kind: str, location: list, problem: Any, value: Any) -> str:
+def _follow(cls: type[Params], location: list) -> tuple[type[Params], list]:
+    """Return the innermost class of parameters that a location leads to, and its path.
+
+    A union adds its member's name behind the field's; the member is not part of the path.
+    """
+    owner: type[Params] = cls
+    annotation: Any = cls
+    path: list[str | int] = []
+    for part in location:
+        owner = _params_in(annotation) or owner
+        if isinstance(part, int):
+            path.append(part)
+        elif annotation is not None and part in owner.model_fields:
+            path.append(part)
+            annotation = owner.model_fields[part].annotation
+            if _params_in(annotation) is None:
+                annotation = None  # a value
+    return owner, path
+
+
+def _params_in(annotation: Any) -> type[Params] | None:
+    """Return the class of parameters that a type is made of, such as the elements of a list."""
+    if is_params(annotation):
+        return annotation
+    inner = (_params_in(each) for each in get_args(annotation))
+    return next((each for each in inner if each is not None), None)
+
+
+def _expectation(kind: str, union: Any, problem: Any, value: Any) -> str:
     if kind == "value_error":
         return cut(str(problem["ctx"]["error"]))
-    is_union = len(location) > 1 and isinstance(location[1], str)
-    if is_union:  # say what the field takes as a whole
-        return f"expected {type_name(cls.model_fields[location[0]].annotation)}, got {shown(value)}"
+    if union is not None:  # say what the field takes as a whole
+        return f"expected {type_name(union)}, got {shown(value)}"
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace(" or ", ", ")
         return f"expected one of {expected}, got {shown(value)}"

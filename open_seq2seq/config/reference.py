@@ -14,6 +14,8 @@ import pydantic
 from annotated_types import Ge, Gt, Le, Lt
 
 from open_seq2seq.components import Group, Params
+from open_seq2seq.config.detect_params import DetectParams
+from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
@@ -23,6 +25,7 @@ from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.data.weighted_source import WeightedSource
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.system.paths import user_path
@@ -49,14 +52,20 @@ All parameters of a class are at one level of its dictionary; the tables only gr
 _VERSIONS = (
     f"`dataset_version` is one of {', '.join(f'`{version}`' for version in DATASET_VERSIONS)}.\n"
 )
-# classes that are parameters of the run themselves
-_NESTED: dict[str, type[Params]] = {"larc_params": LARC, "early_stopping_params": EarlyStopping}
+# classes that are parameters themselves
+_NESTED: dict[str, type[Params]] = {
+    "larc_params": LARC,
+    "early_stopping_params": EarlyStopping,
+    "distillation_params": Distillation,
+    "data_layer_params/sources": WeightedSource,
+}
 # what is not in a config: flags of the modes that use a trained model
 _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
     "Flags of `--mode=export`: ExportParams": ExportParams,
     "Flags of `--mode=stream`: StreamParams": StreamParams,
+    "Flags of `--mode=detect`: DetectParams": DetectParams,
     "Flags of `--mode=try`: PageParams": PageParams,
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from open_seq2seq.components import Decoder, Encoder, Group, Loss, PathText
+from open_seq2seq.config.distillation import Distillation
 from open_seq2seq.config.early_stopping import EarlyStopping
 from open_seq2seq.config.slots import SLOTS
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
@@ -44,6 +45,17 @@ class Parts(Group):
     decoder_params: dict[str, Any] = Field(default={}, description="Parameters of the decoder.")
     loss: type[Loss] = Field(description="Class of the loss.")
     loss_params: dict[str, Any] = Field(default={}, description="Parameters of the loss.")
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Parts:
+        default = self.decoder.model_fields["outputs"].default
+        outputs = self.decoder_params.get("outputs", default)
+        if outputs == "sigmoid" and self.data_layer_params.get("merge_unknown"):
+            raise ValueError(
+                "data_layer_params/merge_unknown sums probabilities of a softmax, and "
+                "decoder_params/outputs is 'sigmoid'; leave one of them out"
+            )
+        return self
 
 
 class Data(Group):
@@ -172,7 +184,7 @@ class Optimization(Group):
 
 
 class FineTuning(Group):
-    """Which weights the run starts with, and which it trains."""
+    """What the run takes over from another one, and which weights it trains."""
 
     load_model: PathText | None = Field(
         default=None,
@@ -182,6 +194,11 @@ class FineTuning(Group):
     freeze_variables_regex: str | None = Field(
         default=None,
         description="Regular expression: variables whose name matches anywhere are not trained.",
+    )
+    distillation_params: Distillation | None = Field(
+        default=None,
+        description="Distillation: learn from the probabilities of a trained model too; see "
+        "Distillation below. None: from the labels alone.",
     )
 
 

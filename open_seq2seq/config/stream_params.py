@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,18 @@ class StreamParams(Params):
                 "between two windows would not be heard"
             )
         return self
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that were given, without those that have their defaults."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+    @property
+    def stream(self) -> StreamParams:
+        """The parameters of the detector alone; the same of them count as given."""
+        given = self.given()
+        return StreamParams(
+            **{name: given[name] for name in StreamParams.model_fields if name in given}
+        )
 
     def thresholds_of(self, labels: tuple[str, ...]) -> list[float | None]:
         """Return the threshold of each label, None for those that are never an event.

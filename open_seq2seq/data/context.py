@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from open_seq2seq.components import Group
 
+NOBODY = -1  # in place of a neighbour
 _STREAM = 0x636F6E74657874  # sets these draws apart from those of the waveforms
 _NOISE_SAMPLES = 1 << 20  # of the noise table: a minute
 _PIECE_S = 0.01
 _QUIETEST = 10  # percent of a clip's pieces, whose level its noise has
-_NOBODY = -1
+_LEAST_CUT, _MOST_CUT = 0.4, 0.9  # of a word that is cut
 
 
 class Context(Group):
@@ -46,11 +47,38 @@ class Context(Group):
         description="Longest gap between a clip in context and another one, in milliseconds.",
     )
 
-    def without_chance(self) -> dict[str, float]:
+    context_window_ms: float | None = Field(
+        default=None,
+        gt=0,
+        description="Length of the window in the middle of the image, in milliseconds, in which "
+        "the word of a clip in context lies whole, anywhere, whatever context_shift_ms is; "
+        "mostly what the decoder pools. None: clips are placed by context_shift_ms.",
+    )
+    context_cut_prob: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability that the word of a keyword in context is cut: between 40 and "
+        "90 % of it lie outside of context_window_ms, and its label is unknown.",
+    )
+
+    @model_validator(mode="after")
+    def _check_window(self) -> Context:
+        if self.context_cut_prob and self.context_window_ms is None:
+            raise ValueError("context_cut_prob cuts words at context_window_ms, which is not given")
+        return self
+
+    def without_chance(self) -> dict[str, float | None]:
         """Return what puts every clip in the middle of noise, if any is in context at all."""
         if not self.context_prob:
             return {}
-        return {"context_prob": 1.0, "context_shift_ms": 0.0, "context_clips_prob": 0.0}
+        return {
+            "context_prob": 1.0,
+            "context_shift_ms": 0.0,
+            "context_clips_prob": 0.0,
+            "context_window_ms": None,
+            "context_cut_prob": 0.0,
+        }
 
 
 class ContextDraws(NamedTuple):
@@ -58,11 +86,14 @@ class ContextDraws(NamedTuple):
 
     is_placed: np.ndarray  # bool, whether the clip is in context
     shift: np.ndarray  # int32, samples to the right of the middle
-    before: np.ndarray  # int32, row of the clip before; -1: none
+    before: np.ndarray  # int32, slot of the clip before; `NOBODY` for none
     after: np.ndarray
     gap_before: np.ndarray  # int32, samples
     gap_after: np.ndarray
     noise_start: np.ndarray  # float32 in [0, 1), position in the noise table
+    place: np.ndarray  # float32 in [0, 1), of the word among all places in the window
+    is_cut: np.ndarray  # bool, whether the word is cut if the clip is in context
+    cut: np.ndarray  # float32, fraction of the word that is outside; below 0: on the left
 
     def take(self, rows: np.ndarray) -> ContextDraws:
         return ContextDraws(*(values[rows] for values in self))
@@ -80,14 +111,15 @@ def draw_contexts(
         seed: of the run.
         epoch: each one draws afresh.
     """
-    uniform = np.random.default_rng([seed, epoch, _STREAM]).random((9, n_rows), dtype=np.float32)
-    placed, shift, has_before, before, has_after, after, gap_before, gap_after, noise = uniform
+    uniform = np.random.default_rng([seed, epoch, _STREAM]).random((13, n_rows), dtype=np.float32)
+    placed, shift, has_before, before, has_after, after, gap_before, gap_after, noise = uniform[:9]
+    place, is_cut, cut, side = uniform[9:]
     most_shift = round(context.context_shift_ms * sample_rate / 1000)
     most_gap = round(context.context_gap_ms * sample_rate / 1000)
 
     def rows(chance: np.ndarray, place: np.ndarray) -> np.ndarray:
         row = np.minimum((place * n_rows).astype(np.int32), n_rows - 1)
-        return np.where(chance < context.context_clips_prob, row, _NOBODY)
+        return np.where(chance < context.context_clips_prob, row, NOBODY)
 
     return ContextDraws(
         is_placed=placed < context.context_prob,
@@ -97,6 +129,9 @@ def draw_contexts(
         gap_before=(gap_before * (most_gap + 1)).astype(np.int32),
         gap_after=(gap_after * (most_gap + 1)).astype(np.int32),
         noise_start=noise,
+        place=place,
+        is_cut=is_cut < context.context_cut_prob,
+        cut=np.where(side < 0.5, -1, 1) * (_LEAST_CUT + (_MOST_CUT - _LEAST_CUT) * cut),
     )
 
 

@@ -1,4 +1,4 @@
-"""An opened dataset: rows in, batches of images out."""
+"""An opened dataset: slots of an epoch in, batches of images out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from open_seq2seq.components import part_of
 from open_seq2seq.data import flaws
@@ -16,38 +15,50 @@ from open_seq2seq.data.acoustics import Acoustics
 from open_seq2seq.data.augment import Augmentation, Draws, draw, no_draws
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
-from open_seq2seq.data.context import Context, ContextDraws, ContextMaker, draw_contexts, put
-from open_seq2seq.data.dataset_versions import SILENCE
+from open_seq2seq.data.contents import Contents
+from open_seq2seq.data.context import Context, ContextDraws, draw_contexts
+from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN, merged_classes
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.mixup import draw_fractions, mix
 from open_seq2seq.data.noise import background_table, find_recordings
+from open_seq2seq.data.placing import Placer, slots_beside
 from open_seq2seq.data.prefetch import prefetch
 from open_seq2seq.data.rooms import Rooms, find_responses
+from open_seq2seq.data.running_speech import RunningSpeech, draw_positions
 from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
 from open_seq2seq.data.snr import NoiseLevels
 from open_seq2seq.data.spec_augment import cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
+from open_seq2seq.data.unknown_words import class_indices
 from open_seq2seq.data.waveforms import WaveformStore, file_stamp
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, Clips, Tensor
+from open_seq2seq.structs import Batch, Clips, MergedClasses, Tensor
 from open_seq2seq.system.cores import thread_pool
 
 _STEPS_READ_AHEAD = 4
 _STEPS_MADE_AHEAD = 1
+_NO_FILE = -1  # of running speech, in place of a file's index
 
 
 class Dataset:
-    """Rows of a manifest, ready to be read in any order.
+    """Rows of one or several sources, ready to be read in any order.
+
+    An epoch has slots, and each slot a row. Of one source slot i has row i; of several ones, their
+    shares say which. All that is random is drawn for slots.
 
     Attributes:
         params: of the data layer, as they are in effect.
         labels: names of the labels, in index order.
+        classes: further classes of the targets, words of the label unknown; mostly none.
         training: whether long clips are sliced at random, rather than in the middle.
         seed: of everything random.
-        paths: path of each row's clip.
+        paths: path of each row's clip; of running speech, the name of its source.
+        parts: the sources.
+        mixture: how many slots each source has.
+        speech: running speech, by the index of its source.
         skipped: paths left out, and why.
         converted: paths of the clips that are converted, and what they are.
         flawed: paths of the clips that can be read and whose sound is not what it should be, and
@@ -56,26 +67,29 @@ class Dataset:
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        contents: Contents,
         labels: tuple[str, ...],
         params: ClipParams,
         *,
         training: bool,
         seed: int,
+        classes: tuple[str, ...] = (),
     ) -> None:
         """Open a dataset.
 
         Args:
-            table: one row per clip with columns ``label`` (int) and ``path``.
+            contents: the rows, and the sources that they belong to.
             labels: names of the labels.
             params: how rows become images, with the augmentation that is in effect.
             training: whether long clips are sliced at random, rather than in the middle.
             seed: of everything random.
+            classes: words of the label unknown that are classes of their own.
 
         Raises:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
         """
         self.params, self.labels, self.training, self.seed = params, labels, training, seed
+        self.classes = classes
         self._recordings: tuple[str, ...] = ()
         if params.background_noise is not None:
             self._recordings = find_recordings(params.background_noise)
@@ -83,8 +97,9 @@ class Dataset:
         if params.room_responses is not None:
             self._responses = find_responses(params.room_responses)
         extent = Extent.of(params, params.time_stretch)
+        table, is_clip = contents.table, ~contents.is_speech
         # balanced manifests name a file more than once; it is read and kept once
-        files, paths = _number(table["path"])
+        numbers, paths = _number(table["path"][is_clip])
         self._store = WaveformStore(
             list(paths),
             params,
@@ -98,17 +113,32 @@ class Dataset:
             paths[index]: what for index, what in sorted(self._store.converted.items())
         }
 
+        files = np.full(len(table), _NO_FILE)
+        files[is_clip] = numbers
         is_usable = ~np.isin(files, list(self._store.bad))
+        if not is_usable.any():
+            raise UserError("the dataset is empty: none of its audio files can be used")
         self._files = files[is_usable]  # index of each row's file
+        self.parts = contents.parts
+        self._part = table["part"].to_numpy()[is_usable]  # index of each row's source
         self._labels = table["label"].to_numpy(np.int32)[is_usable]
-        self.paths = paths[self._files]
+        self._classes = class_indices(table, labels, classes)[is_usable]
+        self.paths = table["path"].to_numpy(object)[is_usable]
+        loss_weights = np.array([part.loss_weight for part in contents.parts], np.float32)
+        self._loss_weights = loss_weights[self._part]
+        self.mixture = contents.mixture(self._part)
+        self.speech = {
+            index: RunningSpeech(part.recordings, params.sample_rate, part.name)
+            for index, part in enumerate(contents.parts)
+            if part.recordings
+        }
         self.flawed = self._find_flaws()
         # in eighths of a second: datasets whose longest clips are about as long share an engine
         eighth = max(1, params.sample_rate // 8)
         self._longest = -(-self._store.longest // eighth) * eighth
-        self._context: ContextMaker | None = None
+        self._placer: Placer | None = None
         if params.context_prob:
-            self._context = ContextMaker(params.sample_rate, seed)
+            self._placer = Placer(params, params.sample_rate, seed)
             self._longest = extent.n_samples
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
         self._rooms: Rooms | None = None
@@ -127,11 +157,19 @@ class Dataset:
         if params.keeps_images:
             self._kept = self._open_images()
         self._pool = thread_pool("librosa", params.n_readers)
-        if not len(self._files):
-            raise UserError("the dataset is empty: none of its audio files can be used")
 
     def __len__(self) -> int:
-        return len(self._files)
+        """Return the number of slots of an epoch."""
+        return self.mixture.n_slots
+
+    def rows(self, epoch: int) -> np.ndarray:
+        """Return the row in each slot of an epoch, int64 [slots]."""
+        return self.mixture.rows(self.seed, self._drawn_epoch(epoch))
+
+    @property
+    def merged(self) -> MergedClasses | None:
+        """The further classes as the network has them."""
+        return merged_classes(self.labels, self.classes)
 
     @functools.cached_property
     def seconds(self) -> dict[str, float]:
@@ -139,6 +177,7 @@ class Dataset:
         return {
             path: float(self._store.n_samples[file] / self.params.sample_rate)
             for path, file in zip(self.paths, self._files, strict=True)
+            if file != _NO_FILE
         }
 
     @property
@@ -180,16 +219,13 @@ class Dataset:
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
         the work that the model leaves time for.
         """
-        draws, contexts = self.draws(epoch), self._draw_contexts(epoch)
-        rectangles, fractions = self._draw_rectangles(epoch), self._draw_fractions(epoch)
+        drawn = self._draw_epoch(epoch)
         steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch(
-            (self._read_step(rows, weights, draws, contexts) for rows, weights in steps),
+            ([self._read(*part, drawn) for part in zip(*step, strict=True)] for step in steps),
             _STEPS_READ_AHEAD,
         )
-        made = (
-            tuple(self._to_batch(part, rectangles, fractions) for part in step) for step in read
-        )
+        made = (tuple(self._to_batch(part, drawn) for part in step) for step in read)
         with (
             contextlib.closing(read),
             contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready,
@@ -197,7 +233,7 @@ class Dataset:
             yield from ready
 
     def draws(self, epoch: int) -> Draws:
-        """Return what is drawn for each row in an epoch."""
+        """Return what is drawn for each slot of an epoch."""
         if not self.training:
             return no_draws(self.params, len(self), self.params)
         return draw(
@@ -215,113 +251,129 @@ class Dataset:
             return 0  # what is kept is the first one's, also where a restart makes it again
         return epoch
 
-    def _draw_contexts(self, epoch: int) -> ContextDraws | None:
-        if self._context is None:
-            return None
-        return draw_contexts(
-            self.params,
-            len(self),
-            sample_rate=self.params.sample_rate,
-            seed=self.seed,
-            epoch=self._drawn_epoch(epoch),
-        )
+    def _draw_epoch(self, epoch: int) -> _Epoch:
+        p, n_slots, drawn_epoch = self.params, len(self), self._drawn_epoch(epoch)
+        drawn = _Epoch(self.rows(epoch), self.draws(epoch))
+        if self._placer is not None:
+            contexts = draw_contexts(
+                p, n_slots, sample_rate=p.sample_rate, seed=self.seed, epoch=drawn_epoch
+            )
+            drawn = drawn._replace(contexts=contexts)
+        if self.speech:
+            positions = draw_positions(n_slots, seed=self.seed, epoch=drawn_epoch)
+            drawn = drawn._replace(positions=positions)
+        if p.n_rectangles:
+            rectangles = draw_rectangles(p, n_slots, self.shape, seed=self.seed, epoch=epoch)
+            drawn = drawn._replace(rectangles=rectangles)
+        if p.mixup_alpha:
+            fractions = draw_fractions(p.mixup_alpha, n_slots, seed=self.seed, epoch=epoch)
+            drawn = drawn._replace(fractions=fractions)
+        return drawn
 
-    def _draw_rectangles(self, epoch: int) -> np.ndarray | None:
-        if not self.params.n_rectangles:
-            return None
-        return draw_rectangles(self.params, len(self), self.shape, seed=self.seed, epoch=epoch)
-
-    def _draw_fractions(self, epoch: int) -> np.ndarray | None:
-        if not self.params.mixup_alpha:
-            return None
-        return draw_fractions(self.params.mixup_alpha, len(self), seed=self.seed, epoch=epoch)
-
-    def _read_step(
-        self,
-        rows: np.ndarray,
-        weights: np.ndarray,
-        draws: Draws,
-        contexts: ContextDraws | None,
-    ) -> list[_Part]:
-        parts = zip(rows, weights, strict=True)
-        return [self._read(*part, draws, contexts) for part in parts]
-
-    def _read(
-        self, rows: np.ndarray, weights: np.ndarray, draws: Draws, contexts: ContextDraws | None
-    ) -> _Part:
+    def _read(self, slots: np.ndarray, weights: np.ndarray, epoch: _Epoch) -> _Part:
         """Do the host's part of the work for one batch."""
-        if self._kept is not None and self._kept.has(rows):
-            lengths, images = self._kept.lengths.values[rows], self._kept.images.values[rows]
-            return _Part(rows, weights, lengths, images=images)
-        params, drawn = self.params, draws.take(rows)
-        files = self._files[rows]
-        waveforms, lengths = self._store.take(files, drawn.crop, self._n_samples)
+        rows = epoch.rows[slots]
+        labels, classes = self._labels[rows], self._classes[rows]
+        if self.training:
+            weights = weights * self._loss_weights[rows]
+        contexts = None
+        if epoch.contexts is not None:
+            contexts = self._contexts(epoch.contexts.take(slots), rows)
+            is_cut = contexts.is_placed & contexts.is_cut
+            labels, classes = (np.where(is_cut, self._unknown, each) for each in (labels, classes))
+        part = _Part(slots, weights, labels, classes, np.zeros(0, np.int32))
+        if self._kept is not None and self._kept.has(slots):
+            lengths, images = self._kept.lengths.values[slots], self._kept.images.values[slots]
+            return part._replace(lengths=lengths, images=images)
+        params, drawn = self.params, epoch.draws.take(slots)
+        waveforms, lengths = self._take(slots, epoch, drawn.crop)
         words: np.ndarray | None = None
         if self._levels is not None:
-            is_whole = lengths == self._store.n_samples[files]
+            files = self._files[rows]
+            is_whole = (files != _NO_FILE) & (lengths == self._store.n_samples[files])
             words = self._levels.of_words(files, waveforms, lengths, is_whole)
         shift_in_time(waveforms, lengths, drawn.shift)
         if contexts is not None:
-            drawn = self._place(waveforms, lengths, drawn, contexts.take(rows))
+            assert self._placer is not None
+            self._placer.place(waveforms, lengths, contexts, self._neighbours(contexts, epoch))
+            middle = np.where(contexts.is_placed, np.float32(0.5), drawn.crop)
+            drawn = drawn._replace(crop=middle)
         if self._levels is not None and words is not None:
             drawn = self._levels.mix(drawn, words, lengths)
         if self._rooms is not None:
             waveforms = self._rooms.reverberate(waveforms, lengths, drawn.room)
-        n_frames = params.frames_that_count(lengths, drawn.stretch)
+        part = part._replace(lengths=params.frames_that_count(lengths, drawn.stretch))
         if isinstance(self._engine, LibrosaEngine):
             samples = [
                 waveform[:length] for waveform, length in zip(waveforms, lengths, strict=True)
             ]
             each = [Draws(*values) for values in zip(*drawn, strict=True)]
             images = np.stack(list(self._pool.map(self._engine.features, samples, each)))
-            return _Part(rows, weights, n_frames, images=images)
+            return part._replace(images=images)
         if params.frame_padding == "reflect":
             reflect_after_end(waveforms, lengths, params.n_fft // 2)
-        return _Part(rows, weights, n_frames, clips=Clips.of(waveforms, lengths, drawn))
+        return part._replace(clips=Clips.of(waveforms, lengths, drawn))
 
-    def _place(
-        self, waveforms: np.ndarray, lengths: np.ndarray, drawn: Draws, contexts: ContextDraws
-    ) -> Draws:
-        """Put clips into their contexts, in place; return the draws, with images of the middle."""
-        assert self._context is not None
-        width = waveforms.shape[1]
-        neighbours = np.concatenate([contexts.before, contexts.after])
-        rows = np.unique(neighbours[np.tile(contexts.is_placed, 2) & (neighbours >= 0)])
-        middle = np.full(len(rows), 0.5, np.float32)
-        clips = zip(*self._store.take(self._files[rows], middle, width), strict=True)
-        others = {row: clip[:n] for row, (clip, n) in zip(rows.tolist(), clips, strict=True)}
-        for row in np.flatnonzero(contexts.is_placed):
-            length = min(lengths[row], width)
-            start = (width - length) // 2 + int(contexts.shift[row])
-            clip = waveforms[row, :length].copy()
-            sound = self._context.place(clip, start, width, contexts.noise_start[row])
-            if (before := others.get(int(contexts.before[row]))) is not None:
-                put(sound[: max(0, start)], before, start - contexts.gap_before[row] - len(before))
-            if (after := others.get(int(contexts.after[row]))) is not None:
-                end = max(0, start + length)
-                put(sound[end:], after, int(contexts.gap_after[row]))
-            waveforms[row], lengths[row] = sound, width
-        return drawn._replace(crop=np.where(contexts.is_placed, np.float32(0.5), drawn.crop))
+    def _take(
+        self, slots: np.ndarray, epoch: _Epoch, crop: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sound of some slots, int16 [n, samples], and their lengths int32 [n].
 
-    def _to_batch(
-        self, part: _Part, rectangles: np.ndarray | None, fractions: np.ndarray | None
-    ) -> Batch:
+        Running speech is as long as the longest clip, or as the image where clips are in context.
+        """
+        rows = epoch.rows[slots]
+        is_clip = self._files[rows] != _NO_FILE
+        if is_clip.all():
+            return self._store.take(self._files[rows], crop, self._n_samples)
+        waveforms: np.ndarray = np.zeros((len(slots), self._n_samples), np.int16)
+        lengths = np.full(len(slots), min(self._longest, self._n_samples), np.int32)
+        waveforms[is_clip], lengths[is_clip] = self._store.take(
+            self._files[rows[is_clip]], crop[is_clip], self._n_samples
+        )
+        assert epoch.positions is not None
+        for index in np.flatnonzero(~is_clip):
+            speech, n = self.speech[self._part[rows[index]]], lengths[index]
+            waveforms[index, :n] = speech.cut(epoch.positions[slots[index]], n)
+        return waveforms, lengths
+
+    def _contexts(self, contexts: ContextDraws, rows: np.ndarray) -> ContextDraws:
+        """Take running speech, which needs no context, out of it; and from cutting, other words."""
+        others = [name in (UNKNOWN, SILENCE) for name in self.labels]
+        return contexts._replace(
+            is_placed=contexts.is_placed & (self._files[rows] != _NO_FILE),
+            is_cut=contexts.is_cut & ~np.array(others)[self._labels[rows]],
+        )
+
+    def _neighbours(self, contexts: ContextDraws, epoch: _Epoch) -> dict[int, np.ndarray]:
+        """Return the sound of the slots that stand beside clips, int16 [samples] each."""
+        slots = slots_beside(contexts)
+        middle = np.full(len(slots), 0.5, np.float32)
+        sounds = zip(*self._take(slots, epoch, middle), strict=True)
+        return {slot: sound[:n] for slot, (sound, n) in zip(slots.tolist(), sounds, strict=True)}
+
+    @functools.cached_property
+    def _unknown(self) -> int:
+        """Index of the label of words that are cut; never used where no word is."""
+        return self.labels.index(UNKNOWN) if UNKNOWN in self.labels else 0
+
+    def _to_batch(self, part: _Part, epoch: _Epoch) -> Batch:
         images = part.images
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
             images = self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
-        if self._kept is not None and not self._kept.has(part.rows):
-            self._kept.lengths.put(part.rows, part.lengths)
-            self._kept.images.put(part.rows, np.asarray(images))
+        if self._kept is not None and not self._kept.has(part.slots):
+            self._kept.lengths.put(part.slots, part.lengths)
+            self._kept.images.put(part.slots, np.asarray(images))
         images = tf.convert_to_tensor(images)
-        if rectangles is not None:
-            images = _covering()(images, tf.constant(rectangles[part.rows]), self._mask_value)
-        labels = tf.constant(self._labels[part.rows])
-        targets = tf.one_hot(labels, len(self.labels))
+        if epoch.rectangles is not None:
+            rectangles = tf.constant(epoch.rectangles[part.slots])
+            images = _covering()(images, rectangles, self._mask_value)
+        labels = tf.constant(part.labels)
+        targets = tf.one_hot(part.classes, len(self.labels) + len(self.classes))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
-        if fractions is None:
+        if epoch.fractions is None:
             return batch
-        return _mixing()(batch, tf.constant(fractions[part.rows]))
+        return _mixing()(batch, tf.constant(epoch.fractions[part.slots]))
 
     @property
     def _mask_value(self) -> float:
@@ -335,16 +387,23 @@ class Dataset:
         if folder is not None:
             groups = (FrontEnd, Augmentation, Acoustics, Context)
             shaping = {"on_loud_audio", *(key for group in groups for key in group.model_fields)}
-            files = [*self.paths, *self._recordings, *self._responses]
+            spoken = [path for speech in self.speech.values() for path in speech.paths]
+            files = [
+                *self.paths[self._files != _NO_FILE],
+                *self._recordings,
+                *self._responses,
+                *spoken,
+            ]
             key = [
                 self.params.model_dump(mode="json", include=shaping),
                 {"training": self.training, "seed": self.seed},
+                *([self.mixture] if len(self.mixture.sizes) > 1 else []),
                 [(path, file_stamp(path)) for path in files],
             ]
-        n_rows = len(self._files)
+        n_slots = len(self)
         return _KeptImages(
-            ArrayCache(n_rows, self.shape, np.float32, folder, ["images", key]),
-            ArrayCache(n_rows, (), np.int32, folder, ["image_lengths", key]),
+            ArrayCache(n_slots, self.shape, np.float32, folder, ["images", key]),
+            ArrayCache(n_slots, (), np.int32, folder, ["image_lengths", key]),
         )
 
 
@@ -374,15 +433,28 @@ class _KeptImages(NamedTuple):
     images: ArrayCache
     lengths: ArrayCache
 
-    def has(self, rows: np.ndarray) -> bool:
-        return bool((self.images.has(rows) & self.lengths.has(rows)).all())
+    def has(self, slots: np.ndarray) -> bool:
+        return bool((self.images.has(slots) & self.lengths.has(slots)).all())
+
+
+class _Epoch(NamedTuple):
+    """What was drawn for the slots of an epoch."""
+
+    rows: np.ndarray
+    draws: Draws
+    contexts: ContextDraws | None = None
+    positions: np.ndarray | None = None  # of running speech
+    rectangles: np.ndarray | None = None
+    fractions: np.ndarray | None = None  # of mixup
 
 
 class _Part(NamedTuple):
-    """One batch on its way: the rows, and their waveforms or their images."""
+    """One batch on its way: the slots, and their waveforms or their images."""
 
-    rows: np.ndarray
+    slots: np.ndarray
     weights: np.ndarray
+    labels: np.ndarray
+    classes: np.ndarray
     lengths: np.ndarray  # frames that count
     clips: Clips | None = None
     images: np.ndarray | None = None

@@ -7,6 +7,8 @@ those of Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recog
 
 from __future__ import annotations
 
+from open_seq2seq.structs import MergedClasses
+
 UNKNOWN = "unknown"
 SILENCE = "silence"
 
@@ -75,3 +77,15 @@ def labels_for_keywords(
     if silence:
         labels += (SILENCE,)
     return labels
+
+
+def merged_classes(labels: tuple[str, ...], classes: tuple[str, ...]) -> MergedClasses | None:
+    """Return the classes beyond the labels as the network has them; None where there are none.
+
+    Args:
+        labels: with unknown among them, if there are further classes.
+        classes: words of unknown that are classes of their own.
+    """
+    if not classes:
+        return None
+    return MergedClasses(labels.index(UNKNOWN), len(classes))

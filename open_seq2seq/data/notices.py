@@ -36,6 +36,24 @@ def warnings_of_front_end(params: FrontEnd) -> list[str]:
     ]
 
 
+def shares_of(dataset: Dataset) -> list[str]:
+    """Return what each of several sources gives to an epoch."""
+    mixture = dataset.mixture
+    if len(mixture.sizes) == 1:
+        return []
+    lines = []
+    for index, (size, count) in enumerate(zip(mixture.sizes, mixture.counts, strict=True)):
+        name = dataset.parts[index].name.removeprefix("data_layer_params/")
+        of = f"of {counted(size, 'row')}"
+        if index in dataset.speech:
+            speech = dataset.speech[index]
+            hours = speech.n_samples / dataset.params.sample_rate / 3600
+            recordings = counted(speech.n_recordings, "recording")
+            of = f"cut of {hours:.2f} h of running speech, {recordings}"
+        lines.append(f"{name}: {count / mixture.n_slots:.1%} of an epoch, {count:,} {of}")
+    return lines
+
+
 def _of_flaws(dataset: Dataset) -> list[str]:
     paths = defaultdict(list)
     for path, flaw in dataset.flawed.items():

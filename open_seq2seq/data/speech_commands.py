@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from open_seq2seq.data.clip_params import ClipParams
+from open_seq2seq.data.dataset_versions import UNKNOWN
 from open_seq2seq.data.source import Source
 from open_seq2seq.errors import UserError
 
@@ -37,14 +38,30 @@ class SpeechCommandsDataLayer(Source, ClipParams):
         Raises:
             UserError: a labels file, manifest or clip is missing or unusable.
         """
-        if not self.dataset_files:
+        if self.sources and not training:
+            raise UserError(
+                "data_layer_params/sources: for training alone; evaluation goes once through "
+                "dataset_files"
+            )
+        if not (self.dataset_files or self.sources):
             raise UserError(
                 "data_layer_params/dataset_files: expected at least one manifest, got none"
             )
         from open_seq2seq.data.dataset import Dataset
 
         labels = self.read_labels()
+        if self.context_cut_prob and UNKNOWN not in labels:
+            raise UserError(
+                f"data_layer_params/context_cut_prob: words that are cut are {UNKNOWN!r}, which is "
+                f"none of the labels {', '.join(labels)}; say 0"
+            )
         params: ClipParams = self
         if not (training and self.augment_data):
             params = self.without_augmentation()
-        return Dataset(self.read_rows(labels), labels, params, training=training, seed=seed)
+        contents = self.read_contents(labels)
+        classes: tuple[str, ...] = ()
+        if training and self.merge_unknown:
+            from open_seq2seq.data.unknown_words import find_classes
+
+            classes = find_classes(contents.table, labels)
+        return Dataset(contents, labels, params, training=training, seed=seed, classes=classes)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 import open_seq2seq
 from open_seq2seq.components import part_of
 from open_seq2seq.config.export_params import ExportParams
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.pretrained.model import PretrainedModel
+from open_seq2seq.streaming.settings import settings_of
 
-_THRESHOLD = 0.5
+# what a detector must do besides, to be as it was calibrated
+_OF_DETECTOR = ("method", "window_s", "hop_s", "smoothing", "min_gap_s", "quiet_labels")
+
+logger = logging.getLogger(__name__)
 
 
 def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> dict[str, Any]:
@@ -29,18 +35,42 @@ def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> di
         inputs = {"name": "features", "shape": [params.micro_frames, n_features]}
     elif params.export_input == "features":
         inputs = {"name": "features", "shape": [n_frames, n_features]}
-    return {
+    settings = settings_of(model, StreamParams())
+    thresholds = settings.thresholds_of(model.labels)
+    description: dict[str, Any] = {
         "labels": list(model.labels),
         "sample_rate": front_end["sample_rate"],
         "clip_samples": n_samples,
         "input": inputs,
         "output": {"name": "probabilities", "shape": [len(model.labels)]},
-        "thresholds": dict.fromkeys(model.labels, _THRESHOLD),
+        "output_kind": model.outputs,
+        "thresholds": {
+            label: settings.threshold if threshold is None else threshold
+            for label, threshold in zip(model.labels, thresholds, strict=True)
+        },
         "front_end": front_end,
         "weights_sha256": weights_sha256(model),
         "checkpoint_step": model.step,
         "open_seq2seq": open_seq2seq.__version__,
     }
+    if model.calibration is not None:
+        description["detector"] = {name: getattr(settings, name) for name in _OF_DETECTOR} | {
+            "false_accepts_per_hour": model.calibration.false_accepts_per_hour
+        }
+        _check_hearing(settings, params, n_samples / front_end["sample_rate"])
+    return description
+
+
+def _check_hearing(settings: StreamParams, params: ExportParams, clip_s: float) -> None:
+    """Warn where files do not hear as the thresholds were calibrated."""
+    for format in dict.fromkeys(params.export_format):
+        method = "incremental" if format == "tflite_micro" else "windows"
+        if settings.method != method or abs(settings.window_s - clip_s) > 1e-6:
+            logger.warning(
+                f"export: {format} hears with method={method} and windows of {clip_s:g} s, and the "
+                f"thresholds were calibrated for method={settings.method} and "
+                f"{settings.window_s:g} s; calibrate as it hears"
+            )
 
 
 def weights_sha256(model: PretrainedModel) -> str:

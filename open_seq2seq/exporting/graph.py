@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from open_seq2seq import layers
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.errors import UserError
 from open_seq2seq.exporting.front_end import ClipFrontEnd, Spectrum
+from open_seq2seq.layers.outputs import as_probabilities
 from open_seq2seq.layers.plain import plain_operations
 from open_seq2seq.lazy import keras, tf
-from open_seq2seq.structs import KerasModel, Tensor
+from open_seq2seq.network import before_merging, classes_beyond_labels
+from open_seq2seq.structs import KerasModel, OutputKind, Tensor
 
 _DEFAULT_CLIP_S = 1.0
 _FULL_SCALE = 32768.0
@@ -27,7 +30,13 @@ class ExportGraph:
     """
 
     def __init__(
-        self, network: KerasModel, front_end: FrontEnd, n_samples: int, *, takes_waveforms: bool
+        self,
+        network: KerasModel,
+        front_end: FrontEnd,
+        n_samples: int,
+        *,
+        takes_waveforms: bool,
+        outputs: OutputKind = "softmax",
     ) -> None:
         """Put the parts together.
 
@@ -36,11 +45,14 @@ class ExportGraph:
             front_end: its front end.
             n_samples: of a waveform.
             takes_waveforms: or else features.
+            outputs: how logits become probabilities.
         """
         self.front_end = front_end
         self.takes_waveforms = takes_waveforms
         self.n_samples = n_samples
-        self._network = network
+        self._network = before_merging(network)
+        self._outputs = outputs
+        self._merged = classes_beyond_labels(network)
 
     @property
     def n_weights(self) -> int:
@@ -90,7 +102,10 @@ class ExportGraph:
             lengths = tf.fill([n_clips], np.int32(front_end.n_frames))
             with plain_operations():
                 logits = self._network({"features": inputs, "lengths": lengths}, training=False)
-            return tf.nn.softmax(logits)
+            probabilities = as_probabilities(logits, self._outputs)
+            if self._merged is not None:
+                probabilities = layers.merging.sum_classes(probabilities, self._merged)
+            return probabilities
 
         return probabilities, [tf.TensorSpec((batch_size, *shape), dtype, name)]
 

@@ -9,6 +9,11 @@ from typing import Any, NamedTuple
 from open_seq2seq.exporting import web
 from open_seq2seq.exporting.trial import Trial
 
+_OUTPUTS = {
+    "softmax": "probabilities of the labels",
+    "sigmoid": "the probability of each label against all others; their sum is not 1",
+}
+
 
 class Report(NamedTuple):
     """What an export has made, each file with its trial."""
@@ -40,9 +45,10 @@ class Report(NamedTuple):
             f"Tells apart {len(d['labels'])} labels, in this order: {labels}.\n\n"
             f"- Input: {d['input']['name']}, {shape}, at {d['sample_rate']:,} Hz; float32 between "
             "-1 and 1, or int16 where the table says so.\n"
-            f"- Output: probabilities of the labels.\n"
+            f"- Output: {_OUTPUTS[d['output_kind']]}.\n"
             f"- Weights: SHA-256 {d['weights_sha256']}, step {d['checkpoint_step']}.\n"
-            f"- Made by open_seq2seq {d['open_seq2seq']}.\n\n"
+            f"- Made by open_seq2seq {d['open_seq2seq']}.\n"
+            f"{_detector(d)}\n"
             f"## Files\n\n{self.table()}\n"
             f"Tried on {self.clips}, each file by its own runtime, one clip at a time in one "
             "thread. The checkpoint was given the same clips.\n"
@@ -86,6 +92,24 @@ class Report(NamedTuple):
         card.write_text(self.as_markdown(), encoding="utf-8", errors="backslashreplace")
         labels = "".join(f"{label}\n" for label in self.description["labels"])
         Path(folder, "labels.txt").write_text(labels, encoding="utf-8", errors="surrogateescape")
+
+
+def _detector(d: dict[str, Any]) -> str:
+    """Return how a stream is listened to, if that was calibrated."""
+    detector = d.get("detector")
+    if detector is None:
+        return ""
+    thresholds = ", ".join(
+        f"{label} {threshold:.7g}"
+        for label, threshold in d["thresholds"].items()
+        if label not in detector["quiet_labels"]
+    )
+    return (
+        f"- In a stream, for {detector['false_accepts_per_hour']:g} false accepts per hour: "
+        f"windows of {detector['window_s']:g} s every {detector['hop_s']:g} s "
+        f"({detector['method']}), averages of {detector['smoothing']}, {detector['min_gap_s']:g} s "
+        f"between two events of a label. Thresholds of the averages: {thresholds}.\n"
+    )
 
 
 def _microcontroller(device: dict[str, Any] | None) -> str:

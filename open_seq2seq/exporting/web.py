@@ -49,7 +49,13 @@ def how_to_serve(folder: Path) -> str:
 
 def _events(description: dict[str, Any]) -> dict[str, Any]:
     """Return how a stream is listened to, as `--mode=stream` does by default."""
-    params, labels = StreamParams(), description["labels"]
+    labels = description["labels"]
+    calibrated = {
+        name: value
+        for name, value in description.get("detector", {}).items()
+        if name in StreamParams.model_fields
+    }
+    params = StreamParams(**calibrated, thresholds=description["thresholds"])
     window_s = description["clip_samples"] / description["sample_rate"]
     return {
         "hop_s": min(params.hop_s, window_s),

@@ -51,7 +51,11 @@ class WholeClipExport:
         takes_waveforms = params.export_input == "waveform"
         front_end = part_of(model.data_layer, FrontEnd)
         self._graph = ExportGraph(
-            model.network, front_end, n_samples, takes_waveforms=takes_waveforms
+            model.network,
+            front_end,
+            n_samples,
+            takes_waveforms=takes_waveforms,
+            outputs=model.outputs,
         )
         self.classes = tried.labels
 

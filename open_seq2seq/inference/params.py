@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from open_seq2seq.components import Params
+from open_seq2seq.components import Params, Text
 from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +39,25 @@ class InferenceParams(Params):
         le=1,
         description="Probability that the best label must have; below it the label is empty.",
     )
+
+    thresholds: dict[Text, float] = Field(
+        default={},
+        description="Probabilities that single labels must have to be the best label, such as "
+        "{'yes': 0.8}; below it the label is empty.",
+    )
+    calibrated_thresholds: bool = Field(
+        default=False,
+        description="Whether the thresholds of single windows of detector.json, which "
+        "--mode=detect calibrates, are asked of all labels that thresholds does not name.",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _are_probabilities(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        for label, threshold in thresholds.items():
+            if not 0 < threshold <= 1:
+                raise ValueError(f"expected above 0 and up to 1 for {label!r}, got {threshold}")
+        return thresholds
 
     @model_validator(mode="after")
     def _check_hop(self) -> InferenceParams:

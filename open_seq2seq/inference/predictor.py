@@ -19,9 +19,10 @@ from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.inference.recordings import Piece, Recordings
+from open_seq2seq.layers.outputs import as_probabilities
 from open_seq2seq.layers.plain import plain_operations
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Clips, KerasModel, Tensor
+from open_seq2seq.structs import Clips, KerasModel, OutputKind, Tensor
 from open_seq2seq.system.cores import n_cores
 
 _BATCHES_AHEAD = 2
@@ -47,14 +48,20 @@ class Predictor:
     The weights are those of the network at the first prediction.
     """
 
-    def __init__(self, network: KerasModel, front_end: FrontEnd, labels: tuple[str, ...]) -> None:
-        self._network, self._labels = network, labels
+    def __init__(
+        self,
+        network: KerasModel,
+        front_end: FrontEnd,
+        labels: tuple[str, ...],
+        outputs: OutputKind = "softmax",
+    ) -> None:
+        self._network, self._labels, self._outputs = network, labels, outputs
         self._front_end = part_of(front_end, FrontEnd)
         inputs = {
             name: tf.TensorSpec(tensor.shape, tensor.dtype)
             for name, tensor in network.input.items()
         }
-        self._softmax = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
+        self._traced = tf.function(self._probabilities, autograph=False, input_signature=[inputs])
 
     @functools.cached_property
     def _engine(self) -> SpectralEngine:
@@ -133,7 +140,7 @@ class Predictor:
         )
         def run(samples: Tensor, lengths: Tensor, n_frames: Tensor) -> Tensor:
             images = features(samples, lengths)[: tf.shape(n_frames)[0]]
-            return self._softmax({"features": images, "lengths": n_frames})
+            return self._traced({"features": images, "lengths": n_frames})
 
         return run.get_concrete_function()
 
@@ -145,7 +152,7 @@ class Predictor:
     def _probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         network = self._network
         if network.count_params() > _MOST_CONSTANTS:
-            return tf.nn.softmax(network(inputs, training=False))
+            return as_probabilities(network(inputs, training=False), self._outputs)
         # with constants for weights TensorFlow folds batch normalization into the convolutions, and
         # their plain form is the fastest
         with tf.init_scope():
@@ -154,7 +161,7 @@ class Predictor:
         constants = [list(map(tf.constant, values)) for values in (trained, others)]
         with plain_operations():
             logits, _ = network.stateless_call(*constants, inputs, training=False)
-        return tf.nn.softmax(logits)
+        return as_probabilities(logits, self._outputs)
 
     def _prediction(
         self, piece: Piece, probabilities: np.ndarray, params: InferenceParams
@@ -167,7 +174,7 @@ class Predictor:
         order = np.argsort(-probabilities, kind="stable")[: params.top_k]
         best = tuple((self._labels[index], float(probabilities[index])) for index in order)
         label, probability = best[0]
-        if probability < params.min_probability:
+        if probability < max(params.min_probability, params.thresholds.get(label, 0.0)):
             label = ""
         return Prediction(
             piece.name, label, probability, probabilities, piece.start_s, piece.end_s, best

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
+from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.stream_params import StreamParams
@@ -31,6 +32,7 @@ class RunOptions(NamedTuple):
     export: ExportParams = ExportParams()
     page: PageParams = PageParams()
     stream: StreamParams = StreamParams()
+    detect: DetectParams = DetectParams()
     save_events: Path | None = None
     clips: tuple[str, ...] = ()
 
@@ -70,6 +72,10 @@ def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], i
         from open_seq2seq.modes.stream import stream
 
         return stream
+    if options.mode == "detect":
+        from open_seq2seq.modes.detect import detect
+
+        return detect
     if options.mode == "try":
         from open_seq2seq.modes.try_page import try_model
 

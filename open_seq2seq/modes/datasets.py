@@ -51,9 +51,12 @@ def open_datasets(config: Config, sections: list[str]) -> dict[str, Dataset]:
 
 
 def _log_clips(dataset: Dataset, section: str) -> None:
-    logger.info(
-        f"{section}: {counted(len(dataset), 'clip')}, {counted(len(dataset.labels), 'label')}"
-    )
+    what = f"{counted(len(dataset), 'clip')}, {counted(len(dataset.labels), 'label')}"
+    if dataset.classes:
+        what += f", {counted(len(dataset.classes), 'word')} of unknown as classes of their own"
+    logger.info(f"{section}: {what}")
+    for line in notices.shares_of(dataset):
+        logger.info(f"{section}: {line}")
     if dataset.converted:
         path, what = next(iter(dataset.converted.items()))
         logger.info(

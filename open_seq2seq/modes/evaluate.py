@@ -13,7 +13,7 @@ from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
 from open_seq2seq.network import build_for_run
 from open_seq2seq.storage import variables
-from open_seq2seq.storage.compatibility import check_front_end, check_labels
+from open_seq2seq.storage.compatibility import check_front_end, check_labels, check_outputs
 from open_seq2seq.storage.logdir import load_checkpoint
 from open_seq2seq.storage.reporting import Reporter
 
@@ -27,13 +27,14 @@ def evaluate(config: Config, options: RunOptions, reporter: Reporter) -> int:
     checkpoint = load_checkpoint(logdir, best=p.restore_best_checkpoint)
     labels = datasets["eval"].labels
     check_labels(checkpoint.info, labels, f"logdir: {logdir}")
+    check_outputs(checkpoint.info, config.decoder, f"logdir: {logdir}")
     # the other sections have been compared with this one
     layer = config.data_layers["eval"]
     check_front_end(checkpoint.info, layer, f"logdir: {logdir}", p.changed_front_end)
     workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     with contextlib.closing(reporter), heartbeats(workers, p.worker_timeout_s):
         reporter.open(logdir, only_if_writable=True)
-        model = build_for_run(config, workers, "eval", len(labels))
+        model = build_for_run(config, workers, "eval", len(labels), checkpoint.info.merged)
         variables.assign(model.variables, checkpoint.model, "model")
         evaluator = Evaluator(model, config.loss, workers)
         for section in sections:

@@ -19,7 +19,8 @@ from open_seq2seq.modes.opening import open_model
 from open_seq2seq.network import build_for_run
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage import variables
-from open_seq2seq.storage.compatibility import check_front_end, check_labels
+from open_seq2seq.storage.calibrations import read_calibration
+from open_seq2seq.storage.compatibility import check_front_end, check_labels, check_outputs
 from open_seq2seq.storage.logdir import load_checkpoint
 from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
@@ -67,10 +68,17 @@ def _of_config(config: Config, options: RunOptions) -> tuple[PretrainedModel, li
     p, layer = config.params, config.data_layers["infer"]
     checkpoint = load_checkpoint(Path(p.logdir), best=p.restore_best_checkpoint)
     check_front_end(checkpoint.info, layer, f"logdir: {p.logdir}", p.changed_front_end)
+    check_outputs(checkpoint.info, config.decoder, f"logdir: {p.logdir}")
     paths = list(options.clips) or _paths_in_manifests(config, checkpoint.info)
-    network = build_for_run(config, Workers(), "infer", len(checkpoint.labels))
+    info = checkpoint.info
+    network = build_for_run(config, Workers(), "infer", len(info.labels), info.merged)
     variables.assign(network.variables, checkpoint.model, "model")
-    return PretrainedModel(network, layer, checkpoint.labels, checkpoint), paths
+    parts = {
+        "encoder": config.encoder,
+        "decoder": config.decoder,
+        "calibration": read_calibration(Path(p.logdir)),
+    }
+    return PretrainedModel(network, layer, info.labels, checkpoint, **parts), paths
 
 
 def _paths_in_manifests(config: Config, info: RunInfo) -> list[str]:

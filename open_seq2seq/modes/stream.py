@@ -45,7 +45,7 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
         check_output(options.save_events, "--save_events")
     model = open_model(run)
     reading = run.data_layer_params if isinstance(run, TrainedRun) else run.data_layers["infer"]
-    detector = StreamingDetector(model, **dict(options.stream))
+    detector = StreamingDetector(model, **options.stream.given())
     sources = list(_sources(options.clips, detector.sample_rate, reading))
     n_events = 0
     with _saving(options.save_events) as save:

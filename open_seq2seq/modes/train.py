@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from open_seq2seq import __version__, distributed
 from open_seq2seq.config import Config
+from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.heartbeat import heartbeats
 from open_seq2seq.errors import UserError, counted
+from open_seq2seq.losses.label_weights import class_weights
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
 from open_seq2seq.network import check_decoder
@@ -41,8 +43,7 @@ def train(config: Config, options: RunOptions, reporter: Reporter) -> int:
     sections = ["train"]
     if options.mode == "train_eval":
         sections += evaluated_sections(config)
-    datasets = open_datasets(config, sections)
-    check_decoder(config.decoder, len(datasets["train"].labels))
+    datasets = _open(config, sections)
     timeout_s = config.params.worker_timeout_s
     rendezvous_timeout_s = config.params.rendezvous_timeout_s
 
@@ -70,8 +71,7 @@ def benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
             f"--bench_start: {options.bench_start} leaves nothing of "
             f"--bench_steps={options.bench_steps}"
         )
-    datasets = open_datasets(config, ["train"])
-    check_decoder(config.decoder, len(datasets["train"].labels))
+    datasets = _open(config, ["train"])
     workers = distributed.start(p.use_horovod, p.worker_timeout_s, p.rendezvous_timeout_s)
     length = {
         "num_epochs": None,
@@ -88,6 +88,15 @@ def benchmark(config: Config, options: RunOptions, reporter: Reporter) -> int:
         f"{options.bench_start}, {seconds * 1000:.1f} ms a step, {rows / seconds:.1f} clips/s"
     )
     return 0
+
+
+def _open(config: Config, sections: list[str]) -> dict[str, Dataset]:
+    """Open the datasets, and check what names their labels."""
+    datasets = open_datasets(config, sections)
+    data = datasets["train"]
+    check_decoder(config.decoder, len(data.labels))
+    class_weights(config.loss, data.labels, data.merged)
+    return datasets
 
 
 def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:

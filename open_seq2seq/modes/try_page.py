@@ -18,6 +18,7 @@ from open_seq2seq.page import Page
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming import StreamingDetector
+from open_seq2seq.streaming.settings import settings_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ def try_model(run: Config | TrainedRun, options: RunOptions, reporter: Reporter)
     with contextlib.closing(Page(params.port)) as page:
         logdir = run.logdir if isinstance(run, TrainedRun) else run.params.logdir
         model = open_model(run)
-        _check(model, params.stream, logdir)
-        page.serve(model, params.stream, logdir, _tell)
+        settings = settings_of(model, params.stream)
+        _check(model, settings, logdir)
+        page.serve(model, settings, logdir, _tell)
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from open_seq2seq.data.dataset_versions import DATASET_VERSIONS
+from open_seq2seq.data.official_split import SPLITS
+from open_seq2seq.preprocessing.negative_params import KINDS
 
 NOISE_FOLDER = "_background_noise_"
 
@@ -17,10 +19,27 @@ def noise_folder(version: str) -> str:
     return f"{version}-noise"
 
 
+def negatives_folder(version: str, kind: str) -> str:
+    """Return the name of the folder of the clips that are made for a kind of negatives."""
+    return f"{version}-{kind}"
+
+
+def negatives_files(version: str) -> set[str]:
+    """Return the names of all files and folders that negatives of ``version`` can have."""
+    splits = (*SPLITS, "heldout-test")
+    manifests = {f"{version}-{kind}-{split}.csv" for kind in KINDS for split in splits}
+    folders = {negatives_folder(version, kind) for kind in KINDS}
+    return {*manifests, *folders, f"{version}-confusables.csv"}
+
+
 _WRITTEN = {
     name
     for version in DATASET_VERSIONS
-    for name in (silence_folder(version), noise_folder(version))
+    for name in (
+        silence_folder(version),
+        noise_folder(version),
+        *(negatives_folder(version, kind) for kind in KINDS),
+    )
 }
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,16 @@ from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.preprocessing.balance import balance_classes, draw_evenly, rows_beside_keywords
 from open_seq2seq.preprocessing.dataset import keywords_of, scan_clips, select_words
-from open_seq2seq.preprocessing.layout import noise_folder, silence_folder
+from open_seq2seq.preprocessing.finished_files import put_in_place
+from open_seq2seq.preprocessing.layout import negatives_files, noise_folder, silence_folder
+from open_seq2seq.preprocessing.negative_manifests import (
+    about_negatives,
+    n_crossing_speakers,
+    print_confusables,
+    write_negatives,
+)
+from open_seq2seq.preprocessing.negative_params import NegativeParams
+from open_seq2seq.preprocessing.negatives import Plan, plan_negatives, without_held_out
 from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
 from open_seq2seq.preprocessing.silence import (
     NoiseFile,
@@ -37,7 +45,13 @@ from open_seq2seq.preprocessing.splits import (
     split_officially,
     split_randomly,
 )
-from open_seq2seq.preprocessing.summary import count_rows, print_summary, totals, warn_of_few_rows
+from open_seq2seq.preprocessing.summary import (
+    count_rows,
+    print_negatives,
+    print_summary,
+    totals,
+    warn_of_few_rows,
+)
 from open_seq2seq.system.paths import NAME_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -59,6 +73,7 @@ class Settings(NamedTuple):
     seed: int = 0
     balance: bool = True
     command: str = ""
+    negatives: NegativeParams = NegativeParams()
 
 
 def prepare(settings: Settings, console: Console) -> None:
@@ -71,7 +86,7 @@ def prepare(settings: Settings, console: Console) -> None:
         UserError: the dataset lacks what the version needs, or the output cannot be written.
     """
     rng = np.random.default_rng(settings.seed)
-    clips, split_rule = _split_clips(settings, rng)
+    clips, split_rule, planned = _split_clips(settings, rng)
     n_beside = rows_beside_keywords(
         _keyword_rows(clips, settings.labels), len(keywords_of(settings.labels))
     )
@@ -112,10 +127,24 @@ def prepare(settings: Settings, console: Console) -> None:
                 errors=NAME_ERRORS,
             )
             about = _about(settings, split_rule) | total
+            if planned:
+                negatives = write_negatives(
+                    planned,
+                    settings.version,
+                    settings.data_dir,
+                    _prefix(settings),
+                    new,
+                    n_beside["train"],
+                    settings.seed,
+                    console,
+                )
+                about["speakers_in_several_splits"] = n_crossing_speakers(rows, negatives)
+                about["negatives"] = about_negatives(planned, negatives)
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
             )
-            put_in_place(new, settings.output_dir, old)
+            # those of an earlier call may have other labels
+            put_in_place(new, settings.output_dir, old, negatives_files(settings.version))
     except OSError as error:
         raise UserError(
             f"--output_dir {settings.output_dir}: cannot write there ({error.strerror or error}); "
@@ -123,42 +152,36 @@ def prepare(settings: Settings, console: Console) -> None:
         ) from None
     warn_of_few_rows(total["rows"])
     print_summary(counts, total, f"{settings.version} ({split_rule})", console)
+    if planned:
+        print_confusables(planned, console)
+        print_negatives(about["negatives"]["manifests"], settings.version, console)
+        console.print(
+            f"speakers in more than one split, negatives as well: "
+            f"{about['speakers_in_several_splits']}"
+        )
     console.print(f"written to {settings.output_dir}", soft_wrap=True)
 
 
-def put_in_place(new: Path, destination: Path, old: Path) -> None:
-    """Move everything in ``new`` to ``destination``, or nothing if a move fails.
-
-    What it replaces is moved to ``old``.
-    """
-    names = sorted(path.name for path in new.iterdir())
-    try:
-        for name in names:
-            if (destination / name).exists():
-                os.rename(destination / name, old / name)
-            os.rename(new / name, destination / name)
-    except BaseException:  # including Ctrl-C
-        for name in names:
-            if not (new / name).exists():
-                os.rename(destination / name, new / name)
-            if (old / name).exists():
-                os.rename(old / name, destination / name)
-        raise
-
-
-def _split_clips(settings: Settings, rng: np.random.Generator) -> tuple[pd.DataFrame, str]:
-    """Return the version's clips with their labels and splits, and the split rule in words."""
+def _split_clips(
+    settings: Settings, rng: np.random.Generator
+) -> tuple[pd.DataFrame, str, Plan | None]:
+    """Return the version's clips with their labels and splits, the split rule, and negatives."""
     clips = scan_clips(settings.data_dir, settings.speakers)
     if settings.split == "official":
         split, rule = split_officially(clips, settings.data_dir)
     else:
         split, rule = split_randomly(clips, rng), AT_RANDOM
-    clips = select_words(clips.assign(split=split), settings.version, settings.labels)
+    scanned = clips.assign(split=split)
+    clips = select_words(scanned, settings.version, settings.labels)
     warn_of_unknown_speakers(clips, settings.speakers)
     if settings.split == "official":
-        refuse_crossing_speakers(clips)
+        refuse_crossing_speakers(clips if not settings.negatives.are_wanted else scanned)
+    planned = None
+    if settings.negatives.are_wanted:
+        planned = plan_negatives(scanned, settings.labels, settings.version, settings.negatives)
+        clips = without_held_out(planned.held_out, clips)
     refuse_empty_splits(clips, settings.labels, keywords_of(settings.labels), rule)
-    return clips, rule
+    return clips, rule, planned
 
 
 def _noise(settings: Settings) -> list[NoiseFile]:
@@ -226,7 +249,7 @@ def _prefix(settings: Settings) -> str:
     return f"{data_dir.as_posix()}/"
 
 
-def _about(settings: Settings, split_rule: str) -> dict[str, object]:
+def _about(settings: Settings, split_rule: str) -> dict[str, Any]:
     return {
         "command": settings.command,
         "dataset_version": settings.version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -90,6 +91,28 @@ def print_summary(
     table.add_row("speakers", *(str(total["speakers"][split]) for split in SPLITS), "")
     console.print(table, crop=False)
     console.print(f"speakers in more than one split: {total['speakers_in_several_splits']}")
+
+
+def print_negatives(
+    manifests: Mapping[str, Mapping[str, Mapping[str, int]]], version: str, console: Console
+) -> None:
+    """Print rows, words and speakers of each manifest of negatives.
+
+    Args:
+        manifests: counts by kind and split.
+        version: the version, with which the names of the manifests begin.
+        console: where to print.
+    """
+    columns = ("rows", "rows_of_keywords", "words", "speakers")
+    table = Table(title=f"{version}-<manifest>.csv", show_edge=False, pad_edge=False)
+    table.add_column("manifest", overflow="fold", min_width=12)
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right", min_width=5)
+    for kind, by_split in manifests.items():
+        for split, counts in by_split.items():
+            numbers = [str(counts[name]) for name in columns]
+            table.add_row(f"{kind}-{split}", *numbers)
+    console.print(table, crop=False)
 
 
 def _n_copies(rows: pd.DataFrame) -> int:

@@ -27,6 +27,7 @@ import numpy as np
 
 from open_seq2seq.components import Decoder, Encoder
 from open_seq2seq.config import Config, load_config
+from open_seq2seq.config.calibration import Calibration
 from open_seq2seq.config.problems import checked
 from open_seq2seq.data.speech_commands import SpeechCommandsDataLayer
 from open_seq2seq.data.waveforms import Reading
@@ -43,10 +44,11 @@ from open_seq2seq.network import build_network
 from open_seq2seq.pretrained import registry
 from open_seq2seq.pretrained.clips import Clip, PathLike, recordings_of_clips
 from open_seq2seq.storage import architecture, variables
+from open_seq2seq.storage.calibrations import read_calibration
 from open_seq2seq.storage.checkpoints import Checkpoint
-from open_seq2seq.storage.compatibility import check_front_end
+from open_seq2seq.storage.compatibility import check_front_end, check_outputs
 from open_seq2seq.storage.logdir import load_run
-from open_seq2seq.structs import KerasModel
+from open_seq2seq.structs import KerasModel, OutputKind
 
 _BATCH_SIZE = 64
 
@@ -58,9 +60,12 @@ class PretrainedModel:
         labels: names of the labels, in the order of the network's outputs.
         network: the Keras model, from `structs.Batch.inputs` to logits.
         data_layer: computes features from clips.
+        classes: words of unknown that the network tells apart, beyond the labels; mostly none.
         step: of the checkpoint; None where it is not known.
         encoder, decoder: that the network was built of; None where they are not known.
+        outputs: how its logits become probabilities; softmax where the decoder is not known.
         manifests: of the run, by the section of the config; they may be gone.
+        calibration: of the run's detector; None where it was not calibrated.
     """
 
     def __init__(
@@ -72,14 +77,18 @@ class PretrainedModel:
         *,
         encoder: Encoder | None = None,
         decoder: Decoder | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.network = network
         self.data_layer = data_layer
         self.labels = labels
         self.encoder, self.decoder = encoder, decoder
+        self.outputs: OutputKind = decoder.outputs if decoder is not None else "softmax"
+        self.calibration = calibration
         self.step = checkpoint and checkpoint.step
+        self.classes = checkpoint.info.classes if checkpoint is not None else ()
         self.manifests = checkpoint.info.manifests if checkpoint is not None else {}
-        self._predictor = Predictor(network, data_layer, labels)
+        self._predictor = Predictor(network, data_layer, labels, self.outputs)
         self._warnings = Warnings(data_layer)
 
     def reading_as(self, reading: Reading) -> PretrainedModel:
@@ -136,8 +145,10 @@ class PretrainedModel:
         """Look at recordings that are to be labelled.
 
         Raises:
-            UserError: one cannot be used, or the windows are longer than what the network hears.
+            UserError: one cannot be used, the windows are longer than what the network hears, or
+                there are not the thresholds that are asked for.
         """
+        self._with_thresholds(params)
         self._warnings.begin()
         layer = self.data_layer
         return Recordings(recordings, layer, layer, params.windows(layer), self._warnings)
@@ -150,8 +161,27 @@ class PretrainedModel:
         Raises:
             UserError: a recording turns out to be unusable.
         """
+        params = self._with_thresholds(params)
         yield from self._predictor.predict(recordings, batch_size, params)
         self._warnings.finish()
+
+    def _with_thresholds(self, params: InferenceParams) -> InferenceParams:
+        """Return the parameters with all thresholds that are asked for."""
+        unknown = sorted(set(params.thresholds) - set(self.labels))
+        if unknown:
+            raise UserError(
+                f"thresholds: the model has no label {unknown[0]!r}; its labels are "
+                f"{', '.join(self.labels)}"
+            )
+        if not params.calibrated_thresholds:
+            return params
+        if self.calibration is None or not self.calibration.window_thresholds:
+            raise UserError(
+                "calibrated_thresholds: the model has none; calibrate it with --mode=detect "
+                "--calibrate=CORPUS"
+            )
+        thresholds = {**self.calibration.window_thresholds, **params.thresholds}
+        return params.model_copy(update={"thresholds": thresholds})
 
 
 def from_pretrained(
@@ -194,9 +224,18 @@ def load_model(path: Path, config: Config | None = None, *, best: bool = True) -
     if config is not None:
         encoder, decoder, data_layer = config.encoder, config.decoder, config.data_layers["infer"]
         check_front_end(checkpoint.info, data_layer, str(path), config.params.changed_front_end)
+        check_outputs(checkpoint.info, decoder, str(path))
     else:
         encoder, decoder, data_layer = architecture.read(checkpoint.info.architecture, str(path))
-    network = build_network(encoder, decoder, data_layer, len(checkpoint.labels))
+    info = checkpoint.info
+    network = build_network(encoder, decoder, data_layer, len(info.labels), merged=info.merged)
     variables.assign(network.variables, checkpoint.model, "model")
-    parts = {"encoder": encoder, "decoder": decoder}
-    return PretrainedModel(network, data_layer, checkpoint.labels, checkpoint, **parts)
+    return PretrainedModel(
+        network,
+        data_layer,
+        checkpoint.labels,
+        checkpoint,
+        encoder=encoder,
+        decoder=decoder,
+        calibration=read_calibration(path),
+    )

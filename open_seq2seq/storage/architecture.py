@@ -41,7 +41,11 @@ def describe(
 
 
 def run_info(
-    config: Config, section: str, labels: tuple[str, ...], imported_from: str | None = None
+    config: Config,
+    section: str,
+    labels: tuple[str, ...],
+    imported_from: str | None = None,
+    classes: tuple[str, ...] = (),
 ) -> RunInfo:
     """Return what a checkpoint says of its run: labels, data, network and front end.
 
@@ -50,17 +54,19 @@ def run_info(
         section: whose data layer says what the network was trained on.
         labels: in the order of the network's outputs.
         imported_from: toolkit and file, if the weights come from elsewhere.
+        classes: words of unknown that are outputs too, after the labels.
     """
     data_layer = config.data_layers[section]
     return RunInfo(
         labels=labels,
+        classes=classes,
         dataset_version=config.params.dataset_version,
         architecture=describe(config.encoder, config.decoder, data_layer),
         front_end=data_layer.in_effect(),
         manifests={
             name: layer.manifest_paths()
             for name, layer in config.data_layers.items()
-            if layer.dataset_files
+            if layer.manifest_paths()
         },
         imported_from=imported_from,
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 import pydantic
 
+from open_seq2seq.components import Decoder
 from open_seq2seq.data.front_end import FrontEnd
-from open_seq2seq.errors import UserError, listed
+from open_seq2seq.errors import UserError, counted, listed
 from open_seq2seq.storage.progress import RunInfo
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,49 @@ def check_labels(info: RunInfo, labels: tuple[str, ...], source: str) -> None:
             f"the data has {' '.join(labels)}; "
             "use the manifests that it was trained on, or another checkpoint"
         )
+
+
+def check_outputs(info: RunInfo, decoder: Decoder, source: str) -> None:
+    """Refuse a decoder that gives other probabilities than the checkpoint's.
+
+    Args:
+        info: of the checkpoint; of a decoder of the user's own it does not say.
+        decoder: that it shall be used with.
+        source: key and path of the checkpoint, for the message.
+    """
+    if info.architecture is None:
+        return
+    trained = info.architecture.get("decoder_params", {}).get("outputs", "softmax")
+    if trained != decoder.outputs:
+        raise UserError(
+            f"{source} was trained with decoder_params/outputs={trained!r}, now it is "
+            f"{decoder.outputs!r}; set it to {trained!r}, or start another run"
+        )
+
+
+def check_classes(info: RunInfo, classes: tuple[str, ...], source: str) -> None:
+    """Refuse to continue a run with other words of unknown as classes of their own.
+
+    Args:
+        info: of the checkpoint.
+        classes: of the data.
+        source: key and path of the checkpoint, for the message.
+    """
+    if info.classes == classes:
+        return
+    if not (info.classes and classes):
+        was, now = bool(info.classes), bool(classes)
+        raise UserError(
+            f"{source} was trained with data_layer_params/merge_unknown={was}, now it is {now}; "
+            f"set it to {was}, or start another run"
+        )
+    differences = [f"{word}: no longer there" for word in info.classes if word not in classes]
+    differences += [f"{word}: new" for word in classes if word not in info.classes]
+    raise UserError(
+        f"{source} was trained with {counted(len(info.classes), 'word')} of unknown as classes of "
+        f"their own, the data has {len(classes)}:{listed(differences, 5)}\n"
+        "Use the manifests that it was trained on, or start another run with --load_model"
+    )
 
 
 def check_front_end(

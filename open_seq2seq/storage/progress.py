@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Params, Text
 from open_seq2seq.config.early_stopping import Patience
+from open_seq2seq.data.dataset_versions import UNKNOWN, merged_classes
 from open_seq2seq.data.sampler import DataPosition
+from open_seq2seq.structs import MergedClasses
 
 # fields of formats 1 and 2 that are what they were
 _KEPT = (
@@ -74,6 +76,11 @@ class RunInfo(Params):
     """What a checkpoint says of the run that wrote it."""
 
     labels: tuple[Text, ...] = Field(description="Labels, in the order of the network's outputs.")
+    classes: tuple[Text, ...] = Field(
+        default=(),
+        description="Words of the label unknown that are classes of their own, the last outputs of "
+        "the network.",
+    )
     dataset_version: str = Field(default="", description="Version of the training data.")
     architecture: dict[str, Any] | None = Field(
         default=None,
@@ -91,10 +98,21 @@ class RunInfo(Params):
         default=None, description="Toolkit and file that the weights were imported from."
     )
 
-    @field_validator("labels", mode="before")
+    @field_validator("labels", "classes", mode="before")
     @classmethod
-    def _as_tuple(cls, labels: Any) -> Any:
-        return tuple(labels) if isinstance(labels, list) else labels  # JSON has lists only
+    def _as_tuple(cls, names: Any) -> Any:
+        return tuple(names) if isinstance(names, list) else names  # JSON has lists only
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> RunInfo:
+        if self.classes and UNKNOWN not in self.labels:
+            raise ValueError(f"classes are words of {UNKNOWN!r}, which is no label")
+        return self
+
+    @property
+    def merged(self) -> MergedClasses | None:
+        """Classes of the network beyond the labels, None if there are none."""
+        return merged_classes(self.labels, self.classes)
 
 
 def upgrade(state: dict[str, Any], version: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,6 +15,7 @@ from open_seq2seq.inference.params import Windows
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.events import Event, EventDetector
 from open_seq2seq.streaming.incremental import IncrementalScorer
+from open_seq2seq.streaming.settings import settings_of
 from open_seq2seq.streaming.windows import Scores, WindowScorer
 
 _FULL_SCALE = 32768.0
@@ -38,12 +39,12 @@ class StreamingDetector:
 
         Args:
             model: what tells the keywords apart.
-            params: of `StreamParams`.
+            params: of `StreamParams`; what is not given is as the model was calibrated.
 
         Raises:
             UserError: a parameter is wrong, or the network does not hear a whole window.
         """
-        self.params = checked(StreamParams, params, "stream")
+        self.params = settings_of(model, checked(StreamParams, params, "stream"))
         front_end = model.data_layer
         self.sample_rate: int = front_end.sample_rate
         windows = Windows.of(self.params.window_s, self.params.hop_s, front_end)

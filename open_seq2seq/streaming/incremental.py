@@ -25,6 +25,7 @@ class IncrementalScorer:
 
     Attributes:
         products_per_second: multiply-adds of the network; the front end is not counted.
+        delay_s: seconds after the end of a window that have to be heard for its probabilities.
     """
 
     def __init__(self, model: PretrainedModel, windows: Windows) -> None:
@@ -50,6 +51,7 @@ class IncrementalScorer:
         self._n_pooled = min(count_frames(windows.length, self._hop), most)
         n_frames = max(1, round(windows.hop / self._hop))
         self._front_end = StreamFrontEnd(part_of(front_end, FrontEnd), n_frames)
+        self.delay_s = self._network.look_ahead * self._hop / front_end.sample_rate
         self.products_per_second = self._network.n_products * front_end.sample_rate / self._hop
         self.reset()
 

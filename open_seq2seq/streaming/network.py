@@ -6,6 +6,7 @@ import numpy as np
 
 from open_seq2seq.decoders import FullyConnectedDecoder, PooledDecoder
 from open_seq2seq.encoders import BCResNetEncoder, TDNNEncoder
+from open_seq2seq.network import classes_beyond_labels
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.bc_resnet import bc_resnet_blocks
 from open_seq2seq.streaming.layers import StreamBlock
@@ -19,7 +20,9 @@ class StreamNetwork:
         blocks: in order.
         pools_maximum: over the frames, or else their mean.
         pooled_frames: how many the network was trained to pool; None: all of its image.
-        kernel, bias: of the classifier, float32 [hidden, labels] and [labels].
+        kernel, bias: of the classifier, float32 [hidden, classes] and [classes].
+        outputs: how logits become probabilities.
+        merged: classes beyond the labels; None: there are none.
         look_ahead: frames after an output's own that it depends on.
         field: frames that an output depends on.
         n_products: multiply-adds of a frame.
@@ -37,6 +40,8 @@ class StreamNetwork:
         self.blocks, self.pools_maximum, output_layer = _parts(model)
         self.pooled_frames: int | None = getattr(model.decoder, "pooled_frames", None)
         kernel, bias = model.network.get_layer(output_layer).get_weights()
+        self.outputs = model.outputs
+        self.merged = classes_beyond_labels(model.network)
         self.kernel, self.bias = kernel.astype(np.float32), bias.astype(np.float32)
         self.look_ahead = sum(block.look_ahead for block in self.blocks)
         self.field = 1 + sum(block.field - 1 for block in self.blocks)
@@ -56,11 +61,17 @@ class StreamNetwork:
         """
         pooled = hidden.max(axis=0) if self.pools_maximum else hidden.mean(axis=0)
         logits: np.ndarray = pooled @ self.kernel + self.bias
-        return logits
+        if self.merged is None:
+            return logits
+        labels, others = np.split(logits, [len(logits) - self.merged.n])
+        labels[self.merged.label] = np.logaddexp.reduce([labels[self.merged.label], *others])
+        return labels
 
     def probabilities(self, hidden: np.ndarray) -> np.ndarray:
         """Return the probabilities of the labels, as `logits`."""
         logits = self.logits(hidden)
+        if self.outputs == "sigmoid":
+            return sigmoid(logits)
         powers = np.exp(logits - logits.max())
         return powers / powers.sum()
 
@@ -77,6 +88,11 @@ class StreamNetwork:
         """Go on from a state."""
         for block, its_state in zip(self.blocks, state, strict=True):
             block.restore(its_state)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return the sigmoid; by the hyperbolic tangent, which no logit is too large for."""
+    return np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * logits)
 
 
 def _parts(model: PretrainedModel) -> tuple[list[StreamBlock], bool, str]:

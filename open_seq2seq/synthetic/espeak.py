@@ -21,6 +21,8 @@ from open_seq2seq.errors import UserError
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _DO_NOT_EXIT_ON_ERROR = 0x8000
 _CHARACTER_POSITION, _UTF8 = 1, 1
+_PHONEME_INPUT = 0x100  # what is in [[ ]] is phonemes
+_SEPARATED = ord("_") << 8  # phonemes by their names, with _ between them
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
 ESPEAK_RATE = 22050  # sample rate in Hz of the voices that need no other package
 MAX_RATE_WPM = 450  # the library compresses faster speech in time
@@ -42,6 +44,7 @@ class Utterance(NamedTuple):
     rate_wpm: int
     pitch: int  # 0 to 99; 50 is the voice's default
     pitch_range: int  # 0 (monotone) to 99
+    is_phonemes: bool = False  # the text is phonemes, "s|t|'0|p", as `Espeak.phonemes` names them
 
 
 class Espeak:
@@ -81,10 +84,12 @@ class Espeak:
         library.espeak_SetParameter(_RATE, utterance.rate_wpm, 0)
         library.espeak_SetParameter(_PITCH, utterance.pitch, 0)
         library.espeak_SetParameter(_PITCH_RANGE, utterance.pitch_range, 0)
-        text = utterance.text.encode("utf-8")
+        text, flags = utterance.text.encode("utf-8"), _UTF8
+        if utterance.is_phonemes:
+            text, flags = b"[[" + text + b"]]", _UTF8 | _PHONEME_INPUT
         self._chunks.clear()
         library.espeak_Synth(
-            text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTER_POSITION, 0, _UTF8, None, None
+            text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTER_POSITION, 0, flags, None, None
         )
         return trim_silence(np.frombuffer(b"".join(self._chunks), dtype=np.int16))
 
@@ -96,6 +101,31 @@ class Espeak:
             return speech
         rate_wpm = min(MAX_RATE_WPM, round(utterance.rate_wpm * duration_s / max_s))
         return self.say(utterance._replace(rate_wpm=rate_wpm))
+
+    def phonemes(self, text: str, accent: str) -> list[list[str]]:
+        """Return the phonemes of each word of ``text``, by espeak-ng's names, with stress marks.
+
+        Raises:
+            UserError: the library is too old to tell them.
+        """
+        library = self._library
+        try:
+            tell = library.espeak_TextToPhonemes
+        except AttributeError:
+            raise UserError(
+                "this espeak-ng library cannot tell phonemes; install the version of "
+                "espeakng-loader that this package requires"
+            ) from None
+        tell.restype = ctypes.c_char_p
+        tell.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        library.espeak_SetVoiceByName(accent.encode())
+        # the library moves the pointer on, clause by clause, and to null at the end
+        rest = ctypes.c_char_p(text.encode("utf-8"))
+        words: list[list[str]] = []
+        while rest.value is not None:
+            clause = tell(ctypes.byref(rest), _UTF8, _SEPARATED) or b""
+            words += [word.strip("_").split("_") for word in clause.decode().split()]
+        return [tokens for word in words if (tokens := [token for token in word if token])]
 
     def _receive(self, samples: int | None, n_samples: int, _events: int | None) -> int:
         if samples and n_samples > 0:

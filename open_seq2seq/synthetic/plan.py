@@ -12,20 +12,32 @@ from open_seq2seq.synthetic.streams import generator
 
 MIN_CLIPS_PER_WORD = 3  # one for each split
 MAX_REPEATS = 3  # clips of one word by one speaker
-_MIN_SPEAKERS = 8  # per split; fewer would leave most of its voices unused
+MIN_SPEAKERS = 8  # per split; fewer would leave most of its voices unused
 
 
 class Clip(NamedTuple):
-    """The ``n``-th time that ``speaker`` says ``word``."""
+    """The ``n``-th time that ``speaker`` says ``word``.
+
+    A clip with a ``group`` has other draws than the one of another group that is else the same.
+    """
 
     word: str
     speaker: Speaker
     n: int
+    is_phonemes: bool = False
+    folder: str = ""  # of the file, if it is not the word
+    group: str = ""
 
     @property
     def path(self) -> str:
         """Path of the file in the dataset, ``word/speaker_nohash_n.wav``."""
-        return f"{self.word}/{self.speaker.id}_nohash_{self.n}.wav"
+        return f"{self.folder or self.word}/{self.speaker.id}_nohash_{self.n}.wav"
+
+    @property
+    def names(self) -> tuple[str | int, ...]:
+        """What the clip's random draws depend on."""
+        names = (self.word, self.speaker.id, self.n)
+        return (*names, self.group) if self.group else names
 
 
 def plan_clips(words: Sequence[str], clips_per_word: int, seed: int) -> list[Clip]:
@@ -44,7 +56,7 @@ def plan_clips(words: Sequence[str], clips_per_word: int, seed: int) -> list[Cli
     }
     # as many speakers as clips of a word; with up to three repeats, about half of them say it
     speakers = make_speakers(
-        {split: max(quota, _MIN_SPEAKERS) for split, quota in quotas.items()}, seed
+        {split: max(quota, MIN_SPEAKERS) for split, quota in quotas.items()}, seed
     )
     return [
         clip
@@ -66,7 +78,7 @@ def _draw_clips(word: str, speakers: Sequence[Speaker], quota: int, seed: int) -
 
 def utterance_of(clip: Clip, seed: int) -> Utterance:
     """Return the clip's word with the speaker's voice; rate and pitch vary from clip to clip."""
-    rng = generator(seed, "utterance", clip.word, clip.speaker.id, clip.n)
+    rng = generator(seed, "utterance", *clip.names)
     speaker = clip.speaker
     return Utterance(
         text=clip.word,
@@ -75,4 +87,5 @@ def utterance_of(clip: Clip, seed: int) -> Utterance:
         rate_wpm=round(speaker.rate_wpm * rng.uniform(0.93, 1.07)),
         pitch=speaker.pitch + int(rng.integers(-4, 5)),
         pitch_range=speaker.pitch_range,
+        is_phonemes=clip.is_phonemes,
     )

@@ -10,6 +10,7 @@ from open_seq2seq.synthetic.noise import NOISE_KINDS, SAMPLE_RATE, make_noise
 
 CLIP_SAMPLES = SAMPLE_RATE  # one second
 
+SPEECH_FRACTION = 0.85  # of a clip, at most
 SNR_DB = (10.0, 30.0)
 PEAK_DBFS = (-35.0, -8.0, -3.0)  # lowest, most frequent, highest
 SHORT_PROBABILITY = 0.1  # of a clip of less than a second; 11 % in the real dataset
@@ -18,9 +19,13 @@ MAX_CUT_FRACTION = 0.12  # of the word
 
 
 def record(
-    speech: np.ndarray, rng: np.random.Generator, talkers: Sequence[np.ndarray]
+    speech: np.ndarray,
+    rng: np.random.Generator,
+    talkers: Sequence[np.ndarray],
+    clip_samples: int = CLIP_SAMPLES,
+    may_cut: bool = True,
 ) -> np.ndarray:
-    """Return a clip of ``speech``, int16 at 16 kHz and of at most one second.
+    """Return a clip of ``speech``, int16 at 16 kHz and of at most ``clip_samples``.
 
     The signal-to-noise ratio is drawn from `SNR_DB` (power over the word, before the microphone),
     the peak level from `PEAK_DBFS`.
@@ -29,9 +34,11 @@ def record(
         speech: a word, float at 16 kHz.
         rng: draws everything that is random.
         talkers: sentences for babble noise, at 16 kHz.
+        clip_samples: length of a clip, but of the short ones.
+        may_cut: whether a clip may cut the word at an edge.
     """
-    n_samples = draw_length(len(speech), rng)
-    onset = draw_onset(len(speech), n_samples, rng)
+    n_samples = draw_length(len(speech), rng, clip_samples)
+    onset = draw_onset(len(speech), n_samples, rng, CUT_PROBABILITY if may_cut else 0.0)
     clip = insert(add_room(speech, rng), onset, n_samples)
     noise = make_noise(NOISE_KINDS[int(rng.integers(len(NOISE_KINDS)))], rng, n_samples, talkers)
     speech_rms = np.sqrt(np.mean(np.square(speech)))
@@ -39,26 +46,31 @@ def record(
     return to_pcm16(filter_by_microphone(clip, rng), rng.triangular(*PEAK_DBFS))
 
 
-def draw_length(n_speech: int, rng: np.random.Generator) -> int:
-    """Return a clip's length in samples: one second, or with `SHORT_PROBABILITY` less.
+def draw_length(n_speech: int, rng: np.random.Generator, clip_samples: int = CLIP_SAMPLES) -> int:
+    """Return a clip's length in samples: ``clip_samples``, or with `SHORT_PROBABILITY` less.
 
-    A short clip has at least half a second, and the whole word.
+    A short clip has at least half of them, and the whole word.
     """
-    shortest = max(CLIP_SAMPLES // 2, n_speech)
-    if rng.random() >= SHORT_PROBABILITY or shortest >= CLIP_SAMPLES:
-        return CLIP_SAMPLES
-    return int(rng.integers(shortest, CLIP_SAMPLES))
+    shortest = max(clip_samples // 2, n_speech)
+    if rng.random() >= SHORT_PROBABILITY or shortest >= clip_samples:
+        return clip_samples
+    return int(rng.integers(shortest, clip_samples))
 
 
-def draw_onset(n_speech: int, n_samples: int, rng: np.random.Generator) -> int:
+def draw_onset(
+    n_speech: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    cut_probability: float = CUT_PROBABILITY,
+) -> int:
     """Return the sample at which the word begins: anywhere it fits.
 
-    With `CUT_PROBABILITY`, up to `MAX_CUT_FRACTION` of the word is beyond an edge of the clip.
+    With ``cut_probability``, up to `MAX_CUT_FRACTION` of the word is beyond an edge of the clip.
     """
     slack = n_samples - n_speech
     if slack < 0:  # the word is longer than the clip
         return int(rng.integers(slack, 1))
-    if rng.random() >= CUT_PROBABILITY:
+    if rng.random() >= cut_probability:
         return int(rng.integers(0, slack + 1))
     n_cut = int(rng.uniform(0, MAX_CUT_FRACTION) * n_speech)
     if rng.random() < 0.5:

@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.synthetic.dataset import partial_folder
 from open_seq2seq.synthetic.streams import generator
+from open_seq2seq.system.new_folder import new_folder
 
 SAMPLE_RATE = 16000
 _SPEED_M_S = 343.0
@@ -77,7 +77,7 @@ def make_rooms(
     simulator = _simulator()
     lines = ["path,length_m,width_m,height_m,rt60_s,distance_m,absorption"]
     digits = max(4, len(str(n_rooms - 1)))
-    with partial_folder(output_dir) as folder:
+    with new_folder(output_dir) as folder:
         for number in range(n_rooms):
             room, name = draw_room(seed, number), f"room{number:0{digits}}.wav"
             response = simulate(room, simulator)

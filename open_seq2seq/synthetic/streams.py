@@ -13,5 +13,5 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     Its draws depend only on ``seed`` and ``names``, not on the order of work or the number of
     processes.
     """
-    digest = hashlib.sha256("/".join(map(str, names)).encode("utf-8")).digest()
+    digest = hashlib.sha256("/".join(map(str, names)).encode("utf-8", "surrogateescape")).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:16], "big")])

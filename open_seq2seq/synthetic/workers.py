@@ -17,11 +17,10 @@ import soxr
 from open_seq2seq.synthetic.espeak import ESPEAK_RATE, Espeak, Utterance
 from open_seq2seq.synthetic.noise import SAMPLE_RATE, make_noise
 from open_seq2seq.synthetic.plan import Clip, utterance_of
-from open_seq2seq.synthetic.recording import record, to_pcm16
+from open_seq2seq.synthetic.recording import SPEECH_FRACTION, record, to_pcm16
 from open_seq2seq.synthetic.speakers import Speaker
 from open_seq2seq.synthetic.streams import generator
 
-MAX_WORD_S = 0.85
 BACKGROUND_S = 60
 
 # none of the datasets' words may be in the babble
@@ -47,9 +46,10 @@ def start_speaking() -> None:
     _espeak = Espeak()
 
 
-def speak(clips: list[Clip], seed: int) -> list[np.ndarray]:
-    """Return the speech of each clip, int16 at `ESPEAK_RATE`."""
-    return [_espeak.say_within(utterance_of(clip, seed), MAX_WORD_S) for clip in clips]
+def speak(clips: list[Clip], seed: int, clip_s: float = 1.0) -> list[np.ndarray]:
+    """Return the speech of each clip, int16 at `ESPEAK_RATE`, for clips of ``clip_s`` seconds."""
+    max_s = SPEECH_FRACTION * clip_s
+    return [_espeak.say_within(utterance_of(clip, seed), max_s) for clip in clips]
 
 
 def speak_sentences(speakers: list[Speaker]) -> list[np.ndarray]:
@@ -76,11 +76,17 @@ def start_recording(talkers: list[np.ndarray]) -> None:
     _talkers = talkers
 
 
-def write_clips(folder: Path, clips: list[Clip], words: list[np.ndarray], seed: int) -> int:
+def write_clips(
+    folder: Path, clips: list[Clip], words: list[np.ndarray], seed: int, clip_s: float = 1.0
+) -> int:
     """Record ``words``, the speech of ``clips``, write the files and return their number."""
     for clip, word in zip(clips, words, strict=True):
-        rng = generator(seed, "recording", clip.word, clip.speaker.id, clip.n)
-        _write_wav(folder / clip.path, record(resample(word, clip.speaker), rng, _talkers))
+        rng = generator(seed, "recording", *clip.names)
+        speech = resample(word, clip.speaker)
+        # "stop" without its beginning would be "top"
+        may_cut = not clip.group
+        sound = record(speech, rng, _talkers, round(clip_s * SAMPLE_RATE), may_cut)
+        _write_wav(folder / clip.path, sound)
     return len(clips)
 
 

@@ -10,9 +10,11 @@ from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import moving_statistics
 from open_seq2seq.lazy import tf
+from open_seq2seq.losses.label_weights import weighted
 from open_seq2seq.optimizers.larc import LARC
 from open_seq2seq.optimizers.loss_scaling import LossScaler
 from open_seq2seq.structs import Batch, KerasModel, StepDetails, StepMetrics, Tensor, Variable
+from open_seq2seq.training.teacher import Teacher
 from open_seq2seq.training.weight_average import WeightAverage
 
 
@@ -28,9 +30,11 @@ class TrainStep:
         workers: Workers,
         *,
         variables: list[Variable] | None = None,
+        class_weights: np.ndarray | None = None,
         max_grad_norm: float | None = None,
         larc: LARC | None = None,
         average: WeightAverage | None = None,
+        teacher: Teacher | None = None,
         keep_details: bool = False,
         use_xla_jit: bool = False,
     ) -> None:
@@ -43,9 +47,11 @@ class TrainStep:
             scaler: gives the factor of the loss.
             workers: average the gradients.
             variables: those that are trained; by default all trainable ones of the model.
+            class_weights: by how much clips count, float32 [classes]; by default all the same.
             max_grad_norm: gradients of a larger global norm are scaled to it.
             larc: scales the gradient of each variable.
             average: follows the weights.
+            teacher: shows which probabilities the clips should have, beside the labels.
             keep_details: whether metrics hold what happened to each variable.
             use_xla_jit: compile forward and backward pass.
         """
@@ -54,9 +60,10 @@ class TrainStep:
         self._optimizer = optimizer
         self._scaler = scaler
         self._workers = workers
+        self._class_weights = class_weights
         self._max_grad_norm = max_grad_norm
         self._larc = larc
-        self._average = average
+        self._average, self._teacher = average, teacher
         self._keep_details = keep_details
         self._variables = variables or model.trainable_variables
         self._backward = tf.function(
@@ -86,9 +93,16 @@ class TrainStep:
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Return the loss and the gradients of the scaled, penalized loss."""
+        if self._class_weights is not None:
+            batch = weighted(batch, self._class_weights)
+        # outside of the tape, which would keep the teacher's activations
+        taught = None if self._teacher is None else self._teacher.logits(batch)
         with tf.GradientTape() as tape:
             logits = self._model(batch.inputs, training=True)
-            loss = tf.reduce_mean(self._loss(logits, batch, training=True) * batch.weights)
+            losses = self._loss(logits, batch, training=True)
+            if self._teacher is not None:
+                losses = self._teacher.mixed(losses, logits, taught)
+            loss = tf.reduce_mean(losses * batch.weights)
             penalty = tf.add_n(self._model.losses) if self._model.losses else 0.0
             scaled_loss = (loss + penalty) * self._scaler.value
         return loss, tape.gradient(scaled_loss, [v.value for v in self._variables])

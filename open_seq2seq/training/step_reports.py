@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from open_seq2seq.config.run_params import RunParams
+from open_seq2seq.layers.outputs import as_probabilities
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.reporting import Reporter
-from open_seq2seq.structs import Batch, KerasModel, StepDetails, StepMetrics
+from open_seq2seq.structs import Batch, KerasModel, OutputKind, StepDetails, StepMetrics
 from open_seq2seq.training.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class StepReports:
         model: KerasModel,
         trained: list[str],
         labels: tuple[str, ...],
+        outputs: OutputKind,
         reporter: Reporter,
         speed: Speed,
     ) -> None:
@@ -74,11 +76,12 @@ class StepReports:
             model: predicts the samples that are shown.
             trained: names of the variables that each step's details are about.
             labels: names of the labels.
+            outputs: how their probabilities are computed.
             reporter: shows the bar, writes summaries.
             speed: of the steps.
         """
         self._params, self._schedule, self._model = params, schedule, model
-        self._trained, self._labels = trained, labels
+        self._trained, self._labels, self._outputs = trained, labels, outputs
         self._reporter, self._speed = reporter, speed
 
     def report(self, step: int, metrics: StepMetrics, learning_rate: float, batch: Batch) -> None:
@@ -122,7 +125,8 @@ class StepReports:
 
     def _report_sample(self, batch: Batch) -> None:
         first = {name: values[:1] for name, values in batch.inputs.items()}
-        probabilities = tf.nn.softmax(self._model(first, training=False)[0]).numpy()
+        logits = self._model(first, training=False)[0]
+        probabilities = as_probabilities(logits, self._outputs).numpy()
         best = int(np.argmax(probabilities))
         label = self._labels[int(batch.labels[0])]
         logger.info(

@@ -17,7 +17,8 @@ from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import check_replicas, sync_statistics
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
-from open_seq2seq.network import build_for_run, output_layer, trained_variables
+from open_seq2seq.losses.label_weights import class_weights
+from open_seq2seq.network import before_merging, build_for_run, output_layer, trained_variables
 from open_seq2seq.storage import architecture, checkpoints, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.reporting import Reporter
@@ -29,6 +30,7 @@ from open_seq2seq.training.skipped_steps import SkippedSteps
 from open_seq2seq.training.step import TrainStep
 from open_seq2seq.training.step_reports import Speed, StepReports
 from open_seq2seq.training.stop_signal import StopSignal
+from open_seq2seq.training.teacher import Teacher, open_teacher
 from open_seq2seq.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
@@ -74,24 +76,36 @@ class Trainer:
         if self.early_stopping is not None:
             self.early_stopping.check(self.data.labels, is_evaluated="eval" in datasets)
 
-        self.model = build_for_run(config, workers, "train", len(self.data.labels))
+        n_labels, merged = len(self.data.labels), self.data.merged
+        self.model = build_for_run(config, workers, "train", n_labels, merged)
         self.trained = trained_variables(p.freeze_variables_regex, self.model)
         optimizer, scaler = config.optimizer.create(), config.loss_scaling.create()
         optimizer.build(self.trained)
         average = None
         if p.ema_decay is not None:
             average = WeightAverage(self.trained, p.ema_decay)
+        self.teacher: Teacher | None = None
+        if p.distillation_params is not None:
+            self.teacher = open_teacher(
+                p.distillation_params,
+                self.data,
+                self.model,
+                config.decoder.outputs,
+                p.changed_front_end,
+            )
         self.state = RunState(self.model, optimizer, scaler, average, self.sampler)
         self.train_step = TrainStep(
-            self.model,
+            before_merging(self.model),
             config.loss,
             optimizer,
             scaler,
             workers,
             variables=self.trained,
             max_grad_norm=p.max_grad_norm,
+            class_weights=class_weights(config.loss, self.data.labels, self.data.merged),
             larc=p.larc_params,
             average=average,
+            teacher=self.teacher,
             keep_details=not _DETAILS.isdisjoint(p.summaries),
             use_xla_jit=p.use_xla_jit,
         )
@@ -107,7 +121,8 @@ class Trainer:
             return None
         if self.commits is not None and self.commits.last is not None:
             return self.commits.last
-        return resume.find_checkpoint(self.logdir, self.data, self.params.changed_front_end)
+        changed = self.params.changed_front_end
+        return resume.find_checkpoint(self.logdir, self.data, self.config.decoder, changed)
 
     def warm_start(self) -> None:
         """Give the chief of a new run the weights of another run, if the config names one.
@@ -136,12 +151,18 @@ class Trainer:
             logger.info(f"continuing from step {state.step}, epoch {state.progress.epoch + 1}")
         for hook in hooks.before_start:
             hook(state.progress, self.workers)
-        state.share(self.workers)
+        self._share()
+
+    def _share(self) -> None:
+        """Give all workers the chief's values."""
+        self.state.share(self.workers)
+        if self.teacher is not None:  # each has read it, and some perhaps a newer one
+            self.workers.broadcast([v.value for v in self.teacher.network.variables])
 
     def time_steps(self, n_warm: int) -> float:
         """Train, save nothing, and return the seconds of a step after the first ``n_warm``."""
         started = 0.0
-        self.state.share(self.workers)
+        self._share()
         for step in self._steps():
             if self.state.step == n_warm:
                 started = time.monotonic()
@@ -213,6 +234,7 @@ class Trainer:
             self.model,
             [variable.path for variable in self.trained],
             self.data.labels,
+            self.config.decoder.outputs,
             self.reporter,
             speed,
         )
@@ -270,7 +292,8 @@ class Trainer:
             plan = self.sampler.for_training(
                 self.params.random_seed, epoch, shuffle=shuffle, first_row=row
             )
-            for batches, rows in zip(self.data.batches(plan, epoch), plan.rows, strict=True):
+            rows_of_steps = self.data.rows(epoch)[plan.rows]
+            for batches, rows in zip(self.data.batches(plan, epoch), rows_of_steps, strict=True):
                 yield _Step(self.state.progress.position, batches, rows)
                 if self._is_over:
                     return
@@ -372,5 +395,6 @@ class Trainer:
         logger.debug(f"saved {path}")
 
     def _checkpoint(self) -> Checkpoint:
-        labels = self.data.labels
-        return self.state.to_checkpoint(architecture.run_info(self.config, "train", labels))
+        labels, classes = self.data.labels, self.data.classes
+        info = architecture.run_info(self.config, "train", labels, classes=classes)
+        return self.state.to_checkpoint(info)

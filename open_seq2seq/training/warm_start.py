@@ -48,10 +48,14 @@ def load_weights(
     check_front_end(checkpoint.info, data.params, f"load_model: {source}", changed)
     named = by_name(variables)
     reasons = dict.fromkeys(named, "")
+    other = ""
+    if checkpoint.info.classes != data.classes:
+        other = "the checkpoint has other words of unknown as classes"
     if checkpoint.labels != data.labels:
-        for name in named:
-            if name.startswith(f"{output_layer}/"):
-                reasons[name] = "the checkpoint has other labels"
+        other = "the checkpoint has other labels"
+    for name in named:
+        if name.startswith(f"{output_layer}/"):
+            reasons[name] = other
     reasons |= mismatches(named, checkpoint.model)
     loaded = [name for name, reason in reasons.items() if not reason]
     if not loaded:

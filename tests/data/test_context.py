@@ -9,6 +9,7 @@ import pytest
 from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.data.context import Context, ContextMaker, draw_contexts
 from open_seq2seq.data.sampler import Sampler
+from open_seq2seq.errors import UserError
 
 RATE, HOP, N_FFT, N_MELS, N_FRAMES = 16000, 160, 512, 32, 201  # an image of two seconds
 MEL_HZ = librosa.mel_frequencies(N_MELS + 2, fmin=0, fmax=8000, htk=True)[1:-1]
@@ -135,3 +136,66 @@ def test_an_empty_or_very_short_clip_gets_the_least_noise():
     for clip in (np.zeros(0, np.int16), np.full(50, 9000, np.int16), np.zeros(4000, np.int16)):
         sound = maker.place(clip, 8000, 32000, 0.0)
         assert np.std(sound[:8000].astype(float)) == pytest.approx(np.sqrt(1 + 1 / 12), abs=0.05)
+
+
+def test_a_word_lies_whole_in_the_window_anywhere(manifest):
+    dataset = open_dataset(
+        manifest, training=True, context_prob=1.0, context_window_ms=600.0, context_clips_prob=0.0
+    )
+    firsts = []
+    for epoch in range(6):
+        for row, image in enumerate(images_of(dataset, epoch=epoch)):
+            frames = loud_frames(image, row % 4)
+            # 0.6 s in the middle of 201 frames are those from 70 to 130; frames reach 16 ms around
+            assert frames[0] >= 70 - 3 and frames[-1] <= 130 + 3
+            assert abs(len(frames) - 37.5) <= 5  # the word is three quarters of half a second
+            firsts.append(frames[0])
+    # 48 places among 22 frames
+    assert np.ptp(firsts) >= 17 and np.std(firsts) == pytest.approx(22.5 / np.sqrt(12), rel=0.3)
+
+
+def test_a_word_longer_than_the_window_is_in_its_middle(manifest):
+    dataset = open_dataset(
+        manifest, training=True, context_prob=1.0, context_window_ms=200.0, context_clips_prob=0.0
+    )
+    for row, image in enumerate(images_of(dataset)):
+        frames = loud_frames(image, row % 4)
+        assert abs((frames[0] + frames[-1]) / 2 - 100) <= 3
+
+
+def test_words_that_are_cut_are_unknown(manifest):
+    labels = manifest.with_name("tiny-labels.txt")
+    labels.write_text("yes\nno\nunknown\nsilence\n")
+    params = {"context_prob": 1.0, "context_window_ms": 600.0, "context_clips_prob": 0.0}
+    dataset = open_dataset(manifest, training=True, context_cut_prob=0.5, **params)
+    n_cut, sides = 0, set()
+    for epoch in range(6):
+        plan = Sampler(len(dataset), 8).in_order()
+        (batch,) = next(iter(dataset.batches(plan, epoch)))
+        for row, (label, image) in enumerate(
+            zip(batch.labels.numpy(), batch.features, strict=True)
+        ):
+            frames = loud_frames(image.numpy(), row % 4)
+            inside = np.mean((frames >= 70) & (frames <= 130))
+            if row % 4 >= 2:  # unknown and silence have no word that could be cut
+                assert label == row % 4 and inside > 0.9
+            elif label == 2:
+                n_cut += 1
+                sides.add(frames[0] < 70)
+                assert 0.1 - 0.08 <= inside <= 0.6 + 0.08
+            else:
+                assert label == row % 4 and inside > 0.9
+    assert 6 <= n_cut <= 18 and sides == {True, False}  # 12 of 24 keywords are expected
+
+
+def test_what_does_not_fit_together_is_refused(manifest):
+    with pytest.raises(ValueError, match="context_cut_prob cuts words at context_window_ms"):
+        open_dataset(manifest, training=True, context_prob=1.0, context_cut_prob=0.1)
+    with pytest.raises(UserError, match="words that are cut are 'unknown', which is none of"):
+        open_dataset(
+            manifest,
+            training=True,
+            context_prob=1.0,
+            context_cut_prob=0.1,
+            context_window_ms=600.0,
+        )

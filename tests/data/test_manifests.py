@@ -29,6 +29,8 @@ def read(folder: Path, content: str | bytes) -> list[tuple[int, str]]:
     manifest.write_bytes(content.encode() if isinstance(content, str) else content)
     table = read_manifests([manifest], LABELS)
     assert table["label"].dtype == np.int32
+    has_words = manifest.read_text(errors="surrogateescape").startswith("label,word,")
+    assert [bool(word) for word in table["word"]] == [has_words] * len(table)
     return [
         (label, str(Path(path).relative_to(folder)))
         for label, path in zip(table["label"], table["path"], strict=True)

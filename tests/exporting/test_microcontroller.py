@@ -1,6 +1,9 @@
 """Files for microcontrollers hear in a stream what Keras hears in the whole signal."""
 
+import copy
 import json
+import logging
+import re
 import runpy
 import subprocess
 import sys
@@ -12,6 +15,8 @@ import soundfile
 
 import open_seq2seq
 from open_seq2seq import cli
+from open_seq2seq.config.calibration import Calibration
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.errors import UserError
 from open_seq2seq.exporting.microcontroller import arena, convert
 from open_seq2seq.exporting.microcontroller.operators import OPERATORS, operators_of
@@ -124,6 +129,38 @@ def program(folder, tmp_path):
     subprocess.run(["gcc", *flags, source, "-o", built], check=True)
     subprocess.run(["g++", "-x", "c++", "-fsyntax-only", f"-I{folder}", source], check=True)
     return subprocess.run([built], check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_thresholds_are_those_calibrated_as_far_as_eight_bits_reach(model, clips, tmp_path, caplog):
+    calibrated = copy.copy(model)
+    calibrated.calibration = Calibration(
+        checkpoint_step=None,
+        false_accepts_per_hour=0.5,
+        stream=StreamParams(
+            method="incremental", smoothing=3, thresholds={"a": 0.99999, "b": 0.75, "c": 0.25}
+        ),
+        window_thresholds={},
+        extrapolated=False,
+        corpora=[],
+        recall_interval=(0.0, 1.0),
+        rate_interval=(0.0, 1.0),
+    )
+    folder = tmp_path / "files"
+    with caplog.at_level(logging.WARNING, "open_seq2seq"):
+        open_seq2seq.export(
+            calibrated,
+            export_dir=str(folder),
+            export_format=["tflite_micro"],
+            export_files=[clips],
+            check_clips=10,
+        )
+    assert "the thresholds of a are above it and lowered to it" in caplog.text
+    assert "calibrated for method" not in caplog.text
+    header = (folder / "model-micro.h").read_text()
+    (thresholds,) = re.findall(r"kws_thresholds\[\] = {(.*)};", header)
+    numbers = [float(number.rstrip("f")) for number in thresholds.split(", ")]
+    assert numbers == [255 / 256, 0.75, 0.25]
+    assert "/* thresholds of averages of 3 outputs, 0.1 s apart */" in header
 
 
 def test_the_header_is_all_that_a_program_needs(exported, model, tmp_path):

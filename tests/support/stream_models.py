@@ -31,12 +31,12 @@ def layer_of(**params):
     return SpeechCommandsDataLayer(**{**mfcc, **frames, **params})
 
 
-def make_model(layers=LAYERS, decoder=None, audio_length=128, **params):
+def make_model(layers=LAYERS, decoder=None, audio_length=128, merged=None, **params):
     """A model with random weights and statistics."""
     encoder = TDNNEncoder(convnet_layers=layers, **params)
     decoder = decoder or PooledDecoder()
     layer = layer_of(audio_length=audio_length)
-    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
+    network = build_network(encoder, decoder, layer, len(LABELS), merged=merged)
     random = np.random.default_rng(0)
     for variable in network.variables:
         if "moving" in variable.path or "gamma" in variable.path:
@@ -44,11 +44,11 @@ def make_model(layers=LAYERS, decoder=None, audio_length=128, **params):
     return PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
 
 
-def make_bc_resnet(n_features):
+def make_bc_resnet(n_features, merged=None):
     """The same of a BC-ResNet with fewer blocks."""
     encoder, decoder = BCResNetEncoder(num_blocks=[1, 2, 1, 1]), FullyConnectedDecoder()
     layer = layer_of(features="log_mel", num_audio_features=n_features, num_mels=None)
-    network = build_network(encoder, decoder, layer, len(LABELS), LayerOptions())
+    network = build_network(encoder, decoder, layer, len(LABELS), merged=merged)
     random = np.random.default_rng(0)
     for variable in network.variables:
         if any(name in variable.path for name in ("moving", "gamma", "beta")):

@@ -73,6 +73,19 @@ def test_one_step_is_gradient_descent_on_the_weighted_mean(scale, weights):
     assert not metrics.skipped and not stop
 
 
+def test_clips_count_by_the_weights_of_their_classes():
+    model, batch = linear_model(), make_batch(6)
+    kernel, bias = (v.numpy().astype(np.float64) for v in model.trainable_variables)
+    weights = np.array([1.0, 2.0, 0.25], np.float32)
+    counted = batch._replace(weights=tf.constant(weights[batch.labels.numpy()]))
+    loss, kernel_gradient, _ = softmax_gradient(kernel, bias, counted)
+    metrics, _ = make_step(model, class_weights=weights)((batch,), RATE)
+    np.testing.assert_allclose(
+        model.trainable_variables[0], kernel - RATE * kernel_gradient, atol=1e-6
+    )
+    assert float(metrics.loss) == pytest.approx(loss, rel=1e-5)
+
+
 def test_iter_size_averages_the_gradients_of_its_batches():
     first, second = make_batch(), make_batch()
     both = Batch(*(tf.concat(parts, 0) for parts in zip(first, second, strict=True)))

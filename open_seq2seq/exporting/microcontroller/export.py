@@ -15,7 +15,7 @@ from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.features import count_frames
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.encoders import TDNNEncoder
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, named
 from open_seq2seq.exporting.clips import ClipSet
 from open_seq2seq.exporting.microcontroller.arena import estimate_arena
 from open_seq2seq.exporting.microcontroller.operators import check_operators, operators_of
@@ -28,13 +28,19 @@ from open_seq2seq.exporting.microcontroller.sources import (
 from open_seq2seq.exporting.microcontroller.tracks import Tracks
 from open_seq2seq.exporting.trial import Trial
 from open_seq2seq.pretrained.model import PretrainedModel
-from open_seq2seq.streaming.network import StreamNetwork
+from open_seq2seq.streaming.network import StreamNetwork, sigmoid
 
 _NAME = "model-micro"
+_LARGEST_OUTPUT = 255 / 256  # of int8 and uint8 probabilities
 _ESPHOME_FEATURES = (
     "micro_profile: ESPHome feeds 40 features of its own front end, with noise reduction and gain "
     "control, which this network was not trained on; run the file where you compute the features "
     "of the model card"
+)
+
+_LARGEST_WORD = (
+    "micro_keyword: unknown's words are classes of their own; the file compares the keyword with "
+    "the most probable of them, not with their sum, which needs operators that the runtime lacks"
 )
 
 logger = logging.getLogger(__name__)
@@ -70,6 +76,13 @@ class MicrocontrollerExport:
         self._labels = model.labels
         self._keyword = _keyword(params, model.labels)
         self._network = network = _network(model)
+        if self._keyword is not None and network.merged is not None:
+            if self._keyword == network.merged.label:
+                raise UserError(
+                    f"micro_keyword: {params.micro_keyword} is {network.merged.n + 1} classes of "
+                    "this model, expected a label that is one; name another"
+                )
+            logger.warning(_LARGEST_WORD)
         most = network.pooled_frames or self._front_end.audio_length
         n_pooled = min(count_frames(n_samples, self._front_end.hop_length), most)
         self._n_calls_pooled = -(-n_pooled // self._n_frames)
@@ -125,9 +138,11 @@ class MicrocontrollerExport:
             if self._keyword is None:
                 outputs.append(self._network.probabilities(hidden))
             else:
-                logits = self._network.logits(hidden)
-                above = logits[self._keyword] - np.delete(logits, self._keyword).max()
-                outputs.append(np.array([1.0 / (1.0 + np.exp(-above))]))
+                above = self._network.logits(hidden)[[self._keyword]]
+                if self._network.outputs == "softmax":
+                    others = np.delete(self._network.logits(hidden), self._keyword)
+                    above = above - others.max()
+                outputs.append(sigmoid(above))
         return np.stack(outputs)
 
     @property
@@ -174,7 +189,7 @@ class MicrocontrollerExport:
         return DeviceModel(
             content=content,
             labels=labels,
-            thresholds=tuple(description["thresholds"][label] for label in labels),
+            thresholds=_reachable({label: description["thresholds"][label] for label in labels}),
             arena_bytes=trial.arena_bytes or estimate_arena(content),
             is_arena_measured=trial.arena_bytes is not None,
             operators=tuple(operators_of(content)),
@@ -188,6 +203,7 @@ class MicrocontrollerExport:
             n_warm_up=self._tracks.n_frames // self._n_frames - 1,
             multipliers=multipliers,
             offsets=zero_point - self._scaling.middle * multipliers,
+            averaging=_averaging(description),
         )
 
 
@@ -232,6 +248,24 @@ def _keyword(params: ExportParams, labels: tuple[str, ...]) -> int | None:
             f"micro_keyword: the model has no label {keyword!r}; its labels are {', '.join(labels)}"
         )
     return labels.index(keyword)
+
+
+def _reachable(thresholds: dict[str, float]) -> tuple[float, ...]:
+    """Return thresholds that 8-bit outputs can reach, and warn of those that are lowered."""
+    lowered = [label for label, threshold in thresholds.items() if threshold > _LARGEST_OUTPUT]
+    if lowered:
+        logger.warning(
+            f"export: the largest output of 8 bits is {_LARGEST_OUTPUT:.4f}; the thresholds of "
+            f"{named(lowered)} are above it and lowered to it, which lets more false accepts pass"
+        )
+    return tuple(min(threshold, _LARGEST_OUTPUT) for threshold in thresholds.values())
+
+
+def _averaging(description: dict[str, Any]) -> str:
+    detector = description.get("detector")
+    if detector is None:
+        return ""
+    return f"of averages of {detector['smoothing']} outputs, {detector['hop_s']:g} s apart"
 
 
 def _input_quantization(content: bytes) -> tuple[float, int]:

@@ -17,14 +17,16 @@ import tensorflow as tf
 from open_seq2seq.exporting.microcontroller.scaling import FeatureScaling
 from open_seq2seq.streaming.layers import StreamConv, TDNNBlock
 from open_seq2seq.streaming.network import StreamNetwork
-from open_seq2seq.structs import Tensor
+from open_seq2seq.structs import MergedClasses, Tensor
 
 
 class StreamLayer(keras.layers.Layer):
     """Maps [1, n_frames, features], scaled, to probabilities.
 
-    They are those of the labels, [1, labels], or the sigmoid of how far one label's logit is above
-    all others', [1, 1]: above a half where that label is the most probable one.
+    They are those of the labels, [1, labels], or of one label, [1, 1]. Of a softmax that is the
+    sigmoid of how far the label's logit is above all others': above a half where that label is the
+    most probable one. Of a label that is several classes, the largest counts: what sums them needs
+    more than all runtimes have.
     """
 
     def __init__(
@@ -50,11 +52,15 @@ class StreamLayer(keras.layers.Layer):
         self._blocks = [_Block(first, n_frames, scaling)]
         self._blocks += [_Block(block, n_frames) for block in others]
         self._label, kernel, bias = label, network.kernel, network.bias
-        if label is not None:  # the others' logits above the label's
+        self._outputs = network.outputs
+        if label is not None and network.outputs == "sigmoid":
+            kernel, bias = kernel[:, [label]], bias[[label]]
+        elif label is not None:  # the others' logits above the label's
             kernel = np.delete(kernel, label, axis=1) - kernel[:, [label]]
             bias = np.delete(bias, label) - bias[label]
         self._kernel, self._bias = kernel, bias
         self._past_logits = _Past(n_pooled - 1, len(bias))
+        self._summing = None if network.merged is None else _summing(len(bias), network.merged)
 
     def call(self, frames: Tensor) -> Tensor:
         """Compute the probabilities of the last frames, these ones among them."""
@@ -64,11 +70,24 @@ class StreamLayer(keras.layers.Layer):
         logits = tf.linalg.matmul(tf.reduce_mean(x, axis=(1, 2)), self._kernel) + self._bias
         logits = self._past_logits(logits[:, None, None])
         logits = tf.reduce_mean(logits, axis=(1, 2))
+        if self._outputs == "sigmoid":
+            return tf.sigmoid(logits)
         if self._label is None:
-            return tf.nn.softmax(logits)
+            probabilities = tf.nn.softmax(logits)
+            if self._summing is not None:
+                probabilities = tf.linalg.matmul(probabilities, self._summing)
+            return probabilities
         column = logits[:, :, None, None]
         largest = tf.nn.max_pool2d(column, (logits.shape[1], 1), 1, "VALID")
         return tf.sigmoid(-1.0 * tf.reshape(largest, (1, 1)))
+
+
+def _summing(n_classes: int, merged: MergedClasses) -> np.ndarray:
+    """Return what sums the probabilities of a label's classes, float32 [classes, labels]."""
+    n_labels = n_classes - merged.n
+    summing = np.eye(n_classes, n_labels, dtype=np.float32)
+    summing[n_labels:, merged.label] = 1.0
+    return summing
 
 
 class _Past(keras.layers.Layer):

@@ -32,6 +32,7 @@ class DeviceModel(NamedTuple):
     n_warm_up: int  # calls whose outputs mean nothing
     multipliers: np.ndarray  # float32 [features]: int8 = round(feature * multiplier + offset)
     offsets: np.ndarray  # float32 [features]
+    averaging: str = ""  # of what the thresholds are, in words
 
 
 def c_header(model: DeviceModel) -> str:
@@ -57,6 +58,7 @@ def c_header(model: DeviceModel) -> str:
         f"#define KWS_ARENA_BYTES {model.arena_bytes} /* {measured} */",
         "",
         f"static const char *const kws_labels[] = {{{', '.join(map(_c_text, model.labels))}}};",
+        *([f"/* thresholds {model.averaging} */"] if model.averaging else []),
         _c_floats("kws_thresholds", model.thresholds),
         "/* int8 = min(127, max(-128, round(feature * multiplier + offset))) */",
         _c_floats("kws_feature_multipliers", model.multipliers),
