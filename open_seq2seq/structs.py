@@ -16,15 +16,20 @@ OutputKind = Literal["softmax", "sigmoid"]
 class Clips(NamedTuple):
     """Waveforms and what was drawn for each, as the host hands them to the front end."""
 
-    waveforms: Tensor  # int16 [batch, samples], zeros after a clip's end
+    # [batch, samples], zeros after a clip's end; int16, or float32 in steps of int16 out of a room
+    waveforms: Tensor
     lengths: Tensor  # int32 [batch], samples
     pitch: Tensor  # int32 [batch], index into `augment.pitch_grid`
     stretch: Tensor  # float32 [batch], above 1 is faster
     noise_gain: Tensor  # float32 [batch], standard deviation of the added noise
+    noise_colour: Tensor  # int32 [batch], index into `acoustics.Acoustics.colours`
     noise_start: Tensor  # float32 [batch] in [0, 1), position in the noise table to start at
     background_gain: Tensor  # float32 [batch], factor of the recorded noise
     background_start: Tensor  # float32 [batch] in [0, 1), position in the recorded noise
     crop: Tensor  # float32 [batch] in [0, 1), position of the slice taken from a long clip
+    gain: Tensor  # float32 [batch], factor of clip and recorded noise
+    overdrive: Tensor  # float32 [batch], where the peak would lie if it were not cut off; 0: as is
+    equalizer_db: Tensor  # float32 [batch, bands], gains of the equalizer
 
     @classmethod
     def of(cls, waveforms: Tensor, lengths: Tensor, draws: Any) -> Clips:

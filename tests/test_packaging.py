@@ -16,6 +16,7 @@ DOORS = {
     "run.py": "open_seq2seq.cli",
     "scripts/import_nemo.py": "open_seq2seq.commands.import_nemo",
     "scripts/import_openseq2seq.py": "open_seq2seq.commands.import_openseq2seq",
+    "scripts/make_rooms.py": "open_seq2seq.commands.rooms",
     "scripts/make_synthetic_speech_commands.py": "open_seq2seq.commands.synthesize",
     "scripts/make_tracks.py": "open_seq2seq.commands.tracks",
     "scripts/mine_false_accepts.py": "open_seq2seq.commands.mine",
@@ -27,6 +28,7 @@ COMMANDS = {
     "open-seq2seq-import-openseq2seq": "open_seq2seq.commands.import_openseq2seq:run",
     "open-seq2seq-mine": "open_seq2seq.commands.mine:run",
     "open-seq2seq-prepare": "open_seq2seq.commands.prepare:run",
+    "open-seq2seq-rooms": "open_seq2seq.commands.rooms:run",
     "open-seq2seq-synthesize": "open_seq2seq.commands.synthesize:run",
     "open-seq2seq-tracks": "open_seq2seq.commands.tracks:run",
 }

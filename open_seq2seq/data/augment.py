@@ -6,23 +6,20 @@ number of workers, nor the order of reading, nor a restart changes it.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from open_seq2seq.components import Group, PathText
-from open_seq2seq.data.audio import BadAudioError
-from open_seq2seq.data.audio_files import list_recordings
-from open_seq2seq.data.waveforms import Reading
-from open_seq2seq.errors import UserError, named
+from open_seq2seq.data.acoustics import (
+    NO_ACOUSTICS,
+    Acoustics,
+    draw_acoustics,
+    no_acoustic_draws,
+)
 
 _PITCH_STEPS_PER_SEMITONE = 8  # finer than the ear: 0.7 % of the frequency
-_NOISE_SAMPLES = 1 << 21  # of the noise table: two minutes
-
-logger = logging.getLogger(__name__)
 
 
 class Augmentation(Group):
@@ -98,11 +95,18 @@ class Draws(NamedTuple):
     pitch: np.ndarray  # int32, index into `pitch_grid`
     stretch: np.ndarray  # float32, above 1 is faster
     noise_gain: np.ndarray  # float32, standard deviation; 0: none
-    noise_start: np.ndarray  # float32 in [0, 1), position in `noise_table`
+    noise_start: np.ndarray  # float32 in [0, 1), position in `noise.noise_table`
     crop: np.ndarray  # float32 in [0, 1), position of the slice among all possible ones
     shift: np.ndarray  # int32, samples to the right
     background_gain: np.ndarray  # float32, factor of the recorded noise; 0: none
     background_start: np.ndarray  # float32 in [0, 1), position in the recorded noise
+    # those of `AcousticDraws`
+    room: np.ndarray
+    background_snr_db: np.ndarray
+    gain: np.ndarray
+    overdrive: np.ndarray
+    noise_colour: np.ndarray
+    equalizer_db: np.ndarray
 
     def take(self, rows: np.ndarray) -> Draws:
         return Draws(*(values[rows] for values in self))
@@ -127,7 +131,13 @@ class _Uniform(NamedTuple):
 
 
 def draw(
-    augmentation: Augmentation, n_rows: int, *, sample_rate: int, seed: int, epoch: int
+    augmentation: Augmentation,
+    n_rows: int,
+    *,
+    sample_rate: int,
+    seed: int,
+    epoch: int,
+    acoustics: Acoustics = NO_ACOUSTICS,
 ) -> Draws:
     """Draw for every row of an epoch at once; row i gets the same values whoever asks.
 
@@ -137,6 +147,7 @@ def draw(
         sample_rate: in Hz.
         seed: of the run.
         epoch: each one draws afresh.
+        acoustics: the parameters of rooms, levels and the like.
     """
     numbers = np.random.default_rng([seed, epoch]).random(
         (len(_Uniform._fields), n_rows), dtype=np.float32
@@ -151,17 +162,22 @@ def draw(
         noise_start=uniform.noise_start,
         crop=uniform.crop,
         shift=np.floor((2 * most_shift + 1) * uniform.shift).astype(np.int32) - most_shift,
-        background_gain=_background_gain(augmentation, uniform),
+        background_gain=_background_gain(augmentation, acoustics, uniform),
         background_start=uniform.background_start,
+        **draw_acoustics(acoustics, n_rows, seed=seed, epoch=epoch)._asdict(),
     )
-    unchanged = no_draws(augmentation, n_rows)._replace(crop=draws.crop)
+    unchanged = no_draws(augmentation, n_rows, acoustics)._replace(crop=draws.crop)
     is_changed = uniform.is_changed < augmentation.augment_prob
     return Draws(
-        *(np.where(is_changed, drawn, kept) for drawn, kept in zip(draws, unchanged, strict=True))
+        *(
+            # values may have a second axis
+            np.where(is_changed.reshape(-1, *[1] * (drawn.ndim - 1)), drawn, kept)
+            for drawn, kept in zip(draws, unchanged, strict=True)
+        )
     )
 
 
-def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
+def no_draws(augmentation: Augmentation, n_rows: int, acoustics: Acoustics = NO_ACOUSTICS) -> Draws:
     """Return the draws that leave clips as they are and cut long ones in the middle."""
     return Draws(
         pitch=np.full(n_rows, len(pitch_grid(augmentation.pitch_shift)) // 2, np.int32),
@@ -172,6 +188,7 @@ def no_draws(augmentation: Augmentation, n_rows: int) -> Draws:
         shift=np.zeros(n_rows, np.int32),
         background_gain=np.zeros(n_rows, np.float32),
         background_start=np.zeros(n_rows, np.float32),
+        **no_acoustic_draws(acoustics, n_rows)._asdict(),
     )
 
 
@@ -183,10 +200,14 @@ def _noise_gain(augmentation: Augmentation, uniform: _Uniform) -> np.ndarray:
     return (10.0 ** (level_db / 20.0)).astype(np.float32)
 
 
-def _background_gain(augmentation: Augmentation, uniform: _Uniform) -> np.ndarray:
+def _background_gain(
+    augmentation: Augmentation, acoustics: Acoustics, uniform: _Uniform
+) -> np.ndarray:
     if augmentation.background_noise is None:
         return np.zeros_like(uniform.background_volume)
     has_background = uniform.has_background < augmentation.background_noise_prob
+    if acoustics.has_snr:
+        return has_background.astype(np.float32)  # the dataset knows how loud clips and noise are
     return augmentation.background_noise_volume * uniform.background_volume * has_background
 
 
@@ -194,65 +215,3 @@ def pitch_grid(pitch_shift: float) -> np.ndarray:
     """Return the pitch shifts in use, in semitones: eighths from -pitch_shift to pitch_shift."""
     n = round(pitch_shift * _PITCH_STEPS_PER_SEMITONE)
     return np.arange(-n, n + 1) / _PITCH_STEPS_PER_SEMITONE
-
-
-def noise_table(block: int, seed: int) -> np.ndarray:
-    """Return white Gaussian noise of standard deviation 1, float32 [blocks, block].
-
-    A clip's noise is a stretch of it from a random block: drawing 16,000 normal numbers afresh for
-    each clip would cost as much as the rest of the front end.
-    """
-    noise = np.random.default_rng([seed, 0x6E6F6973]).standard_normal(
-        _NOISE_SAMPLES, dtype=np.float32
-    )
-    return noise[: _NOISE_SAMPLES // block * block].reshape(-1, block)
-
-
-def find_recordings(background_noise: str) -> tuple[str, ...]:
-    """Return the paths of the recorded noise in a folder.
-
-    Raises:
-        UserError: there is none.
-    """
-    reason = "it holds no audio files"
-    recordings = []
-    try:
-        recordings = list_recordings(background_noise)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if not recordings:
-        raise UserError(
-            f"data_layer_params/background_noise: no recordings in {background_noise} ({reason}); "
-            "name a folder of noise, such as the one that open-seq2seq-prepare makes of a dataset "
-            "with _background_noise_, or say None"
-        )
-    return tuple(recordings)
-
-
-def background_table(
-    paths: Sequence[str], sample_rate: int, block: int, reading: Reading | None = None
-) -> np.ndarray:
-    """Read recorded noise, one file after the other; float32 [blocks, block] in [-1, 1).
-
-    Raises:
-        UserError: a file cannot be read, or all are shorter than a block.
-    """
-    reading = reading or Reading()
-    recordings = []
-    for path in paths:
-        try:
-            samples, _, flaw = reading.read(path, sample_rate)
-        except BadAudioError as error:
-            raise UserError(
-                f"data_layer_params/background_noise: {path}: {error}; fix or delete it"
-            ) from None
-        if flaw:
-            logger.warning(f"data_layer_params/background_noise: {path}: {flaw}")
-        recordings.append(samples[: len(samples) // block * block].reshape(-1, block))
-    table = np.concatenate(recordings).astype(np.float32) / 32768.0
-    if not len(table):
-        raise UserError(
-            f"data_layer_params/background_noise: {named(paths, 3)}: shorter than "
-            f"{block / sample_rate * 1000:.3g} ms; record some seconds, or say None"
-        )
-    return table

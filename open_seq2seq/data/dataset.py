@@ -11,14 +11,8 @@ import numpy as np
 
 from open_seq2seq.components import part_of
 from open_seq2seq.data import flaws
-from open_seq2seq.data.augment import (
-    Augmentation,
-    Draws,
-    background_table,
-    draw,
-    find_recordings,
-    no_draws,
-)
+from open_seq2seq.data.acoustics import Acoustics
+from open_seq2seq.data.augment import Augmentation, Draws, draw, no_draws
 from open_seq2seq.data.cache import ArrayCache
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.contents import Contents
@@ -27,11 +21,14 @@ from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN, merged_classes
 from open_seq2seq.data.front_end import Extent, FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.data.mixup import draw_fractions, mix
+from open_seq2seq.data.noise import background_table, find_recordings
 from open_seq2seq.data.placing import Placer, slots_beside
 from open_seq2seq.data.prefetch import prefetch
+from open_seq2seq.data.rooms import Rooms, find_responses
 from open_seq2seq.data.running_speech import RunningSpeech, draw_positions
 from open_seq2seq.data.sampler import Plan
 from open_seq2seq.data.samples import reflect_after_end, shift_in_time
+from open_seq2seq.data.snr import NoiseLevels
 from open_seq2seq.data.spec_augment import cover, draw_rectangles
 from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
 from open_seq2seq.data.unknown_words import class_indices
@@ -96,6 +93,9 @@ class Dataset:
         self._recordings: tuple[str, ...] = ()
         if params.background_noise is not None:
             self._recordings = find_recordings(params.background_noise)
+        self._responses: tuple[str, ...] = ()
+        if params.room_responses is not None:
+            self._responses = find_responses(params.room_responses)
         extent = Extent.of(params, params.time_stretch)
         table, is_clip = contents.table, ~contents.is_speech
         # balanced manifests name a file more than once; it is read and kept once
@@ -141,11 +141,18 @@ class Dataset:
             self._placer = Placer(params, params.sample_rate, seed)
             self._longest = extent.n_samples
         self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
+        self._rooms: Rooms | None = None
+        if self._responses:
+            self._rooms = Rooms(self._responses, params.sample_rate, self._n_samples)
         self._background: np.ndarray | None = None
+        self._levels: NoiseLevels | None = None
         if self._recordings:
-            self._background = background_table(
-                self._recordings, params.sample_rate, extent.block, params
-            )
+            noise = background_table(self._recordings, params.sample_rate, extent.block, params)
+            if self._rooms is not None:
+                noise = self._rooms.reverberate_noise(noise, params.room_prob, seed)
+            if params.has_snr:
+                self._levels = NoiseLevels(len(paths), params.sample_rate, noise)
+            self._background = noise
         self._kept: _KeptImages | None = None
         if params.keeps_images:
             self._kept = self._open_images()
@@ -183,13 +190,16 @@ class Dataset:
         """Made on first use: opening a dataset must not open a device."""
         params = self.params  # front end and augmentation at once
         if params.augmentation == "librosa":
-            return LibrosaEngine(params, params, seed=self.seed, background=self._background)
+            return LibrosaEngine(
+                params, params, params, seed=self.seed, background=self._background
+            )
         make: Callable[..., SpectralEngine] = shared_engine
         if self._background is not None:
             make = functools.partial(SpectralEngine, background=self._background)
         return make(
             part_of(params, FrontEnd),
             part_of(params, Augmentation),
+            part_of(params, Acoustics),
             seed=self.seed,
             longest=self._longest,
         )
@@ -225,13 +235,14 @@ class Dataset:
     def draws(self, epoch: int) -> Draws:
         """Return what is drawn for each slot of an epoch."""
         if not self.training:
-            return no_draws(self.params, len(self))
+            return no_draws(self.params, len(self), self.params)
         return draw(
             self.params,
             len(self),
             sample_rate=self.params.sample_rate,
             seed=self.seed,
             epoch=self._drawn_epoch(epoch),
+            acoustics=self.params,
         )
 
     def _drawn_epoch(self, epoch: int) -> int:
@@ -276,12 +287,21 @@ class Dataset:
             return part._replace(lengths=lengths, images=images)
         params, drawn = self.params, epoch.draws.take(slots)
         waveforms, lengths = self._take(slots, epoch, drawn.crop)
+        words: np.ndarray | None = None
+        if self._levels is not None:
+            files = self._files[rows]
+            is_whole = (files != _NO_FILE) & (lengths == self._store.n_samples[files])
+            words = self._levels.of_words(files, waveforms, lengths, is_whole)
         shift_in_time(waveforms, lengths, drawn.shift)
         if contexts is not None:
             assert self._placer is not None
             self._placer.place(waveforms, lengths, contexts, self._neighbours(contexts, epoch))
             middle = np.where(contexts.is_placed, np.float32(0.5), drawn.crop)
             drawn = drawn._replace(crop=middle)
+        if self._levels is not None and words is not None:
+            drawn = self._levels.mix(drawn, words, lengths)
+        if self._rooms is not None:
+            waveforms = self._rooms.reverberate(waveforms, lengths, drawn.room)
         part = part._replace(lengths=params.frames_that_count(lengths, drawn.stretch))
         if isinstance(self._engine, LibrosaEngine):
             samples = [
@@ -365,10 +385,15 @@ class Dataset:
         folder = self.params.cache_dir
         key: Any = None
         if folder is not None:
-            groups = (FrontEnd, Augmentation, Context)
+            groups = (FrontEnd, Augmentation, Acoustics, Context)
             shaping = {"on_loud_audio", *(key for group in groups for key in group.model_fields)}
             spoken = [path for speech in self.speech.values() for path in speech.paths]
-            files = [*self.paths[self._files != _NO_FILE], *self._recordings, *spoken]
+            files = [
+                *self.paths[self._files != _NO_FILE],
+                *self._recordings,
+                *self._responses,
+                *spoken,
+            ]
             key = [
                 self.params.model_dump(mode="json", include=shaping),
                 {"training": self.training, "seed": self.seed},

@@ -6,9 +6,12 @@ import warnings
 
 import numpy as np
 
-from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, Draws, noise_table, pitch_grid
+from open_seq2seq.data.acoustics import NO_ACOUSTICS, TINY, Acoustics
+from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, Draws, pitch_grid
+from open_seq2seq.data.equalizer import equalize
 from open_seq2seq.data.features import LOG_FLOOR, MFCC_LOG_OFFSET, slice_or_pad
 from open_seq2seq.data.front_end import FrontEnd, block_length
+from open_seq2seq.data.noise import from_table, noise_tables
 
 
 class LibrosaEngine:
@@ -18,6 +21,7 @@ class LibrosaEngine:
         self,
         front_end: FrontEnd,
         augmentation: Augmentation = NO_AUGMENTATION,
+        acoustics: Acoustics = NO_ACOUSTICS,
         *,
         seed: int = 0,
         background: np.ndarray | None = None,
@@ -27,17 +31,18 @@ class LibrosaEngine:
         Args:
             front_end: what it computes.
             augmentation: the bounds of what is drawn.
+            acoustics: the same for levels, colours of noise and the equalizer.
             seed: of the noise table.
-            background: recorded noise, as `augment.background_table` gives it; None for none.
+            background: recorded noise, as `noise.background_table` gives it; None for none.
         """
         self.front_end = front_end
         # `notices` says it in the words of the config, and says what to do
         warnings.filterwarnings("ignore", "Empty filters detected", UserWarning)
         self._background = background
         self._semitones = pitch_grid(augmentation.pitch_shift)
-        self._noise = noise_table(
-            block_length(front_end.hop_length, augmentation.time_stretch), seed
-        )
+        block = block_length(front_end.hop_length, augmentation.time_stretch)
+        self._noise = noise_tables(block, seed, acoustics.colours, front_end.sample_rate)
+        self._acoustics = acoustics
 
     def features(self, samples: np.ndarray, draws: Draws) -> np.ndarray:
         """Augment one clip and return its image.
@@ -90,17 +95,29 @@ class LibrosaEngine:
             waveform = effects.pitch_shift(
                 waveform, sr=self.front_end.sample_rate, n_steps=float(semitones)
             )
-        if draws.noise_gain > 0.0:
-            noise = _from_table(self._noise, float(draws.noise_start), len(waveform))
-            waveform = waveform + draws.noise_gain * noise
+        return self._record(waveform, draws)
+
+    def _record(self, waveform: np.ndarray, draws: Draws) -> np.ndarray:
+        """Add recorded noise, gain, clipping, hiss and the equalizer, in this order."""
+        acoustics = self._acoustics
         if self._background is not None:
-            noise = _from_table(self._background, float(draws.background_start), len(waveform))
+            noise = from_table(self._background, float(draws.background_start), len(waveform))
             waveform = waveform + draws.background_gain * noise
+        if acoustics.has_levels:
+            waveform = _change_level(waveform, float(draws.gain), float(draws.overdrive))
+        if draws.noise_gain > 0.0:
+            table = self._noise[draws.noise_colour]
+            noise = from_table(table, float(draws.noise_start), len(waveform))
+            waveform = waveform + draws.noise_gain * noise
+        if acoustics.n_bands:
+            waveform = equalize(waveform, draws.equalizer_db, self.front_end.sample_rate)
         return waveform
 
 
-def _from_table(table: np.ndarray, start: float, n_samples: int) -> np.ndarray:
-    """Return samples of a table [blocks, block] from a position in [0, 1) on; it goes round."""
-    first = int(start * np.float32(len(table)))
-    blocks = first + np.arange(n_samples // table.shape[1] + 1)
-    return table[blocks % len(table)].reshape(-1)[:n_samples]
+def _change_level(waveform: np.ndarray, gain: float, overdrive: float) -> np.ndarray:
+    """Scale a waveform to where its peak is to lie, and cut what is above full scale."""
+    peak = max(float(np.abs(waveform).max(initial=0.0)), TINY)
+    scale = min(gain, 1.0 / peak)
+    if overdrive:
+        scale = overdrive / peak
+    return np.clip(waveform * scale, -1.0, 1.0)

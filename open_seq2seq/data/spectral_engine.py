@@ -2,7 +2,8 @@
 
 Only |STFT|^2 reaches the network, so phase is never needed. A clip stretched by ``r`` is the clip
 framed with a hop of ``r`` times the hop; a clip shifted by ``n`` semitones is the clip seen through
-mel filters warped by 2^(n/12); noise is added to the waveform before.
+mel filters warped by 2^(n/12); noise is added to the waveform before. Gain and clipping are of the
+waveform too; an equalizer is a gain of the power in each bin, and comes last.
 `librosa_engine.LibrosaEngine` does the same with a phase vocoder, and the tests hold the two
 together. With nothing drawn, these are the plain features of evaluation and of an exported model.
 """
@@ -10,11 +11,14 @@ together. With nothing drawn, these are the plain features of evaluation and of 
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, noise_table, pitch_grid
+from open_seq2seq.data.acoustics import NO_ACOUSTICS, TINY, Acoustics
+from open_seq2seq.data.augment import NO_AUGMENTATION, Augmentation, pitch_grid
+from open_seq2seq.data.equalizer import equalizer_weights
 from open_seq2seq.data.features import (
     LOG_FLOOR,
     MFCC_LOG_OFFSET,
@@ -24,6 +28,7 @@ from open_seq2seq.data.features import (
     mel_filter_bank,
 )
 from open_seq2seq.data.front_end import Extent, FrontEnd
+from open_seq2seq.data.noise import noise_tables
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Clips, Tensor
 
@@ -31,6 +36,7 @@ from open_seq2seq.structs import Clips, Tensor
 _CHUNK = 16
 _PRODUCTS_OF_A_BAND = 16_000  # bins times mel filters: below, one matrix product is faster than two
 _MOST_BANDS = 4
+_DB = math.log(10.0) / 10.0  # of power
 
 
 class SpectralEngine:
@@ -44,6 +50,7 @@ class SpectralEngine:
         self,
         front_end: FrontEnd,
         augmentation: Augmentation = NO_AUGMENTATION,
+        acoustics: Acoustics = NO_ACOUSTICS,
         *,
         seed: int = 0,
         longest: int | None = None,
@@ -54,9 +61,10 @@ class SpectralEngine:
         Args:
             front_end: what it computes.
             augmentation: the bounds of what is drawn.
+            acoustics: the same for levels, colours of noise and the equalizer.
             seed: of the noise table.
             longest: samples of the longest clip; None if not known.
-            background: recorded noise, as `augment.background_table` gives it; None for none.
+            background: recorded noise, as `noise.background_table` gives it; None for none.
         """
         p = self.front_end = front_end
         self.extent = Extent.of(front_end, augmentation.time_stretch, longest)
@@ -70,15 +78,27 @@ class SpectralEngine:
         )
         n_bands = min(_MOST_BANDS, p.n_mels, max(1, banks[0].size // _PRODUCTS_OF_A_BAND))
         self._bands = [_Band.of(part) for part in np.array_split(banks, n_bands, axis=2)]
-        self._dct = self._noise = self._background = None
+        self._dct = self._noise = self._background = self._equalizer = None
         if p.features == "mfcc":
             self._dct = tf.constant(dct_matrix(p.n_mels, p.num_audio_features))
         if augmentation.noise_level_max is not None:
-            self._noise = tf.constant(noise_table(block, seed))
+            tables = noise_tables(block, seed, acoustics.colours, p.sample_rate)
+            self._noise = tf.constant(tables)
         if background is not None:
-            self._background = tf.constant(background)
+            self._background = tf.constant(background[None])
+        if acoustics.n_bands:
+            bins_hz = np.arange(p.n_fft // 2 + 1) * (p.sample_rate / p.n_fft)
+            # a bin is heard at its frequency times the warp
+            weights = [
+                equalizer_weights(bins_hz * w, p.sample_rate, acoustics.n_bands) for w in warps
+            ]
+            self._equalizer = tf.constant(np.stack(weights))
+        self._has_levels = acoustics.has_levels
         self._window = tf.constant(hann_window(p.window_length, p.n_fft))
-        self._noise_correction = tf.constant(np.sqrt(warps), tf.float32)
+        # warped filters see fewer or more bins, and noise of a colour at other frequencies: the
+        # gain makes up for it, so that noise is as loud at every pitch
+        by_colour = warps ** ((1.0 - acoustics.colours[:, None]) / 2.0)
+        self._noise_correction = tf.constant(by_colour, tf.float32)
         self._chunk: int | None = _CHUNK
         if tf.config.list_logical_devices("GPU"):
             self._chunk = None  # a batch at once
@@ -99,10 +119,17 @@ class SpectralEngine:
     def _images(self, clips: Clips) -> Tensor:
         first_samples, is_inside = self._frame_positions(clips)
         samples = self._samples_by_xla(clips)
-        return self._features_by_xla(samples, first_samples, is_inside, clips.pitch)
+        return self._features_by_xla(
+            samples, first_samples, is_inside, clips.pitch, clips.equalizer_db
+        )
 
     def _spectral_features(
-        self, samples: Tensor, first_samples: Tensor, is_inside: Tensor, pitch: Tensor
+        self,
+        samples: Tensor,
+        first_samples: Tensor,
+        is_inside: Tensor,
+        pitch: Tensor,
+        equalizer_db: Tensor,
     ) -> Tensor:
         """Samples to log-mel or MFCC, with the filter bank of each clip's pitch."""
         p, extent = self.front_end, self.extent
@@ -110,6 +137,9 @@ class SpectralEngine:
         frames = tf.gather(samples, indices, batch_dims=1) * self._window
         spectrum = tf.signal.rfft(frames)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+        if self._equalizer is not None:
+            curve_db = tf.linalg.matvec(tf.gather(self._equalizer, pitch), equalizer_db)
+            power *= tf.exp(_DB * curve_db)[:, None, :]
         mel = tf.concat([band.apply(power, pitch) for band in self._bands], axis=-1)
         if self._dct is None:
             features = tf.math.log(tf.maximum(mel, LOG_FLOOR))
@@ -120,40 +150,58 @@ class SpectralEngine:
         after = p.audio_length - before - extent.n_frames
         return tf.pad(features, [[0, 0], [before, after], [0, 0]], constant_values=p.fill_value)
 
-    def _with_noise(self, clips: Clips) -> Tensor:
-        """Scale to [-1, 1) and add noise up to each clip's end; float32 [batch, samples]."""
+    def _recorded(self, clips: Clips) -> Tensor:
+        """Scale to [-1, 1), and add noise, gain and clipping; float32 [batch, samples]."""
         waveforms = tf.cast(clips.waveforms, tf.float32) / 32768.0
-        noises = []
+        recorded, hiss = [], []
         if self._noise is not None:
-            # warped filters see fewer or more bins: the gain makes up for it, so that noise is as
-            # loud at every pitch
-            gain = clips.noise_gain * tf.gather(self._noise_correction, clips.pitch)
-            noises.append(self._from_table(self._noise, clips.noise_start, gain))
+            which = tf.stack([clips.noise_colour, clips.pitch], axis=1)
+            gain = clips.noise_gain * tf.gather_nd(self._noise_correction, which)
+            hiss.append(self._from_table(self._noise, clips.noise_start, gain, clips.noise_colour))
         if self._background is not None:
-            noises.append(
+            recorded.append(
                 self._from_table(self._background, clips.background_start, clips.background_gain)
             )
+        if self._has_levels:
+            waveforms = self._add_within(waveforms, recorded, clips.lengths)
+            waveforms, recorded = _change_levels(waveforms, clips.gain, clips.overdrive), []
+        return self._add_within(waveforms, hiss + recorded, clips.lengths)
+
+    def _add_within(self, waveforms: Tensor, noises: list[Tensor], lengths: Tensor) -> Tensor:
+        """Add noise up to each clip's end."""
         if not noises:
             return waveforms
-        end = clips.lengths
+        end = lengths
         if self.front_end.frame_padding == "reflect":
             end = end + self.front_end.n_fft // 2  # what the host has mirrored there
         is_clip = tf.range(self.extent.n_samples) < end[:, None]
         return waveforms + tf.where(is_clip, tf.add_n(noises), 0.0)
 
-    def _from_table(self, table: Tensor, start: Tensor, gain: Tensor) -> Tensor:
+    def _from_table(
+        self, tables: Tensor, start: Tensor, gain: Tensor, which: Tensor | None = None
+    ) -> Tensor:
         """Return ``gain`` times the samples of a table from a position in [0, 1) on.
 
-        The table goes round. Returns [batch, n_samples].
+        A table goes round. Returns [batch, n_samples].
+
+        Args:
+            tables: [tables, blocks, block].
+            start: float32 [batch].
+            gain: float32 [batch].
+            which: index of the table, int32 [batch]; by default the first.
         """
         n_samples, block = self.extent.n_samples, self.extent.block
-        first = tf.cast(start * table.shape[0], tf.int32)
-        blocks = (first[:, None] + tf.range(n_samples // block)) % table.shape[0]
-        return gain[:, None] * tf.reshape(tf.gather(table, blocks), [-1, n_samples])
+        n_tables, n_blocks = tables.shape[:2]
+        first = tf.cast(start * n_blocks, tf.int32)
+        blocks = (first[:, None] + tf.range(n_samples // block)) % n_blocks
+        if which is not None and n_tables > 1:
+            blocks += which[:, None] * n_blocks
+        samples = tf.gather(tf.reshape(tables, [-1, block]), blocks)
+        return gain[:, None] * tf.reshape(samples, [-1, n_samples])
 
     def _samples(self, clips: Clips) -> Tensor:
         """Return clips with noise, between what stands before and after them."""
-        waveforms, half = self._with_noise(clips), self.front_end.n_fft // 2
+        waveforms, half = self._recorded(clips), self.front_end.n_fft // 2
         before = half
         if self.front_end.frame_padding == "reflect":
             waveforms = tf.concat([waveforms[:, half:0:-1], waveforms], axis=1)
@@ -190,17 +238,31 @@ class SpectralEngine:
 
 @functools.lru_cache(maxsize=8)
 def shared_engine(
-    front_end: FrontEnd, augmentation: Augmentation, *, seed: int, longest: int | None
+    front_end: FrontEnd,
+    augmentation: Augmentation,
+    acoustics: Acoustics = NO_ACOUSTICS,
+    *,
+    seed: int,
+    longest: int | None,
 ) -> SpectralEngine:
     """Return the engine of these arguments, the same one each time: XLA compiles it once a process.
 
     Args:
         front_end: what it computes.
         augmentation: the bounds of what is drawn, without recorded noise.
+        acoustics: the same for levels, colours of noise and the equalizer.
         seed: of the noise table.
         longest: samples of the longest clip; None if not known.
     """
-    return SpectralEngine(front_end, augmentation, seed=seed, longest=longest)
+    return SpectralEngine(front_end, augmentation, acoustics, seed=seed, longest=longest)
+
+
+def _change_levels(waveforms: Tensor, gain: Tensor, overdrive: Tensor) -> Tensor:
+    """Scale waveforms, and cut the peaks of those that are overdriven, as `levels` does."""
+    peak = tf.maximum(tf.reduce_max(tf.abs(waveforms), axis=1), TINY)
+    is_overdriven = overdrive > 0.0
+    scale = tf.where(is_overdriven, overdrive / peak, tf.minimum(gain, 1.0 / peak))
+    return tf.clip_by_value(waveforms * scale[:, None], -1.0, 1.0)
 
 
 class _Band(NamedTuple):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from open_seq2seq.data import SpeechCommandsDataLayer
-from open_seq2seq.data.augment import background_table, find_recordings
+from open_seq2seq.data.noise import background_table, find_recordings
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
 

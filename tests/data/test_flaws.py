@@ -8,7 +8,7 @@ import soundfile
 
 from open_seq2seq.data import SpeechCommandsDataLayer, flaws, notices
 from open_seq2seq.data.audio import read_float, read_wav
-from open_seq2seq.data.augment import background_table
+from open_seq2seq.data.noise import background_table
 from open_seq2seq.data.waveforms import Reading, WaveformStore
 from open_seq2seq.errors import UserError
 
