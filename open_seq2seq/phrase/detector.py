@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from open_seq2seq.config.phrase_params import PhraseParams
 from open_seq2seq.errors import UserError
-from open_seq2seq.phrase import steps
+from open_seq2seq.phrase import sources, steps
 from open_seq2seq.phrase.amounts import QUICK, Amounts
 from open_seq2seq.phrase.checking import check_phrases, window_seconds
-from open_seq2seq.phrase.clips import CONFUSABLE, DOUBLE, WORDS, manifest_name
 from open_seq2seq.phrase.negatives import read_negatives
 from open_seq2seq.phrase.progress import Progress
-from open_seq2seq.phrase.recipe import CONFIG, Source, write_config
+from open_seq2seq.phrase.recipe import CONFIG, write_config
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.report import REPORT, write_report
 from open_seq2seq.phrase.texts import choose_texts
@@ -25,9 +23,6 @@ from open_seq2seq.phrase.using import RESULT, Stopped, calibrate, export, train
 from open_seq2seq.storage import run_lock
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, logging_to, say, stdout_handler
-
-_WEIGHTS = {CONFUSABLE: 0.7, WORDS: 0.6, DOUBLE: 0.3}  # the phrases' own clips have 1
-_SPEECH_WEIGHT, _NEGATIVES_WEIGHT, _RECORDINGS_WEIGHT = 1.4, 1.4, 0.6
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +121,8 @@ class _Maker:
                 self._folder,
                 self._params.false_accepts_per_hour,
                 self._window_s,
-                self._corpora("val"),
-                self._corpora("test"),
+                sources.corpora(self._folder, self._params, "val"),
+                sources.corpora(self._folder, self._params, "test"),
             ),
         )
         self._step("export", lambda: export(self._folder, self._window_s))
@@ -160,10 +155,19 @@ class _Maker:
             self._step("negatives", lambda: steps.make_negatives(folder, params))
         self._step("val", lambda: steps.make_phrase_tracks(folder, "val", amounts, params))
         self._step("test", lambda: steps.make_phrase_tracks(folder, "test", amounts, params))
-        if self._has_own("test"):
+        if sources.has_recordings(folder, "test"):
             self._step("recordings", lambda: steps.make_own_tracks(folder, params))
         if not (folder / CONFIG).exists():
-            self._write_config()
+            write_config(
+                folder,
+                self._labels,
+                sources.of_training(folder, params),
+                amounts,
+                window_s=self._window_s,
+                validation_tracks=sources.corpora(folder, params, "val"),
+                seed=params.seed,
+            )
+            say(f"config: {folder / CONFIG}")
 
     def _step(self, name: str, do: Any) -> dict[str, Any]:
         if name in self._progress.done:
@@ -172,44 +176,6 @@ class _Maker:
         facts = self._progress.step(name, do)
         say(f"done in {facts['seconds']:.0f} s, {facts['cpu_seconds']:.0f} s of them CPU time")
         return facts
-
-    def _has_own(self, split: str) -> bool:
-        name = manifest_name(steps.OWN_RECORDINGS, split)  # type: ignore[arg-type]
-        return (self._folder / steps.DATA / name).exists()
-
-    def _write_config(self) -> None:
-        data = steps.DATA
-        sources = [
-            Source(f"{data}/{manifest_name(name, 'train')}", weight)
-            for name, weight in _WEIGHTS.items()
-            if (self._folder / data / manifest_name(name, "train")).exists()  # type: ignore[arg-type]
-        ]
-        sources.append(Source(f"{steps.SPEECH}/train", _SPEECH_WEIGHT, is_running_speech=True))
-        if self._params.negatives is not None:
-            path = f"{steps.NEGATIVES}/train"
-            sources.append(Source(path, _NEGATIVES_WEIGHT, is_running_speech=True))
-        if self._has_own("train"):
-            path = f"{data}/{manifest_name(steps.OWN_RECORDINGS, 'train')}"
-            sources.append(Source(path, _RECORDINGS_WEIGHT))
-        write_config(
-            self._folder,
-            self._labels,
-            sources,
-            self._amounts,
-            window_s=self._window_s,
-            validation_tracks=self._corpora("val"),
-            seed=self._params.seed,
-        )
-        config = shlex.quote(str(self._folder / CONFIG))
-        say(f"config: {config}")
-
-    def _corpora(self, split: str) -> dict[str, str]:
-        """Return the names of the corpora of a split, and their paths from the folder."""
-        kind = steps.SPEECH if self._params.negatives is None else steps.NEGATIVES
-        corpora = {"tracks": f"{steps.TRACKS}/{split}", kind: f"{kind}/{split}"}
-        if split == "test" and self._has_own("test"):
-            corpora["recordings"] = f"{steps.TRACKS}/{steps.OWN_RECORDINGS}"
-        return corpora
 
 
 _STEPS = {

@@ -40,6 +40,14 @@ def bar(text: str, total: float | None) -> Iterator[Callable[..., None]]:
         yield lambda done, total=None: progress.update(task, advance=done, total=total)
 
 
+@contextmanager
+def _made_anew(target: Path) -> Iterator[Path]:
+    """Yield a new folder that becomes ``target``; what a killed command left there goes."""
+    remove(target)
+    with new_folder(target) as made:
+        yield made
+
+
 def make_data(
     folder: Path,
     phrases: Sequence[str],
@@ -58,7 +66,7 @@ def make_data(
         )
     )
     facts: dict[str, Any] = {}
-    with new_folder(folder / DATA) as made, bar("clips", n_clips) as advance:
+    with _made_anew(folder / DATA) as made, bar("clips", n_clips) as advance:
         facts["rows"] = write_clips(
             made,
             phrases,
@@ -99,7 +107,7 @@ def make_speech(
     if params.negatives is not None:
         minutes = {"train": minutes["train"]}
     with (
-        new_folder(folder / SPEECH) as made,
+        _made_anew(folder / SPEECH) as made,
         bar("running speech", sum(minutes.values())) as advance,
     ):
         write_speech(
@@ -119,7 +127,7 @@ def make_negatives(folder: Path, params: PhraseParams) -> dict[str, Any]:
     assert params.negatives is not None
     seconds = read_negatives(params.negatives)
     parts = part(seconds, params.seed)
-    with new_folder(folder / NEGATIVES) as made:
+    with _made_anew(folder / NEGATIVES) as made:
         for split, paths in parts.items():
             target = made / split
             if split == "train" or not are_short([seconds[path] for path in paths]):
@@ -141,6 +149,7 @@ def make_phrase_tracks(
     folder: Path, split: Split, amounts: Amounts, params: PhraseParams
 ) -> dict[str, Any]:
     """Write tracks/SPLIT: phrases, and what sounds like them, in noise."""
+    remove(folder / TRACKS / split)
     with bar(f"tracks of {split}", None) as advance:
         summary = make_tracks(
             TrackParams(
@@ -158,6 +167,7 @@ def make_phrase_tracks(
 
 def make_own_tracks(folder: Path, params: PhraseParams) -> dict[str, Any]:
     """Write tracks/recordings: the user's utterances for testing, each in its own room."""
+    remove(folder / TRACKS / OWN_RECORDINGS)
     make_tracks(
         TrackParams(
             manifest=str(folder / DATA / manifest_name(OWN_RECORDINGS, "test")),

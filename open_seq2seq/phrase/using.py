@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,12 +80,19 @@ def calibrate(
         [f"{name}={folder / path}" for name, path in each.items()] for each in (validation, test)
     ]
     try:
-        run_command([*command, f"--calibrate={corpora[0]}", *corpora[1]])
+        run_command([*command, f"--calibrate={_list(corpora[0])}", *corpora[1]])
     except UserError as error:
         complain(f"warning: {error}")
         run_command([*command, *corpora[1]])
         return {"error": str(error)}
     return {}
+
+
+def _list(texts: list[str]) -> str:
+    """Return a list as a flag takes it; without quotes, where none are needed."""
+    if all(re.fullmatch(r"[\w./=-]+", text) for text in texts):
+        return ",".join(texts)
+    return str(texts)
 
 
 def export(folder: Path, window_s: float) -> dict[str, Any]:

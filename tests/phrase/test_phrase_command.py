@@ -18,6 +18,7 @@ from open_seq2seq.data.manifests import read_labels, read_manifests
 from open_seq2seq.detection.counts import Counts
 from open_seq2seq.errors import UserError
 from open_seq2seq.phrase import amounts
+from open_seq2seq.synthetic.vocabulary import common_words
 from tests.support.tones import make_tone, save_wav
 
 TINY = amounts.Amounts(
@@ -87,6 +88,8 @@ class Modes:
 @pytest.fixture
 def modes(monkeypatch, tmp_path):
     monkeypatch.setattr("open_seq2seq.phrase.QUICK", TINY, raising=False)
+    few = common_words()[::8]  # how all of them are pronounced takes two seconds
+    monkeypatch.setattr("open_seq2seq.phrase.texts.common_words", lambda: few)
     made = Modes(tmp_path / "out")
     monkeypatch.setattr(cli, "main", made)
     return made
@@ -113,6 +116,18 @@ def test_steps_are_done_once_and_what_was_stopped_goes_on(modes, capsys):
     check_data(folder)
     check_config(folder)
     check_report(folder)
+    forget_step(folder, "val")  # as if it had been killed before it could note that it was done
+    (folder / "tracks" / ".test.partial").mkdir()
+    assert run(folder) == 0
+    assert list(folder.rglob("*.partial")) == []
+    assert list((folder / "tracks" / "val").glob("*.wav"))
+
+
+def forget_step(folder: Path, name: str) -> None:
+    path = folder / "phrase.json"
+    content = json.loads(path.read_text())
+    del content["done"][name]
+    path.write_text(json.dumps(content))
 
 
 def check_data(folder: Path) -> None:
