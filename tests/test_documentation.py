@@ -28,7 +28,12 @@ IDS = [page.name if page.parent == ROOT else f"docs/{page.name}" for page in PAG
 each_page = pytest.mark.parametrize("page", PAGES, ids=IDS)
 
 # files that readers make, or that commands make for them
-THEIR_FILES = {"mine.py", "result/matchboxnet/config.py"}
+THEIR_FILES = {
+    "mine.py",
+    "config.py",
+    "result/matchboxnet/config.py",
+    "detectors/hey_lamp/config.py",
+}
 # flags of argparse, http.server and horovodrun
 FLAGS_OF_OTHERS = {
     "--bind",
