@@ -29,13 +29,10 @@ TOLERANCE_S = 2.0  # the same for all smoothings
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("logdirs", nargs="+", metavar="LOGDIR")
-    for name, text in (
-        ("words", "tracks with keywords, on which settings are chosen"),
-        ("others", "tracks without keywords, on which settings are chosen"),
-        ("test_words", "tracks with keywords, which are reported"),
-        ("test_others", "tracks without keywords, which are reported"),
-    ):
-        parser.add_argument(f"--{name}", required=True, type=split, help=text)
+    parser.add_argument("--words", required=True, help="keywords, on which settings are chosen")
+    parser.add_argument("--others", required=True, help="other sound, on which they are chosen")
+    parser.add_argument("--test_words", required=True, help="keywords, which are reported")
+    parser.add_argument("--test_others", required=True, help="other sound, which is reported")
     parser.add_argument("--rates", default=[1.0, 10.0], type=float, nargs="+")
     parser.add_argument("--methods", default=["windows", "incremental"], nargs="+")
     parser.add_argument("--hop_s", default=0.1, type=float)
@@ -48,14 +45,14 @@ def main() -> None:
             compare(model, method, args)
 
 
-def split(text: str) -> list[str]:
-    return text.split(",")
+def hear_all(model: PretrainedModel, texts: list[str], params: DetectParams) -> Heard:
+    return hear(model, open_corpora(path for text in texts for path in text.split(",")), params)
 
 
 def compare(model: PretrainedModel, method: str, args: argparse.Namespace) -> None:
     params = DetectParams(method=method, hop_s=args.hop_s, match_tolerance_s=TOLERANCE_S)
-    chosen_on = hear(model, open_corpora(args.words + args.others), params)
-    tested_on = hear(model, open_corpora(args.test_words + args.test_others), params)
+    chosen_on = hear_all(model, [args.words, args.others], params)
+    tested_on = hear_all(model, [args.test_words, args.test_others], params)
     for rate in args.rates:
         name = f"{method}, {rate:g}/h"
         given = {"method": method, "hop_s": args.hop_s, "match_tolerance_s": TOLERANCE_S}
