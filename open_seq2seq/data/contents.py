@@ -61,6 +61,8 @@ class Contents(NamedTuple):
             part = Part(name, source.weight, source.loss_weight)
             if source.recordings is None:
                 table = read_manifests([Path(path) for path in source.dataset_files], labels)
+                if not source.own_classes:
+                    table = table.assign(word="")
             else:
                 part = part._replace(recordings=_recordings(name, source.recordings))
                 label = _label(name, source.label, labels)

@@ -33,6 +33,12 @@ class WeightedSource(Params):
         default=1.0, ge=0, description="Factor of the loss of the rows of the source."
     )
 
+    own_classes: bool = Field(
+        default=True,
+        description="Whether, with merge_unknown, the words of the source's unknown rows are "
+        "classes of their own; False for many words with few clips each.",
+    )
+
     @model_validator(mode="after")
     def _check_kind(self) -> WeightedSource:
         if bool(self.dataset_files) == (self.recordings is not None):

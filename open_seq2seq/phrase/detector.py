@@ -139,18 +139,8 @@ class _Maker:
 
     def _make_sound(self) -> None:
         folder, amounts, params = self._folder, self._amounts, self._params
-        todo = {"data", "speech"} - set(self._progress.done)
-        if todo:
-            texts = choose_texts(self._labels, amounts, params.seed)
-            self._step(
-                "data",
-                lambda: steps.make_data(
-                    folder, self._labels, texts, amounts, params, self._window_s
-                ),
-            )
-            self._step(
-                "speech", lambda: steps.make_speech(folder, self._labels, texts, amounts, params)
-            )
+        self._step("data", self._make_data)
+        self._step("speech", lambda: steps.make_speech(folder, self._labels, amounts, params))
         if params.negatives is not None:
             self._step("negatives", lambda: steps.make_negatives(folder, params))
         self._step("val", lambda: steps.make_phrase_tracks(folder, "val", amounts, params))
@@ -168,6 +158,12 @@ class _Maker:
                 seed=params.seed,
             )
             say(f"config: {folder / CONFIG}")
+
+    def _make_data(self) -> dict[str, Any]:
+        texts = choose_texts(self._labels, self._amounts, self._params.seed)
+        return steps.make_data(
+            self._folder, self._labels, texts, self._amounts, self._params, self._window_s
+        )
 
     def _step(self, name: str, do: Any) -> dict[str, Any]:
         if name in self._progress.done:

@@ -113,7 +113,7 @@ def _made(done: Facts) -> Iterator[str]:
         how = "by speaker" if own["speakers_test"] else "by file, so a speaker may be in both"
         yield f"- your recordings: {own['train']} to train on, {own['test']} for testing, {how}"
     for split, minutes in done["speech"]["minutes"].items():
-        yield f"- speech/{split}: {minutes:g} minutes of synthetic sentences, half of them English"
+        yield f"- speech/{split}: {minutes:g} minutes of synthetic sentences, English and others"
     for split in SPLITS:
         if facts := done.get("negatives", {}).get(split):
             recordings = counted(facts["recordings"], "recording")

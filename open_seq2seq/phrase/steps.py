@@ -20,7 +20,7 @@ from open_seq2seq.phrase.negatives import are_short, link, part, read_negatives
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.surroundings import NOISE, ROOMS, write_noise, write_rooms
 from open_seq2seq.phrase.texts import Texts
-from open_seq2seq.synthetic.running_speech import write_speech
+from open_seq2seq.synthetic.sentences import write_sentence_splits
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.new_folder import new_folder
 from open_seq2seq.system.terminal import console
@@ -96,25 +96,17 @@ def make_data(
 
 
 def make_speech(
-    folder: Path,
-    phrases: Sequence[str],
-    texts: Texts,
-    amounts: Amounts,
-    params: PhraseParams,
+    folder: Path, phrases: Sequence[str], amounts: Amounts, params: PhraseParams
 ) -> dict[str, Any]:
     """Write speech/, synthetic running speech; of a user who has some only that for training."""
     minutes = dict(amounts.speech_minutes)
     if params.negatives is not None:
         minutes = {"train": minutes["train"]}
-    with (
-        _made_anew(folder / SPEECH) as made,
-        bar("running speech", sum(minutes.values())) as advance,
-    ):
-        write_speech(
-            made,
-            minutes,
-            phrases,
-            texts.speech_words,
+    n_seconds = 60 * sum(minutes.values())
+    with _made_anew(folder / SPEECH) as made, bar("running speech", n_seconds) as advance:
+        write_sentence_splits(
+            {split: (made / split, length) for split, length in minutes.items()},
+            avoid=phrases,
             seed=params.seed,
             n_voices=amounts.n_voices,
             on_progress=advance,

@@ -18,7 +18,6 @@ class Texts(NamedTuple):
     confusables: tuple[str, ...]  # words, and pseudo-words in [[ ]], that sound nearly like one
     swapped: tuple[str, ...]  # phrases with one word changed for any other
     words: tuple[str, ...]
-    speech_words: tuple[str, ...]  # for sentences
 
 
 def choose_texts(phrases: Sequence[str], amounts: Amounts, seed: int) -> Texts:
@@ -37,7 +36,7 @@ def choose_texts(phrases: Sequence[str], amounts: Amounts, seed: int) -> Texts:
     taken |= set(swapped)
     order = generator(seed, "words").permutation(len(words))
     others = [words[index] for index in order if words[index] not in taken]
-    return Texts(confusables, swapped, tuple(sorted(others[: amounts.n_words])), words)
+    return Texts(confusables, swapped, tuple(sorted(others[: amounts.n_words])))
 
 
 def _swapped(

@@ -23,6 +23,7 @@ _DO_NOT_EXIT_ON_ERROR = 0x8000
 _CHARACTER_POSITION, _UTF8 = 1, 1
 _PHONEME_INPUT = 0x100  # what is in [[ ]] is phonemes
 _SEPARATED = ord("_") << 8  # phonemes by their names, with _ between them
+_IPA = 2
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
 ESPEAK_RATE = 22050  # sample rate in Hz of the voices that need no other package
 MAX_RATE_WPM = 450  # the library compresses faster speech in time
@@ -102,8 +103,11 @@ class Espeak:
         rate_wpm = min(MAX_RATE_WPM, round(utterance.rate_wpm * duration_s / max_s))
         return self.say(utterance._replace(rate_wpm=rate_wpm))
 
-    def phonemes(self, text: str, accent: str) -> list[list[str]]:
+    def phonemes(self, text: str, accent: str, *, ipa: bool = False) -> list[list[str]]:
         """Return the phonemes of each word of ``text``, by espeak-ng's names, with stress marks.
+
+        Its names differ from language to language; ``ipa`` asks for those of the International
+        Phonetic Alphabet.
 
         Raises:
             UserError: the library is too old to tell them.
@@ -119,11 +123,12 @@ class Espeak:
         tell.restype = ctypes.c_char_p
         tell.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
         library.espeak_SetVoiceByName(accent.encode())
+        mode = _SEPARATED | (_IPA if ipa else 0)
         # the library moves the pointer on, clause by clause, and to null at the end
         rest = ctypes.c_char_p(text.encode("utf-8"))
         words: list[list[str]] = []
         while rest.value is not None:
-            clause = tell(ctypes.byref(rest), _UTF8, _SEPARATED) or b""
+            clause = tell(ctypes.byref(rest), _UTF8, mode) or b""
             words += [word.strip("_").split("_") for word in clause.decode().split()]
         return [tokens for word in words if (tokens := [token for token in word if token])]
 

@@ -129,6 +129,15 @@ def check_lengths(clip_s: float, n_voices: int) -> None:
             f"length of clips, clip_s, {clip_s:g}: expected {SHORTEST_S:g} to {LONGEST_S:g} "
             "seconds; 1 is that of Speech Commands' clips"
         )
+    check_voices(n_voices)
+
+
+def check_voices(n_voices: int) -> None:
+    """Refuse a number of voices that cannot be.
+
+    Raises:
+        UserError: it is less than 1.
+    """
     if n_voices < 1:
         raise UserError(f"n_voices: {n_voices}, expected 1 or more; {N_VOICES} is the default")
 

@@ -13,7 +13,7 @@ from open_seq2seq.synthetic.plan import Clip
 from open_seq2seq.synthetic.speakers import Speaker
 
 _BATCH = 64  # clips per task
-_N_TALKERS = 24  # of training, to keep validation and test voices unheard
+N_TALKERS = 24  # of training, to keep validation and test voices unheard
 
 
 def write_sounds(
@@ -50,7 +50,7 @@ def write_sounds(
     with ProcessPoolExecutor(1, context) as speaking:
         # not as the executor's initializer, which would hide the error's message
         speaking.submit(workers.start_speaking).result()
-        sentences = speaking.submit(workers.speak_sentences, list(talkers[:_N_TALKERS])).result()
+        sentences = speaking.submit(workers.speak_sentences, list(talkers[:N_TALKERS])).result()
         running: deque[Future[int]] = deque()
         with ProcessPoolExecutor(
             n_jobs, context, workers.start_recording, (sentences,)

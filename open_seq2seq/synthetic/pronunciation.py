@@ -84,6 +84,20 @@ def can_say(text: str) -> bool:
     return True
 
 
+def sounds_in(text: str, accent: str) -> list[tuple[str, ...]]:
+    """Return the phonemes of each word of English ``text`` in an accent, without stress."""
+    words = _espeak().phonemes(text, accent)
+    return [phonemes_of([as_token(token).name for token in word]) for word in words]
+
+
+def symbols_in(text: str, language: str) -> list[list[str]]:
+    """Return the phonemes of each word in another language, in IPA, with stress.
+
+    A language that is switched to is in parentheses, "(en)".
+    """
+    return _espeak().phonemes(text, language, ipa=True)
+
+
 def check_phrases(texts: Iterable[str], clip_s: float) -> None:
     """Refuse phrases that the voices cannot say, or not within a clip.
 

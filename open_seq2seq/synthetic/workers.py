@@ -52,11 +52,18 @@ def speak(clips: list[Clip], seed: int, clip_s: float = 1.0) -> list[np.ndarray]
     return [_espeak.say_within(utterance_of(clip, seed), max_s) for clip in clips]
 
 
-def speak_sentences(speakers: list[Speaker]) -> list[np.ndarray]:
-    """Return one sentence of each speaker, float32 at 16 kHz."""
+def say(utterance: Utterance) -> np.ndarray:
+    """Return the speech, int16 at `ESPEAK_RATE`."""
+    return _espeak.say(utterance)
+
+
+def speak_sentences(
+    speakers: list[Speaker], texts: tuple[str, ...] = _SENTENCES
+) -> list[np.ndarray]:
+    """Return one sentence of each speaker, float32 at 16 kHz; ``texts`` go round."""
     sentences = []
     for index, speaker in enumerate(speakers):
-        text = _SENTENCES[index % len(_SENTENCES)]
+        text = texts[index % len(texts)]
         utterance = Utterance(
             text,
             speaker.accent,
@@ -74,6 +81,11 @@ def start_recording(talkers: list[np.ndarray]) -> None:
     global _talkers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _talkers = talkers
+
+
+def talkers() -> list[np.ndarray]:
+    """Return the sentences for babble noise, at 16 kHz."""
+    return _talkers
 
 
 def write_clips(

@@ -118,6 +118,20 @@ def test_a_manifest_can_be_running_speech_and_a_source_of_weight_0_is_left_out(f
     assert [label for row, label, _ in weights_by_row(dataset) if row >= 6] == [1] * 3
 
 
+def test_words_of_a_source_are_classes_of_their_own_or_not(folder):
+    text = (folder / "words-more-train.csv").read_text()
+    for index, word in enumerate(("tree", "cat", "tree", "")):
+        text = text.replace(f"2,unknown,s{index}", f"2,{word},s{index}")
+    (folder / "words-more-train.csv").write_text(text)
+    for own_classes, expected in ((True, ("cat", "tree")), (False, ("dog",))):
+        sources = [{"dataset_files": ["words-more-train.csv"], "own_classes": own_classes}]
+        if not own_classes:
+            base = (folder / "words-train.csv").read_text()
+            (folder / "words-train.csv").write_text(base.replace("2,unknown,s2", "2,dog,s2"))
+        dataset = layer_of(folder, sources, merge_unknown=True).open(training=True, seed=0)
+        assert dataset.classes == expected
+
+
 def test_rows_per_epoch_is_kept_exactly(folder):
     sources = [{"dataset_files": ["words-more-train.csv"], "weight": 2.0}]
     dataset = layer_of(folder, sources, rows_per_epoch=30).open(training=True, seed=0)
