@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.progress import Progress as Bar
 
 from open_seq2seq.config.phrase_params import PhraseParams
@@ -80,7 +81,8 @@ def make_data(
         write_noise(made / NOISE, params.seed)
         if params.recordings is not None:
             own = read_recordings(params.recordings, phrases, params.speaker_pattern, params.seed)
-            for split, rows in (("train", own.train), ("test", own.test)):
+            parts: dict[Split, pd.DataFrame] = {"train": own.train, "test": own.test}
+            for split, rows in parts.items():
                 if len(rows):
                     write_manifest(made / manifest_name(OWN_RECORDINGS, split), rows)
             facts[OWN_RECORDINGS] = {
