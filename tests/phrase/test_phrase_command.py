@@ -38,6 +38,12 @@ TINY = amounts.Amounts(
 )
 
 
+def write_tones(wanted, **others) -> None:
+    """Stand for the writer of sentences, which has tests of its own."""
+    for folder, minutes in wanted.values():
+        save_wav(folder / "000.wav", make_tone(440, 60 * minutes, 0.2))
+
+
 class Modes:
     """Stands for the command open-seq2seq."""
 
@@ -90,6 +96,7 @@ def modes(monkeypatch, tmp_path):
     monkeypatch.setattr("open_seq2seq.phrase.QUICK", TINY, raising=False)
     few = common_words()[::8]  # how all of them are pronounced takes two seconds
     monkeypatch.setattr("open_seq2seq.phrase.texts.common_words", lambda: few)
+    monkeypatch.setattr("open_seq2seq.phrase.steps.write_sentence_splits", write_tones)
     made = Modes(tmp_path / "out")
     monkeypatch.setattr(cli, "main", made)
     return made
@@ -141,7 +148,7 @@ def check_data(folder: Path) -> None:
     assert counts["phrase-train"] == [6, 0] and counts["words-train"] == [0, 5]
     assert counts["double-train"] == [0, 4] and counts["keywords-test"] == [3, 0]
     n_confusable = counts["confusable-train"][1]
-    assert n_confusable > 20 and counts["keywords-val"] == [2, n_confusable]
+    assert n_confusable > 10 and counts["keywords-val"] == [2, n_confusable]
     speakers = {
         path.stem: set(pd.read_csv(path)["speaker"]) for path in (folder / "data").glob("*.csv")
     }
