@@ -38,7 +38,7 @@ FULL = Amounts(
     track_minutes={"val": 40, "test": 50},
     n_rooms=100,
     rows_per_epoch=8192,
-    n_epochs=40,
+    n_epochs=50,
     n_evaluations=5,
 )
 QUICK = Amounts(
@@ -53,6 +53,6 @@ QUICK = Amounts(
     track_minutes={"val": 3, "test": 3},
     n_rooms=10,
     rows_per_epoch=1024,
-    n_epochs=16,
+    n_epochs=24,
     n_evaluations=1,
 )

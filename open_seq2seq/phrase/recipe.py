@@ -82,6 +82,9 @@ train_params = nested_update(
             "sources": [
 {sources}
             ],
+            # each word that sounds nearly like a phrase is a class of its own: telling such words
+            # apart teaches a network sounds; against all else alone it learns nothing for long
+            "merge_unknown": True,
             # where a phrase stands: whole and anywhere in the window, or cut and then none
             "context_prob": 1.0,
             "context_window_ms": {window_ms:.1f},
@@ -94,16 +97,16 @@ train_params = nested_update(
             "room_responses": str(DATA / "rooms"),
             "room_prob": 0.5,
             "background_noise": str(DATA / "noise"),
-            "background_noise_prob": 0.7,
-            "background_snr_db_min": 0.0,
+            "background_noise_prob": 0.5,
+            "background_snr_db_min": 5.0,
             "background_snr_db_max": 30.0,
-            "gain_db_min": -20.0,
+            "gain_db_min": -10.0,
             "gain_db_max": 6.0,
             "clip_prob": 0.05,
             "noise_level_min": -90.0,
-            "noise_level_max": -50.0,
+            "noise_level_max": -65.0,
             "noise_colour_max": 2.0,
-            "eq_db": 8.0,
+            "eq_db": 6.0,
         }},
     }},
 )
@@ -119,12 +122,14 @@ class Source(NamedTuple):
     path: str
     weight: float
     is_running_speech: bool = False
+    own_classes: bool = True  # whether its words are classes of their own in training
 
     def __str__(self) -> str:
         path = f'str(HERE / "{self.path}")'
         if self.is_running_speech:
             return f'{{"recordings": {path}, "weight": {self.weight:g}}}'
-        return f'{{"dataset_files": [{path}], "weight": {self.weight:g}}}'
+        classes = "" if self.own_classes else ', "own_classes": False'
+        return f'{{"dataset_files": [{path}], "weight": {self.weight:g}{classes}}}'
 
 
 def write_config(

@@ -28,7 +28,7 @@ def of_training(folder: Path, params: PhraseParams) -> list[Source]:
     """
     names = {name: manifest_name(name, "train") for name in _WEIGHTS}
     sources = [
-        Source(f"{DATA}/{names[name]}", weight)
+        Source(f"{DATA}/{names[name]}", weight, own_classes=name == CONFUSABLE)
         for name, weight in _WEIGHTS.items()
         if (folder / DATA / names[name]).exists()
     ]
