@@ -8,6 +8,7 @@ has are heard too. Voices, speeds, pitches, rooms, noise, microphones, levels an
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def write_sentence_splits(
     for _, minutes in wanted.values():
         check_minutes(minutes)
     check_voices(n_voices)
-    writer = Writer(Unwanted(avoid, held_out))
+    writer = writer_without(tuple(avoid), tuple(held_out))
     speakers = make_speakers(voices_per_split(n_voices), seed)
     for folder, minutes in wanted.values():
         folder.mkdir(parents=True)
@@ -97,6 +98,16 @@ def write_sentence_splits(
         for split, (folder, minutes) in wanted.items():
             said[split] = studio.record(folder, minutes, split, speakers[split], on_progress)
     return said
+
+
+@functools.cache
+def writer_without(avoid: tuple[str, ...], held_out: tuple[str, ...]) -> Writer:
+    """Return what draws sentences without these words; the arguments are as above.
+
+    Raises:
+        UserError: hardly a sentence is left, or espeak-ng is missing.
+    """
+    return Writer(Unwanted(avoid, held_out))
 
 
 def check_minutes(minutes: float) -> None:
