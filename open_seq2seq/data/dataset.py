@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from open_seq2seq.components import part_of
 from open_seq2seq.data import flaws
 from open_seq2seq.data.acoustics import Acoustics
-from open_seq2seq.data.augment import Augmentation, Draws, draw, no_draws
-from open_seq2seq.data.cache import ArrayCache
+from open_seq2seq.data.augment import Augmentation, Draws
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.contents import Contents
-from open_seq2seq.data.context import Context, ContextDraws, draw_contexts
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN, merged_classes
+from open_seq2seq.data.epoch import Epoch, draw_epoch, draws_of
 from open_seq2seq.data.front_end import Extent, FrontEnd
+from open_seq2seq.data.kept_images import KeptImages
 from open_seq2seq.data.librosa_engine import LibrosaEngine
-from open_seq2seq.data.mixup import draw_fractions, mix
-from open_seq2seq.data.noise import background_table, find_recordings
-from open_seq2seq.data.placing import Placer, slots_beside
+from open_seq2seq.data.mixup import mix
 from open_seq2seq.data.prefetch import prefetch
-from open_seq2seq.data.rooms import Rooms, find_responses
-from open_seq2seq.data.running_speech import RunningSpeech, draw_positions
+from open_seq2seq.data.rows import NO_FILE, Rows, number
+from open_seq2seq.data.running_speech import RunningSpeech
 from open_seq2seq.data.sampler import Plan
-from open_seq2seq.data.samples import reflect_after_end, shift_in_time
-from open_seq2seq.data.snr import NoiseLevels
-from open_seq2seq.data.spec_augment import cover, draw_rectangles
+from open_seq2seq.data.samples import reflect_after_end
+from open_seq2seq.data.sounds import Sounds, Surroundings
+from open_seq2seq.data.spec_augment import cover
 from open_seq2seq.data.spectral_engine import SpectralEngine, shared_engine
-from open_seq2seq.data.unknown_words import class_indices
-from open_seq2seq.data.waveforms import WaveformStore, file_stamp
-from open_seq2seq.errors import UserError
+from open_seq2seq.data.waveforms import WaveformStore
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Batch, Clips, MergedClasses, Tensor
 from open_seq2seq.system.cores import thread_pool
 
 _STEPS_READ_AHEAD = 4
 _STEPS_MADE_AHEAD = 1
-_NO_FILE = -1  # of running speech, in place of a file's index
 
 
 class Dataset:
@@ -89,73 +84,34 @@ class Dataset:
             UserError: an audio file cannot be used, and the parameters do not say to skip it.
         """
         self.params, self.labels, self.training, self.seed = params, labels, training, seed
-        self.classes = classes
-        self._recordings: tuple[str, ...] = ()
-        if params.background_noise is not None:
-            self._recordings = find_recordings(params.background_noise)
-        self._responses: tuple[str, ...] = ()
-        if params.room_responses is not None:
-            self._responses = find_responses(params.room_responses)
-        extent = Extent.of(params, params.time_stretch)
-        table, is_clip = contents.table, ~contents.is_speech
+        self.classes, self.parts = classes, contents.parts
+        surroundings = Surroundings.find(params)  # before all clips are read
         # balanced manifests name a file more than once; it is read and kept once
-        numbers, paths = _number(table["path"][is_clip])
-        self._store = WaveformStore(
+        numbers, paths = number(contents.table["path"][~contents.is_speech])
+        self._store = store = WaveformStore(
             list(paths),
             params,
             sample_rate=params.sample_rate,
-            n_samples=extent.n_samples,
+            n_samples=Extent.of(params, params.time_stretch).n_samples,
             alignment=params.hop_length,
         )
         # in order: threads have found them in any
-        self.skipped = {paths[index]: reason for index, reason in sorted(self._store.bad.items())}
-        self.converted = {
-            paths[index]: what for index, what in sorted(self._store.converted.items())
-        }
-
-        files = np.full(len(table), _NO_FILE)
-        files[is_clip] = numbers
-        is_usable = ~np.isin(files, list(self._store.bad))
-        if not is_usable.any():
-            raise UserError("the dataset is empty: none of its audio files can be used")
-        self._files = files[is_usable]  # index of each row's file
-        self.parts = contents.parts
-        self._part = table["part"].to_numpy()[is_usable]  # index of each row's source
-        self._labels = table["label"].to_numpy(np.int32)[is_usable]
-        self._classes = class_indices(table, labels, classes)[is_usable]
-        self.paths = table["path"].to_numpy(object)[is_usable]
-        loss_weights = np.array([part.loss_weight for part in contents.parts], np.float32)
-        self._loss_weights = loss_weights[self._part]
-        self.mixture = contents.mixture(self._part)
+        self.skipped = {paths[index]: reason for index, reason in sorted(store.bad.items())}
+        self.converted = {paths[index]: what for index, what in sorted(store.converted.items())}
+        self._rows = Rows.of(contents, labels, classes, numbers, store.bad)
+        self.paths = self._rows.paths
+        self.mixture = contents.mixture(self._rows.parts)
         self.speech = {
             index: RunningSpeech(part.recordings, params.sample_rate, part.name)
             for index, part in enumerate(contents.parts)
             if part.recordings
         }
         self.flawed = self._find_flaws()
-        # in eighths of a second: datasets whose longest clips are about as long share an engine
-        eighth = max(1, params.sample_rate // 8)
-        self._longest = -(-self._store.longest // eighth) * eighth
-        self._placer: Placer | None = None
-        if params.context_prob:
-            self._placer = Placer(params, params.sample_rate, seed)
-            self._longest = extent.n_samples
-        self._n_samples = Extent.of(params, params.time_stretch, self._longest).n_samples
-        self._rooms: Rooms | None = None
-        if self._responses:
-            self._rooms = Rooms(self._responses, params.sample_rate, self._n_samples)
-        self._background: np.ndarray | None = None
-        self._levels: NoiseLevels | None = None
-        if self._recordings:
-            noise = background_table(self._recordings, params.sample_rate, extent.block, params)
-            if self._rooms is not None:
-                noise = self._rooms.reverberate_noise(noise, params.room_prob, seed)
-            if params.has_snr:
-                self._levels = NoiseLevels(len(paths), params.sample_rate, noise)
-            self._background = noise
-        self._kept: _KeptImages | None = None
+        self._sounds = Sounds(params, store, self._rows, self.speech, surroundings, labels, seed)
+        self._kept: KeptImages | None = None
         if params.keeps_images:
-            self._kept = self._open_images()
+            files = [*self.paths[self._rows.is_clip], *self._sounds.files]
+            self._kept = KeptImages.open(params, self.mixture, files, training=training, seed=seed)
         self._pool = thread_pool("librosa", params.n_readers)
 
     def __len__(self) -> int:
@@ -176,8 +132,8 @@ class Dataset:
         """Length of each usable clip, by path."""
         return {
             path: float(self._store.n_samples[file] / self.params.sample_rate)
-            for path, file in zip(self.paths, self._files, strict=True)
-            if file != _NO_FILE
+            for path, file in zip(self.paths, self._rows.files, strict=True)
+            if file != NO_FILE
         }
 
     @property
@@ -191,21 +147,21 @@ class Dataset:
         params = self.params  # front end and augmentation at once
         if params.augmentation == "librosa":
             return LibrosaEngine(
-                params, params, params, seed=self.seed, background=self._background
+                params, params, params, seed=self.seed, background=self._sounds.background
             )
         make: Callable[..., SpectralEngine] = shared_engine
-        if self._background is not None:
-            make = functools.partial(SpectralEngine, background=self._background)
+        if self._sounds.background is not None:
+            make = functools.partial(SpectralEngine, background=self._sounds.background)
         return make(
             part_of(params, FrontEnd),
             part_of(params, Augmentation),
             part_of(params, Acoustics),
             seed=self.seed,
-            longest=self._longest,
+            longest=self._sounds.longest,
         )
 
     def _find_flaws(self) -> dict[str, str]:
-        names = np.array(self.labels)[self._labels]
+        names = np.array(self.labels)[self._rows.labels]
         is_silence = dict(zip(self.paths, names == SILENCE, strict=True))
         return {
             self._store.paths[file]: flaw
@@ -219,7 +175,14 @@ class Dataset:
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
         the work that the model leaves time for.
         """
-        drawn = self._draw_epoch(epoch)
+        drawn = draw_epoch(
+            self.params,
+            self.mixture,
+            training=self.training,
+            seed=self.seed,
+            epoch=epoch,
+            epoch_of_images=self._drawn_epoch(epoch),
+        )
         steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch(
             ([self._read(*part, drawn) for part in zip(*step, strict=True)] for step in steps),
@@ -233,16 +196,13 @@ class Dataset:
             yield from ready
 
     def draws(self, epoch: int) -> Draws:
-        """Return what is drawn for each slot of an epoch."""
-        if not self.training:
-            return no_draws(self.params, len(self), self.params)
-        return draw(
+        """Return what is drawn for the sound of each slot of an epoch."""
+        return draws_of(
             self.params,
             len(self),
-            sample_rate=self.params.sample_rate,
+            training=self.training,
             seed=self.seed,
             epoch=self._drawn_epoch(epoch),
-            acoustics=self.params,
         )
 
     def _drawn_epoch(self, epoch: int) -> int:
@@ -251,57 +211,24 @@ class Dataset:
             return 0  # what is kept is the first one's, also where a restart makes it again
         return epoch
 
-    def _draw_epoch(self, epoch: int) -> _Epoch:
-        p, n_slots, drawn_epoch = self.params, len(self), self._drawn_epoch(epoch)
-        drawn = _Epoch(self.rows(epoch), self.draws(epoch))
-        if self._placer is not None:
-            contexts = draw_contexts(
-                p, n_slots, sample_rate=p.sample_rate, seed=self.seed, epoch=drawn_epoch
-            )
-            drawn = drawn._replace(contexts=contexts)
-        if self.speech:
-            positions = draw_positions(n_slots, seed=self.seed, epoch=drawn_epoch)
-            drawn = drawn._replace(positions=positions)
-        if p.n_rectangles:
-            rectangles = draw_rectangles(p, n_slots, self.shape, seed=self.seed, epoch=epoch)
-            drawn = drawn._replace(rectangles=rectangles)
-        if p.mixup_alpha:
-            fractions = draw_fractions(p.mixup_alpha, n_slots, seed=self.seed, epoch=epoch)
-            drawn = drawn._replace(fractions=fractions)
-        return drawn
-
-    def _read(self, slots: np.ndarray, weights: np.ndarray, epoch: _Epoch) -> _Part:
+    def _read(self, slots: np.ndarray, weights: np.ndarray, epoch: Epoch) -> _Part:
         """Do the host's part of the work for one batch."""
         rows = epoch.rows[slots]
-        labels, classes = self._labels[rows], self._classes[rows]
+        labels, classes = self._rows.labels[rows], self._rows.classes[rows]
         if self.training:
-            weights = weights * self._loss_weights[rows]
-        contexts = None
-        if epoch.contexts is not None:
-            contexts = self._contexts(epoch.contexts.take(slots), rows)
-            is_cut = contexts.is_placed & contexts.is_cut
-            labels, classes = (np.where(is_cut, self._unknown, each) for each in (labels, classes))
+            weights = weights * self._rows.loss_weights[rows]
+        contexts = self._sounds.contexts(slots, epoch)
+        if contexts is not None and contexts.is_cut.any():
+            unknown = self.labels.index(UNKNOWN)
+            labels, classes = (
+                np.where(contexts.is_cut, unknown, each) for each in (labels, classes)
+            )
         part = _Part(slots, weights, labels, classes, np.zeros(0, np.int32))
         if self._kept is not None and self._kept.has(slots):
             lengths, images = self._kept.lengths.values[slots], self._kept.images.values[slots]
             return part._replace(lengths=lengths, images=images)
-        params, drawn = self.params, epoch.draws.take(slots)
-        waveforms, lengths = self._take(slots, epoch, drawn.crop)
-        words: np.ndarray | None = None
-        if self._levels is not None:
-            files = self._files[rows]
-            is_whole = (files != _NO_FILE) & (lengths == self._store.n_samples[files])
-            words = self._levels.of_words(files, waveforms, lengths, is_whole)
-        shift_in_time(waveforms, lengths, drawn.shift)
-        if contexts is not None:
-            assert self._placer is not None
-            self._placer.place(waveforms, lengths, contexts, self._neighbours(contexts, epoch))
-            middle = np.where(contexts.is_placed, np.float32(0.5), drawn.crop)
-            drawn = drawn._replace(crop=middle)
-        if self._levels is not None and words is not None:
-            drawn = self._levels.mix(drawn, words, lengths)
-        if self._rooms is not None:
-            waveforms = self._rooms.reverberate(waveforms, lengths, drawn.room)
+        params = self.params
+        waveforms, lengths, drawn = self._sounds.of(slots, epoch, contexts)
         part = part._replace(lengths=params.frames_that_count(lengths, drawn.stretch))
         if isinstance(self._engine, LibrosaEngine):
             samples = [
@@ -314,56 +241,13 @@ class Dataset:
             reflect_after_end(waveforms, lengths, params.n_fft // 2)
         return part._replace(clips=Clips.of(waveforms, lengths, drawn))
 
-    def _take(
-        self, slots: np.ndarray, epoch: _Epoch, crop: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sound of some slots, int16 [n, samples], and their lengths int32 [n].
-
-        Running speech is as long as the longest clip, or as the image where clips are in context.
-        """
-        rows = epoch.rows[slots]
-        is_clip = self._files[rows] != _NO_FILE
-        if is_clip.all():
-            return self._store.take(self._files[rows], crop, self._n_samples)
-        waveforms: np.ndarray = np.zeros((len(slots), self._n_samples), np.int16)
-        lengths = np.full(len(slots), min(self._longest, self._n_samples), np.int32)
-        waveforms[is_clip], lengths[is_clip] = self._store.take(
-            self._files[rows[is_clip]], crop[is_clip], self._n_samples
-        )
-        assert epoch.positions is not None
-        for index in np.flatnonzero(~is_clip):
-            speech, n = self.speech[self._part[rows[index]]], lengths[index]
-            waveforms[index, :n] = speech.cut(epoch.positions[slots[index]], n)
-        return waveforms, lengths
-
-    def _contexts(self, contexts: ContextDraws, rows: np.ndarray) -> ContextDraws:
-        """Take running speech, which needs no context, out of it; and from cutting, other words."""
-        others = [name in (UNKNOWN, SILENCE) for name in self.labels]
-        return contexts._replace(
-            is_placed=contexts.is_placed & (self._files[rows] != _NO_FILE),
-            is_cut=contexts.is_cut & ~np.array(others)[self._labels[rows]],
-        )
-
-    def _neighbours(self, contexts: ContextDraws, epoch: _Epoch) -> dict[int, np.ndarray]:
-        """Return the sound of the slots that stand beside clips, int16 [samples] each."""
-        slots = slots_beside(contexts)
-        middle = np.full(len(slots), 0.5, np.float32)
-        sounds = zip(*self._take(slots, epoch, middle), strict=True)
-        return {slot: sound[:n] for slot, (sound, n) in zip(slots.tolist(), sounds, strict=True)}
-
-    @functools.cached_property
-    def _unknown(self) -> int:
-        """Index of the label of words that are cut; never used where no word is."""
-        return self.labels.index(UNKNOWN) if UNKNOWN in self.labels else 0
-
-    def _to_batch(self, part: _Part, epoch: _Epoch) -> Batch:
+    def _to_batch(self, part: _Part, epoch: Epoch) -> Batch:
         images = part.images
         if images is None:
             assert isinstance(self._engine, SpectralEngine) and part.clips is not None
             images = self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
         if self._kept is not None and not self._kept.has(part.slots):
-            self._kept.lengths.put(part.slots, part.lengths)
-            self._kept.images.put(part.slots, np.asarray(images))
+            self._kept.put(part.slots, part.lengths, np.asarray(images))
         images = tf.convert_to_tensor(images)
         if epoch.rectangles is not None:
             rectangles = tf.constant(epoch.rectangles[part.slots])
@@ -381,41 +265,6 @@ class Dataset:
             return self.params.fill_value
         return self.params.mask_value
 
-    def _open_images(self) -> _KeptImages:
-        folder = self.params.cache_dir
-        key: Any = None
-        if folder is not None:
-            groups = (FrontEnd, Augmentation, Acoustics, Context)
-            shaping = {"on_loud_audio", *(key for group in groups for key in group.model_fields)}
-            spoken = [path for speech in self.speech.values() for path in speech.paths]
-            files = [
-                *self.paths[self._files != _NO_FILE],
-                *self._recordings,
-                *self._responses,
-                *spoken,
-            ]
-            key = [
-                self.params.model_dump(mode="json", include=shaping),
-                {"training": self.training, "seed": self.seed},
-                *([self.mixture] if len(self.mixture.sizes) > 1 else []),
-                [(path, file_stamp(path)) for path in files],
-            ]
-        n_slots = len(self)
-        return _KeptImages(
-            ArrayCache(n_slots, self.shape, np.float32, folder, ["images", key]),
-            ArrayCache(n_slots, (), np.int32, folder, ["image_lengths", key]),
-        )
-
-
-def _number(paths: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each path, and the distinct paths in the order of their numbers.
-
-    pandas before 3.0 takes all names that are not UTF-8 for the same one.
-    """
-    numbers: dict[str, int] = {}
-    files = np.array([numbers.setdefault(path, len(numbers)) for path in paths], int)
-    return files, np.array(list(numbers), dtype=object)
-
 
 @functools.cache
 def _covering() -> Callable[..., Tensor]:
@@ -425,27 +274,6 @@ def _covering() -> Callable[..., Tensor]:
 @functools.cache
 def _mixing() -> Callable[..., Batch]:
     return tf.function(mix, autograph=False)
-
-
-class _KeptImages(NamedTuple):
-    """The first epoch's images and how many frames of each count."""
-
-    images: ArrayCache
-    lengths: ArrayCache
-
-    def has(self, slots: np.ndarray) -> bool:
-        return bool((self.images.has(slots) & self.lengths.has(slots)).all())
-
-
-class _Epoch(NamedTuple):
-    """What was drawn for the slots of an epoch."""
-
-    rows: np.ndarray
-    draws: Draws
-    contexts: ContextDraws | None = None
-    positions: np.ndarray | None = None  # of running speech
-    rectangles: np.ndarray | None = None
-    fractions: np.ndarray | None = None  # of mixup
 
 
 class _Part(NamedTuple):
