@@ -11,26 +11,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from open_seq2seq.data.official_split import SPLITS, Split
+from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.layout import negatives_folder, sentence_list
 from open_seq2seq.preprocessing.negative_params import SENTENCES, NegativeParams
 from open_seq2seq.synthetic.spoken_sentences import (
-    SHORTEST_MIN,
     check_minutes,
+    minutes_per_split,
+    write_list,
     write_sentence_splits,
     writer_without,
 )
-from open_seq2seq.system.paths import NAME_ERRORS
-
-_HELD_OUT_FRACTION = 0.1  # of the minutes, for validation and again for testing
-_COLUMNS = ("split", "recording", "start", "end", "speaker", "language", "text")
-
-
-def minutes_of(params: NegativeParams) -> dict[Split, float]:
-    """Return the minutes of each split."""
-    held_out = max(SHORTEST_MIN, _HELD_OUT_FRACTION * params.sentence_minutes)
-    return {"train": params.sentence_minutes, "val": held_out, "test": held_out}
+from open_seq2seq.synthetic.studio import SaidSentence
 
 
 def check_sentences(avoid: Sequence[str], params: NegativeParams) -> None:
@@ -79,7 +71,7 @@ def write_recordings(
         UserError: the disk is too small.
         OSError: a file cannot be written.
     """
-    minutes = minutes_of(params)
+    minutes = minutes_per_split(params.sentence_minutes)
     recordings = folder / negatives_folder(version, SENTENCES)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("sentences", total=60 * sum(minutes.values()))
@@ -91,22 +83,15 @@ def write_recordings(
             n_voices=params.n_voices,
             on_progress=lambda seconds: progress.advance(task, seconds),
         )
+    write_list(folder / sentence_list(version), said)
     rows = [(split, *each) for split in SPLITS for each in said[split]]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    table.to_csv(
-        folder / sentence_list(version),
-        index=False,
-        float_format="%.3f",
-        lineterminator="\n",
-        errors=NAME_ERRORS,
-    )
-    return table
+    return pd.DataFrame(rows, columns=["split", *SaidSentence._fields])
 
 
 def about_sentences(said: pd.DataFrame, params: NegativeParams) -> dict[str, dict[str, Any]]:
     """Return what the summary says of the recordings of each split."""
     about = {}
-    for split, minutes in minutes_of(params).items():
+    for split, minutes in minutes_per_split(params.sentence_minutes).items():
         own = said[said["split"] == split]
         seconds = own["end"] - own["start"]
         by_language = (seconds.groupby(own["language"]).sum() / 60).round(2)
