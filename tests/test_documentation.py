@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from open_seq2seq import cli
-from open_seq2seq.commands import mine, tracks
+from open_seq2seq.commands import mine, phrase, tracks
 from open_seq2seq.config import load_config
 from open_seq2seq.config.run_params import RunParams
 from tests.support.paths import ROOT
@@ -28,7 +28,12 @@ IDS = [page.name if page.parent == ROOT else f"docs/{page.name}" for page in PAG
 each_page = pytest.mark.parametrize("page", PAGES, ids=IDS)
 
 # files that readers make, or that commands make for them
-THEIR_FILES = {"mine.py", "result/matchboxnet/config.py"}
+THEIR_FILES = {
+    "mine.py",
+    "config.py",
+    "result/matchboxnet/config.py",
+    "detectors/hey_lamp/config.py",
+}
 # flags of argparse, http.server and horovodrun
 FLAGS_OF_OTHERS = {
     "--bind",
@@ -131,7 +136,7 @@ def known_flags() -> set[str]:
     overlays = {f"--{section}_params" for section in ("train", "eval", "test", "infer")}
     parameters = {f"--{name}" for name in RunParams.model_fields}
     of_modes = set(cli.make_parser(for_help=True)._option_string_actions)
-    for command in (mine, tracks):  # their flags are parameters of classes too
+    for command in (mine, phrase, tracks):  # their flags are parameters of classes too
         of_modes |= set(command.make_parser()._option_string_actions)
     return overlays.union(parameters, of_modes, FLAGS_OF_OTHERS, *map(flags_of, scripts))
 

@@ -28,6 +28,9 @@ class ValidationTracks(Params):
     method: Literal["windows", "incremental"] = Field(
         default="windows", description="Method of listening, as in --mode=stream."
     )
+    window_s: float = Field(
+        default=1.0, gt=0, description="Seconds of the window that the network hears at a time."
+    )
     hop_s: float = Field(default=0.1, gt=0, description="Seconds from one window to the next.")
 
     @property
@@ -35,6 +38,7 @@ class ValidationTracks(Params):
         """The same in the words of ``--mode=detect``."""
         return DetectParams(
             method=self.method,
+            window_s=self.window_s,
             hop_s=self.hop_s,
             false_accepts_per_hour=self.false_accepts_per_hour,
         )

@@ -110,19 +110,29 @@ def check_phrases(texts: Iterable[str], clip_s: float) -> None:
         UserError: what is wrong with the first of them.
     """
     for text in texts:
-        pronounce(text)
-        utterance = Utterance(
-            text.replace("_", " "), REFERENCE_ACCENT, _REFERENCE_VOICE, _FAST_WPM, 50, 50
-        )
-        n_seconds = len(_espeak().say(utterance)) / ESPEAK_RATE
-        if n_seconds == 0:
-            raise UserError(f"phrase {shown(text)}: espeak-ng says nothing; write it in words")
+        n_seconds = seconds_said(text)
         if n_seconds > SPEECH_FRACTION * clip_s:
             raise UserError(
                 f"phrase {shown(text)}: said quickly it takes {n_seconds:.1f} s, too long for a "
                 f"clip of {clip_s:g} s; choose a shorter phrase, or clips of "
                 f"{n_seconds / SPEECH_FRACTION:.1f} s or more"
             )
+
+
+def seconds_said(text: str) -> float:
+    """Return how long ``text`` takes if it is said quickly.
+
+    Raises:
+        UserError: the voices cannot say it.
+    """
+    pronounce(text)
+    utterance = Utterance(
+        text.replace("_", " "), REFERENCE_ACCENT, _REFERENCE_VOICE, _FAST_WPM, 50, 50
+    )
+    n_seconds = len(_espeak().say(utterance)) / ESPEAK_RATE
+    if n_seconds == 0:
+        raise UserError(f"phrase {shown(text)}: espeak-ng says nothing; write it in words")
+    return n_seconds
 
 
 def _check_letters(text: str) -> None:

@@ -1,0 +1,122 @@
+"""The report of a detector: what was made, how it did, what that is worth, how to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from open_seq2seq.config.phrase_params import PhraseParams
+from open_seq2seq.errors import UserError
+from open_seq2seq.phrase.recipe import DELAY_S
+from open_seq2seq.phrase.report_text import Facts, lines_of
+from open_seq2seq.phrase.using import RESULT
+from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.paths import NAME_ERRORS
+
+REPORT, REPORT_JSON = "report.md", "report.json"
+_SUMMARY = f"{RESULT}/detection/summary.json"
+_SOUND = {
+    "tracks": "phrases by synthetic voices in noise, and what sounds like them",
+    "speech": "running speech by synthetic voices",
+    "negatives": "your recordings without the phrases",
+    "recordings": "your recordings of the phrases",
+}
+
+
+def write_report(
+    folder: Path,
+    phrases: Sequence[str],
+    params: PhraseParams,
+    done: Facts,
+    window_s: float,
+) -> list[str]:
+    """Write report.md and report.json, and return what the terminal shows of them.
+
+    Args:
+        folder: of the detector.
+        phrases: the labels.
+        params: that were given.
+        done: what each step has told.
+        window_s: of the detector.
+
+    Raises:
+        UserError: a file cannot be read or written.
+    """
+    try:
+        measured = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+        content = {
+            "phrases": list(phrases),
+            "parameters": params.model_dump(),
+            "window_s": window_s,
+            "look_ahead_s": DELAY_S,
+            "steps": dict(done),
+            "measured": measured,
+            "tested_on_people": _people(params, done),
+        }
+        _write(folder / REPORT_JSON, json.dumps(content, indent=2) + "\n")
+        results = list(_results(measured))
+        worth = _worth(params, done)
+        wanted = params.false_accepts_per_hour
+        lines = lines_of(folder, phrases, wanted, done, measured, results, worth)
+        _write(folder / REPORT, "\n".join(lines) + "\n")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"output_dir: cannot write the report in {folder} ({reason}); make room, and give the "
+            "same command again"
+        ) from None
+    return [*results, worth]
+
+
+def _people(params: PhraseParams, done: Facts) -> dict[str, bool]:
+    own = done.get("data", {}).get("recordings") or {}
+    return {"recall": bool(own.get("test")), "false_accepts": params.negatives is not None}
+
+
+def _results(measured: Facts) -> Iterator[str]:
+    """Yield a line for each corpus."""
+    for name, corpus in measured["corpora"].items():
+        counts = corpus["all"]
+        parts = [f"{counts['hours']:.2f} h"]
+        if counts["said"]:
+            low, high = counts["recall_interval"]
+            parts.append(
+                f"recall {counts['recall']:.1%} of {counts['said']} (95 % interval {low:.1%} to "
+                f"{high:.1%})"
+            )
+        low, high = counts["false_accepts_per_hour_interval"]
+        parts.append(
+            f"{counts['false_accepts']} false accepts, {counts['false_accepts_per_hour']:.2f} per "
+            f"hour (95 % interval {low:.2f} to {high:.2f})"
+        )
+        yield f"{_SOUND.get(name, name)}: {', '.join(parts)}"
+
+
+def _worth(params: PhraseParams, done: Facts) -> str:
+    people = _people(params, done)
+    if all(people.values()):
+        return "recall and false accepts were measured on your own recordings"
+    if people["false_accepts"]:
+        return (
+            "false accepts were measured on your recordings; recall on synthetic voices only. "
+            "People are harder: expect less, and give --recordings"
+        )
+    if people["recall"]:
+        return (
+            "recall was measured on your recordings; false accepts on synthetic speech only. Real "
+            "speech is harder: expect more, and give --negatives"
+        )
+    return (
+        "all of this was measured on synthetic voices only. People are harder: expect less recall "
+        "and more false accepts, and give --recordings and --negatives"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    with (
+        written_aside(path) as partial,
+        open(partial, "w", encoding="utf-8", errors=NAME_ERRORS) as file,
+    ):
+        file.write(text)
+        flush_file(file)

@@ -1,0 +1,25 @@
+"""The whole command with --quick: a detector that is measured, exported and listens."""
+
+import json
+
+import pytest
+
+from open_seq2seq.cli import main as open_seq2seq
+from open_seq2seq.commands import phrase as command
+
+
+@pytest.mark.long
+def test_quick_makes_a_detector_that_goes_on(tmp_path, capsys):
+    folder = tmp_path / "hey_lamp"
+    command.main(["hey lamp", f"--output_dir={folder}", "--quick"])
+    report = json.loads((folder / "report.json").read_text())
+    assert set(report["measured"]["corpora"]) == {"tracks", "speech"}
+    assert report["measured"]["corpora"]["tracks"]["all"]["said"] > 5
+    assert "open-seq2seq --mode=stream" in (folder / "report.md").read_text()
+    assert list((folder / "exported" / "float").glob("*.tflite"))
+    capsys.readouterr()
+    again = tmp_path / "again"
+    flags = ["--num_epochs=None", "--max_steps=1", "--eval_steps=1", f"--logdir={again}"]
+    assert open_seq2seq([f"--config_file={folder / 'config.py'}", "--mode=train_eval", *flags]) == 0
+    track = next((folder / "tracks" / "test").glob("*.wav"))
+    assert open_seq2seq(["--mode=stream", f"--logdir={folder / 'result'}", str(track)]) == 0
