@@ -27,6 +27,7 @@ COMMANDS = {
     "open-seq2seq-import-nemo": "open_seq2seq.commands.import_nemo:run",
     "open-seq2seq-import-openseq2seq": "open_seq2seq.commands.import_openseq2seq:run",
     "open-seq2seq-mine": "open_seq2seq.commands.mine:run",
+    "open-seq2seq-phrase": "open_seq2seq.commands.phrase:run",
     "open-seq2seq-prepare": "open_seq2seq.commands.prepare:run",
     "open-seq2seq-rooms": "open_seq2seq.commands.rooms:run",
     "open-seq2seq-synthesize": "open_seq2seq.commands.synthesize:run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.negative_params import (
@@ -11,6 +12,8 @@ from open_seq2seq.preprocessing.negative_params import (
     KINDS,
     N_CLIPS,
     N_VOICES,
+    SENTENCE_MINUTES,
+    SENTENCES,
     SYNTHETIC,
     NegativeParams,
     read_kinds,
@@ -22,10 +25,11 @@ _NEEDED = {
     "double_words": {DOUBLE},
     "vocabulary": {SYNTHETIC, CONFUSABLE},
     "synthetic_clips": {SYNTHETIC, CONFUSABLE},
-    "synthetic_voices": {SYNTHETIC, CONFUSABLE},
+    "synthetic_voices": {SYNTHETIC, CONFUSABLE, SENTENCES},
     "clip_s": {SYNTHETIC, CONFUSABLE},
+    "sentence_minutes": {SENTENCES},
 }
-_LEAST = {"double_words": 1, "synthetic_clips": 3, "synthetic_voices": 1}
+_LEAST = {"double_words": 1, "synthetic_clips": 3, "synthetic_voices": 1, "sentence_minutes": 1}
 
 
 def add_negative_flags(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +39,8 @@ def add_negative_flags(parser: argparse.ArgumentParser) -> None:
         "--negatives",
         metavar=",".join(KINDS),
         help="kinds to write manifests of: all clips of other words, halves of two words, "
-        "synthetic words, synthetic words that sound like a keyword (default: none)",
+        "synthetic words, synthetic words that sound like a keyword; and recordings of synthetic "
+        "sentences without keywords (default: none)",
     )
     group.add_argument(
         "--held_out_words",
@@ -74,6 +79,13 @@ def add_negative_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="length of synthetic clips in seconds (default: 1)",
     )
+    group.add_argument(
+        "--sentence_minutes",
+        metavar="N",
+        type=float,
+        help="minutes of sentences for training; validation and test have a tenth each "
+        f"(default: {SENTENCE_MINUTES:g})",
+    )
 
 
 def read_negatives(flags: argparse.Namespace) -> NegativeParams:
@@ -92,7 +104,7 @@ def read_negatives(flags: argparse.Namespace) -> NegativeParams:
         if not needed & set(kinds):
             choices = " or ".join(f"--negatives={kind}" for kind in KINDS if kind in needed)
             raise UserError(f"--{name} {value}: is for {choices}; say so, or leave the flag out")
-        if name in _LEAST and value < _LEAST[name]:
+        if name in _LEAST and not _LEAST[name] <= value < math.inf:  # nor is it NaN
             raise UserError(f"--{name} {value}: expected {_LEAST[name]} or more")
     params = NegativeParams(kinds, n_double=flags.double_words)
     if flags.held_out_words is not None:
@@ -103,6 +115,7 @@ def read_negatives(flags: argparse.Namespace) -> NegativeParams:
         "n_clips": flags.synthetic_clips,
         "n_voices": flags.synthetic_voices,
         "clip_s": flags.clip_s,
+        "sentence_minutes": flags.sentence_minutes,
     }
     return params._replace(**{name: value for name, value in numbers.items() if value is not None})
 

@@ -21,7 +21,7 @@ from open_seq2seq.phrase.negatives import are_short, link, part, read_negatives
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.surroundings import NOISE, ROOMS, write_noise, write_rooms
 from open_seq2seq.phrase.texts import Texts
-from open_seq2seq.synthetic.sentences import write_sentence_splits
+from open_seq2seq.synthetic.spoken_sentences import write_sentence_splits
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.new_folder import new_folder
 from open_seq2seq.system.terminal import console

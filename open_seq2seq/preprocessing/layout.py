@@ -24,12 +24,17 @@ def negatives_folder(version: str, kind: str) -> str:
     return f"{version}-{kind}"
 
 
+def sentence_list(version: str) -> str:
+    """Return the name of the list of what is said in the recordings of sentences."""
+    return f"{version}-sentences.csv"
+
+
 def negatives_files(version: str) -> set[str]:
     """Return the names of all files and folders that negatives of ``version`` can have."""
     splits = (*SPLITS, "heldout-test")
     manifests = {f"{version}-{kind}-{split}.csv" for kind in KINDS for split in splits}
     folders = {negatives_folder(version, kind) for kind in KINDS}
-    return {*manifests, *folders, f"{version}-confusables.csv"}
+    return {*manifests, *folders, f"{version}-confusables.csv", sentence_list(version)}
 
 
 _WRITTEN = {

@@ -16,7 +16,12 @@ from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
 from open_seq2seq.preprocessing.double_words import draw_pairs, write_double_words
 from open_seq2seq.preprocessing.layout import negatives_folder
-from open_seq2seq.preprocessing.negative_params import CONFUSABLE, DOUBLE, WORDS
+from open_seq2seq.preprocessing.negative_params import (
+    CONFUSABLE,
+    DOUBLE,
+    SENTENCES,
+    WORDS,
+)
 from open_seq2seq.preprocessing.negatives import Plan
 from open_seq2seq.preprocessing.splits import crossing_speakers
 from open_seq2seq.preprocessing.spoken_negatives import (
@@ -41,7 +46,7 @@ def write_negatives(
     seed: int,
     console: Console,
 ) -> pd.DataFrame:
-    """Write clips and manifests of all kinds into ``folder``.
+    """Write clips and manifests of all kinds into ``folder``, but not the sentences.
 
     Args:
         plan: what to write.
@@ -98,6 +103,8 @@ def write_negatives(
                 write_manifest(folder / f"{version}-{kind}-{split}.csv", part)
                 rows.append(part[["kind", "label", "word", "speaker", "path", "split"]])
     if not rows:
+        if SENTENCES in params.kinds:
+            return pd.DataFrame(columns=["kind", "label", "word", "speaker", "path", "split"])
         raise UserError(
             "--held_out_words: the words held out have no clips of test speakers; hold out words "
             "that have, or add --negatives=synthetic, which says them"

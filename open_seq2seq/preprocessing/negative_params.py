@@ -7,9 +7,11 @@ from typing import NamedTuple
 from open_seq2seq.errors import UserError
 
 WORDS, DOUBLE, SYNTHETIC, CONFUSABLE = "words", "double", "synthetic", "confusable"
-KINDS = (WORDS, DOUBLE, SYNTHETIC, CONFUSABLE)
+SENTENCES = "sentences"  # recordings, where the others are clips
+KINDS = (WORDS, DOUBLE, SYNTHETIC, CONFUSABLE, SENTENCES)
 N_CLIPS = 10
 N_VOICES = 200
+SENTENCE_MINUTES = 60.0
 
 
 class NegativeParams(NamedTuple):
@@ -25,6 +27,7 @@ class NegativeParams(NamedTuple):
     n_clips: int = N_CLIPS  # of each word
     n_voices: int = N_VOICES
     clip_s: float = 1.0
+    sentence_minutes: float = SENTENCE_MINUTES  # of training
 
     @property
     def are_wanted(self) -> bool:

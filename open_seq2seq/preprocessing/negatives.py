@@ -13,10 +13,12 @@ from open_seq2seq.preprocessing.dataset import keywords_of
 from open_seq2seq.preprocessing.held_out import HeldOut
 from open_seq2seq.preprocessing.negative_params import (
     CONFUSABLE,
+    SENTENCES,
     SYNTHETIC,
     WORDS,
     NegativeParams,
 )
+from open_seq2seq.preprocessing.sentence_recordings import check_sentences
 from open_seq2seq.preprocessing.spoken_negatives import (
     HELD_OUT,
     check_spoken,
@@ -24,8 +26,6 @@ from open_seq2seq.preprocessing.spoken_negatives import (
     choose_vocabulary,
 )
 from open_seq2seq.synthetic.confusables import Confusable, says_keyword
-
-_SPARE_PAIRS = 4  # for each double word, as many pairs have a half that cannot be used
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,16 @@ class Plan(NamedTuple):
     held_out: frozenset[str]  # words of the dataset
     texts: dict[str, Texts]  # by kind
     confusables: list[Confusable]
+    for_test: frozenset[str]  # words of the dataset that no training speaker says
 
     @property
     def keywords(self) -> tuple[str, ...]:
         return keywords_of(self.labels)
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What no sentence says, beside the words held out."""
+        return (*self.keywords, *sorted(self.for_test))
 
 
 def plan_negatives(
@@ -105,7 +111,12 @@ def plan_negatives(
         split=others["split"].mask(is_held & (others["split"] == "test"), HELD_OUT)
     )
     others = others[~is_held | (others["split"] == HELD_OUT)]
-    return Plan(params, labels, clips, others, frozenset(held_words), texts, found)
+    plan = Plan(
+        params, labels, clips, others, frozenset(held_words), texts, found, frozenset(for_test)
+    )
+    if SENTENCES in params.kinds:
+        check_sentences(plan.unsaid, params)
+    return plan
 
 
 def without_held_out(held_out: frozenset[str], clips: pd.DataFrame) -> pd.DataFrame:

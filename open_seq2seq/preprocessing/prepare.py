@@ -27,9 +27,14 @@ from open_seq2seq.preprocessing.negative_manifests import (
     print_confusables,
     write_negatives,
 )
-from open_seq2seq.preprocessing.negative_params import NegativeParams
+from open_seq2seq.preprocessing.negative_params import SENTENCES, NegativeParams
 from open_seq2seq.preprocessing.negatives import Plan, plan_negatives, without_held_out
 from open_seq2seq.preprocessing.same_audio import warn_of_shared_audio
+from open_seq2seq.preprocessing.sentence_recordings import (
+    about_sentences,
+    print_sentences,
+    write_recordings,
+)
 from open_seq2seq.preprocessing.silence import (
     NoiseFile,
     find_noise,
@@ -138,8 +143,19 @@ def prepare(settings: Settings, console: Console) -> None:
                     settings.seed,
                     console,
                 )
-                about["speakers_in_several_splits"] = n_crossing_speakers(rows, negatives)
                 about["negatives"] = about_negatives(planned, negatives)
+                if SENTENCES in settings.negatives.kinds:
+                    said = write_recordings(
+                        planned.unsaid,
+                        planned.params,
+                        settings.version,
+                        new,
+                        settings.seed,
+                        console,
+                    )
+                    about["negatives"]["sentences"] = about_sentences(said, planned.params)
+                    negatives = pd.concat([negatives, said], ignore_index=True)
+                about["speakers_in_several_splits"] = n_crossing_speakers(rows, negatives)
             (new / f"{settings.version}-summary.json").write_text(
                 json.dumps(about, indent=2) + "\n", encoding="utf-8"
             )
@@ -155,6 +171,7 @@ def prepare(settings: Settings, console: Console) -> None:
     if planned:
         print_confusables(planned, console)
         print_negatives(about["negatives"]["manifests"], settings.version, console)
+        print_sentences(about["negatives"].get("sentences", {}), settings.version, console)
         console.print(
             f"speakers in more than one split, negatives as well: "
             f"{about['speakers_in_several_splits']}"

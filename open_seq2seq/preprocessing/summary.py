@@ -103,6 +103,8 @@ def print_negatives(
         version: the version, with which the names of the manifests begin.
         console: where to print.
     """
+    if not manifests:
+        return
     columns = ("rows", "rows_of_keywords", "words", "speakers")
     table = Table(title=f"{version}-<manifest>.csv", show_edge=False, pad_edge=False)
     table.add_column("manifest", overflow="fold", min_width=12)

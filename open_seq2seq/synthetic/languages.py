@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 _LISTED_PROBABILITY = 0.35  # of a word of the list
 _N_WORDS = (4, 12)  # of a sentence, the second one excluded
 _COMMA_PROBABILITY = 0.15  # after a word
+_TRIES = 30  # for a word
 _ENDINGS = (".", ".", ".", "?", "!")
 
 
@@ -48,12 +50,30 @@ def _language(name: str, *words: str) -> Language:
     )
 
 
-def draw_foreign(language: Language, rng: np.random.Generator) -> str:
-    """Return a run of words with the punctuation of a sentence."""
-    words = [_draw_word(language, rng) for _ in range(rng.integers(*_N_WORDS))]
+def draw_foreign(
+    language: Language, rng: np.random.Generator, is_allowed: Callable[[str], bool]
+) -> str:
+    """Return a run of words with the punctuation of a sentence.
+
+    Args:
+        language: of the words.
+        rng: draws everything.
+        is_allowed: tells it of a word; one that is not is only in the run if hardly any is.
+    """
+    words = [_draw_allowed(language, rng, is_allowed) for _ in range(rng.integers(*_N_WORDS))]
     commas = rng.random(len(words) - 1) < _COMMA_PROBABILITY
     inner = [word + ("," if comma else "") for word, comma in zip(words[:-1], commas, strict=True)]
     return " ".join([*inner, words[-1]]) + _ENDINGS[rng.integers(len(_ENDINGS))]
+
+
+def _draw_allowed(
+    language: Language, rng: np.random.Generator, is_allowed: Callable[[str], bool]
+) -> str:
+    for _ in range(_TRIES):
+        word = _draw_word(language, rng)
+        if is_allowed(word):
+            break
+    return word
 
 
 def _draw_word(language: Language, rng: np.random.Generator) -> str:

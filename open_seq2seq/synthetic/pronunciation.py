@@ -84,10 +84,11 @@ def can_say(text: str) -> bool:
     return True
 
 
-def sounds_in(text: str, accent: str) -> list[tuple[str, ...]]:
+@functools.lru_cache(maxsize=1 << 14)
+def sounds_in(text: str, accent: str) -> tuple[tuple[str, ...], ...]:
     """Return the phonemes of each word of English ``text`` in an accent, without stress."""
     words = _espeak().phonemes(text, accent)
-    return [phonemes_of([as_token(token).name for token in word]) for word in words]
+    return tuple(phonemes_of([as_token(token).name for token in word]) for word in words)
 
 
 def symbols_in(text: str, language: str) -> list[list[str]]:

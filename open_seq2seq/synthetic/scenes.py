@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ _N_TURNS, _N_SENTENCES = (1, 4), (1, 5)  # of a scene and of a turn; the second 
 _RATE = (0.95, 1.35)  # of a voice's, which is that of single words
 _FASTEST_WPM = 240
 _TRIES = 300  # so many sentences in a row that are not allowed: there is hardly one that is
+
+_FOREIGN_TRIES = 10  # of which each word was tried before
 
 
 class Sentence(NamedTuple):
@@ -100,9 +103,10 @@ class Writer:
     def _foreign(self, name: str, rng: np.random.Generator) -> str:
         """Return a sentence in another language, or nothing where all have a keyword."""
         language = next(each for each in languages() if each.name == name)
-        for _ in range(_TRIES):
-            text = draw_foreign(language, rng)
-            if self._unwanted.allows_foreign(text, name):
+        is_allowed = functools.partial(self._unwanted.allows_foreign, language=name)
+        for _ in range(_FOREIGN_TRIES):
+            text = draw_foreign(language, rng, is_allowed)
+            if is_allowed(text):
                 return text
         return ""
 

@@ -179,6 +179,8 @@ def _is_near(words: Sequence[Sound], wanted: Sound, n_words: int, limit: float) 
 @functools.cache
 def _read_abroad(text: str, language: str) -> Sound:
     """Return how the voice of another language reads a keyword; nothing if it does not."""
+    if not text.isprintable():  # a name of a folder that is no UTF-8
+        return ()
     symbols = symbols_in(text, language)
     if any("(" in symbol for word in symbols for symbol in word):
         return ()

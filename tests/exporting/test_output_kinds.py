@@ -97,10 +97,16 @@ def exported(logdir, folder, *flags):
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--export_format=tflite,saved_model,tflite_micro", "--export_dtype=float32,int8"],
-        ["--export_input=features", "--export_dtype=float16,int16x8"],
+        ["--export_format=tflite,tflite_micro", "--export_dtype=int8"],
+        pytest.param(
+            ["--export_format=tflite,saved_model", "--export_dtype=float32"],
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ["--export_input=features", "--export_dtype=float16,int16x8"], marks=pytest.mark.long
+        ),
     ],
-    ids=["waveform", "features"],
+    ids=["int8", "float32", "features"],
 )
 def test_files_say_what_the_checkpoint_says(kind_and_run, tmp_path, flags):
     kind, logdir = kind_and_run
@@ -113,6 +119,7 @@ def test_files_say_what_the_checkpoint_says(kind_and_run, tmp_path, flags):
     assert ("their sum is not 1" in card) == (kind == "sigmoid")
 
 
+@pytest.mark.long
 def test_onnx_and_the_page_say_it_too(kind_and_run, tmp_path, web_package):
     flags = ["--export_format=onnx,web", f"--web_runtime={web_package}"]
     report = exported(kind_and_run[1], tmp_path / "files", *flags)

@@ -53,7 +53,7 @@ def test_signal_to_noise_ratio(monkeypatch: pytest.MonkeyPatch, snr_db: float) -
     monkeypatch.setattr(recording, "SHORT_PROBABILITY", 0.0)
     monkeypatch.setattr(recording, "add_room", lambda speech, rng: speech)
     monkeypatch.setattr(recording, "filter_by_microphone", lambda samples, rng: samples)
-    monkeypatch.setattr(recording, "draw_onset", lambda n_speech, n_samples, rng: 4000)
+    monkeypatch.setattr(recording, "draw_onset", lambda n_speech, n_samples, rng, cut_prob: 4000)
     word = 0.01 * white(np.random.default_rng(1), 6000)
     clip = recording.record(word, np.random.default_rng(2), TALKERS).astype(float)
     noise_power = np.mean(np.concatenate([clip[:4000], clip[10000:]]) ** 2)

@@ -85,6 +85,9 @@ def test_every_parameter_that_is_a_path_is_expanded(home):
         "labels_file",
         "cache_dir",
         "background_noise",
+        "room_responses",
+        "recordings",
+        "teacher",
     }
 
 

@@ -146,6 +146,7 @@ def tracks(tone_dataset, tmp_path):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_false_accepts_on_tracks_choose_the_best_model(run, tracks, tmp_path):
     corpora = [str(tracks), str(tmp_path / "noise.wav")]

@@ -167,6 +167,7 @@ def test_a_run_learns_from_a_teacher_and_keeps_nothing_of_it(train_few, merged_r
     assert accuracy > 0.85
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_resumes_with_its_teacher_to_the_last_bit(
     train_few, merged_run, run, few_keywords, stream_config, tmp_path
@@ -187,6 +188,7 @@ def test_a_run_resumes_with_its_teacher_to_the_last_bit(
 @pytest.mark.horovod
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("horovod") is None, reason="Horovod is not installed")
+@pytest.mark.long
 def test_two_processes_have_one_teacher(merged_run, few_keywords, stream_config, tmp_path):
     flags = [f"--config_file={stream_config}", "--mode=train", "--num_epochs=1"]
     flags += [f"--dataset_location={few_keywords}", f"--distillation_params/teacher={merged_run}"]

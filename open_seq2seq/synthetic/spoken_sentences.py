@@ -8,6 +8,8 @@ has are heard too. Voices, speeds, pitches, rooms, noise, microphones, levels an
 
 from __future__ import annotations
 
+import csv
+import functools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic.noise import SAMPLE_RATE
 from open_seq2seq.synthetic.phrases import N_VOICES, check_voices, voices_per_split
 from open_seq2seq.synthetic.scenes import Writer
-from open_seq2seq.synthetic.speakers import make_speakers
+from open_seq2seq.synthetic.speakers import HELD_OUT_FRACTION, make_speakers
 from open_seq2seq.synthetic.studio import SaidSentence, open_studio
 from open_seq2seq.synthetic.unwanted import Unwanted
 from open_seq2seq.system.cores import n_cores
@@ -87,7 +89,7 @@ def write_sentence_splits(
     for _, minutes in wanted.values():
         check_minutes(minutes)
     check_voices(n_voices)
-    writer = Writer(Unwanted(avoid, held_out))
+    writer = writer_without(tuple(avoid), tuple(held_out))
     speakers = make_speakers(voices_per_split(n_voices), seed)
     for folder, minutes in wanted.values():
         folder.mkdir(parents=True)
@@ -97,6 +99,16 @@ def write_sentence_splits(
         for split, (folder, minutes) in wanted.items():
             said[split] = studio.record(folder, minutes, split, speakers[split], on_progress)
     return said
+
+
+@functools.cache
+def writer_without(avoid: tuple[str, ...], held_out: tuple[str, ...]) -> Writer:
+    """Return what draws sentences without these words; the arguments are as above.
+
+    Raises:
+        UserError: hardly a sentence is left, or espeak-ng is missing.
+    """
+    return Writer(Unwanted(avoid, held_out))
 
 
 def check_minutes(minutes: float) -> None:
@@ -109,6 +121,27 @@ def check_minutes(minutes: float) -> None:
         raise UserError(
             f"minutes of sentences: {minutes:g}, expected {SHORTEST_MIN:g} to {LONGEST_MIN:,.0f}"
         )
+
+
+def minutes_per_split(train: float) -> dict[Split, float]:
+    """Return the minutes of each split: of those of training a tenth, or the least there can be."""
+    held_out = max(SHORTEST_MIN, HELD_OUT_FRACTION * train)
+    return {"train": train, "val": held_out, "test": held_out}
+
+
+def write_list(path: Path, said: Mapping[Split, Sequence[SaidSentence]]) -> None:
+    """Write what is said as CSV: a line for each sentence, with its split.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["split", *SaidSentence._fields])
+        for split, sentences in said.items():
+            for each in sentences:
+                times = {"start": f"{each.start:.3f}", "end": f"{each.end:.3f}"}
+                rows.writerow([split, *(each._asdict() | times).values()])
 
 
 def _check_space(folder: Path, minutes: float) -> None:
