@@ -13,7 +13,7 @@ import argparse
 import shlex
 import sys
 
-from open_seq2seq.system.help_text import HelpFormatter
+from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
@@ -42,12 +42,7 @@ def run() -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-import-nemo",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("open-seq2seq-import-nemo", __doc__)
     parser.add_argument(
         "archive", type=user_path, metavar="FILE.nemo", help="archive that NeMo's save_to wrote"
     )

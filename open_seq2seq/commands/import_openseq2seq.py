@@ -16,8 +16,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.config.overrides import parse_arguments, parse_values
-from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
 
@@ -55,12 +55,7 @@ def run() -> None:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-import-openseq2seq",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("open-seq2seq-import-openseq2seq", __doc__)
     parser.add_argument(
         "checkpoint",
         type=user_path,

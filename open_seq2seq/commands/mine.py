@@ -15,14 +15,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.config.flag_help import add_flags
 from open_seq2seq.errors import counted
-from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import (
     console,
     exit_on_user_error,
     logging_to,
+    progress_bar,
     say,
     stdout_handler,
 )
@@ -45,14 +46,10 @@ def main(arguments: list[str]) -> None:
     )
 
     # these take a second, which --help need not wait
-    from rich.progress import Progress
-
     from open_seq2seq.config.flags import read_flags
     from open_seq2seq.config.mine_params import MineParams
 
-    params = read_flags(
-        {name: text for name, text in flags.items() if text is not None}, MineParams
-    )
+    params = read_flags(flags, MineParams)
 
     from open_seq2seq.inference import recordings_of
 
@@ -65,7 +62,7 @@ def main(arguments: list[str]) -> None:
     terminal = console()
     with (
         logging_to(stdout_handler()),
-        Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress,
+        progress_bar(terminal) as progress,
     ):
         task = progress.add_task("listening", total=None)
         mined = mine(
@@ -85,12 +82,7 @@ def run() -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser, whose flags are the parameters of `MineParams` too."""
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-mine",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("open-seq2seq-mine", __doc__)
     parser.add_argument(
         "recordings",
         nargs="+",
@@ -100,12 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--logdir", type=user_path, required=True, help="logdir of a run, or one of its checkpoints"
     )
-    parser.add_argument(
-        "--output_dir",
-        type=user_path,
-        required=True,
-        help="a folder that does not exist or is empty",
-    )
+    add_output_dir(parser)
     for module, name in _PARAMS:
         add_flags(parser, module, name, "")
     return parser

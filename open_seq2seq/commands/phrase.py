@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.config.flag_help import add_flags
-from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import exit_on_user_error
 
@@ -32,9 +32,8 @@ def main(arguments: list[str]) -> int:
     from open_seq2seq.config.phrase_params import PhraseParams
     from open_seq2seq.phrase import FULL, QUICK, make_detector
 
-    texts = {name: text for name, text in flags.items() if text is not None}
     amounts = QUICK if is_quick else FULL
-    return make_detector(phrases, output_dir, read_flags(texts, PhraseParams), amounts)
+    return make_detector(phrases, output_dir, read_flags(flags, PhraseParams), amounts)
 
 
 def run() -> None:
@@ -44,12 +43,7 @@ def run() -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser, whose flags are the parameters of `PhraseParams` too."""
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-phrase",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser("open-seq2seq-phrase", __doc__)
     parser.add_argument(
         "phrases",
         nargs="+",

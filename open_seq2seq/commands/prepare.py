@@ -17,6 +17,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.commands.negative_flags import add_negative_flags, read_negatives
 from open_seq2seq.data.dataset_versions import (
     CUSTOM_VERSION,
@@ -29,7 +30,6 @@ from open_seq2seq.data.dataset_versions import (
 )
 from open_seq2seq.data.words import as_word
 from open_seq2seq.errors import UserError
-from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import console, exit_on_user_error
 
@@ -78,12 +78,7 @@ def run() -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=_PROG,
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser(_PROG, __doc__)
     parser.add_argument(
         "--data_dir", type=user_path, required=True, help="folder with a folder of clips per word"
     )

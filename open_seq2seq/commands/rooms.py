@@ -12,10 +12,9 @@ import argparse
 import sys
 import time
 
+from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.errors import counted
-from open_seq2seq.system.help_text import HelpFormatter
-from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import console, exit_on_user_error, say
+from open_seq2seq.system.terminal import console, exit_on_user_error, progress_bar, say
 
 
 def main(arguments: list[str]) -> None:
@@ -23,13 +22,11 @@ def main(arguments: list[str]) -> None:
     flags = _parse(arguments)
 
     # these take a second, which --help need not wait
-    from rich.progress import Progress
-
     from open_seq2seq.synthetic.rooms import make_rooms
 
     terminal = console()
     start = time.monotonic()
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+    with progress_bar(terminal) as progress:
         task = progress.add_task("making rooms", total=max(0, flags.rooms))
         n_rooms = make_rooms(
             flags.output_dir, flags.rooms, flags.seed, lambda n: progress.advance(task, n)
@@ -43,18 +40,8 @@ def run() -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-rooms",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--output_dir",
-        type=user_path,
-        required=True,
-        help="a folder that does not exist or is empty",
-    )
+    parser = new_parser("open-seq2seq-rooms", __doc__)
+    add_output_dir(parser)
     parser.add_argument("--rooms", type=int, default=200, help="number of rooms (default: 200)")
     parser.add_argument(
         "--seed", type=int, default=0, help="the same seed gives the same bytes (default: 0)"

@@ -14,11 +14,10 @@ import argparse
 import sys
 import time
 
+from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.synthetic.vocabulary import split_words
-from open_seq2seq.system.help_text import HelpFormatter
-from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import console, exit_on_user_error, say
+from open_seq2seq.system.terminal import console, exit_on_user_error, progress_bar, say
 
 _VERSION, _CLIPS = "v2", 100
 
@@ -39,8 +38,6 @@ def _make_dataset(flags: argparse.Namespace) -> None:
         )
 
     # these take a second, which --help need not wait
-    from rich.progress import Progress
-
     from open_seq2seq.data.dataset_versions import words_of
     from open_seq2seq.synthetic.dataset import make_dataset
 
@@ -50,7 +47,7 @@ def _make_dataset(flags: argparse.Namespace) -> None:
         words = _split_words(flags.words)
     terminal = console()
     start = time.monotonic()
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+    with progress_bar(terminal) as progress:
         n_clips = len(words) * max(0, clips_per_word)
         task = progress.add_task("making clips", total=n_clips)
         n_clips = make_dataset(
@@ -81,8 +78,6 @@ def _write_sentences(flags: argparse.Namespace) -> None:
         raise UserError(f"--avoid {flags.avoid!r}: an empty word, expected words such as yes,no")
 
     # these take a second, which --help need not wait
-    from rich.progress import Progress
-
     from open_seq2seq.synthetic.spoken_sentences import (
         check_minutes,
         minutes_per_split,
@@ -97,7 +92,7 @@ def _write_sentences(flags: argparse.Namespace) -> None:
     start = time.monotonic()
     with (
         new_folder(flags.output_dir) as folder,
-        Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress,
+        progress_bar(terminal) as progress,
     ):
         task = progress.add_task("sentences", total=60 * sum(minutes.values()))
         said = write_sentence_splits(
@@ -123,18 +118,8 @@ def run() -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-synthesize",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--output_dir",
-        type=user_path,
-        required=True,
-        help="a folder that does not exist or is empty",
-    )
+    parser = new_parser("open-seq2seq-synthesize", __doc__)
+    add_output_dir(parser)
     parser.add_argument(
         "--version",
         choices=("v1", "v2"),

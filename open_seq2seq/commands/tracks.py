@@ -16,13 +16,13 @@ import argparse
 import shlex
 import sys
 
+from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.config.flag_help import add_flags
-from open_seq2seq.system.help_text import HelpFormatter
-from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import (
     console,
     exit_on_user_error,
     logging_to,
+    progress_bar,
     say,
     stdout_handler,
 )
@@ -35,20 +35,16 @@ def main(arguments: list[str]) -> None:
     flags = vars(make_parser().parse_args(arguments))
 
     # these take a second, which --help need not wait
-    from rich.progress import Progress
-
     from open_seq2seq.config.flags import read_flags
     from open_seq2seq.config.track_params import TrackParams
     from open_seq2seq.detection.make_tracks import make_tracks
 
     output_dir = flags.pop("output_dir")
-    params = read_flags(
-        {name: text for name, text in flags.items() if text is not None}, TrackParams
-    )
+    params = read_flags(flags, TrackParams)
     terminal = console()
     with (
         logging_to(stdout_handler()),
-        Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress,
+        progress_bar(terminal) as progress,
     ):
         task = progress.add_task("making tracks", total=None)
         summary = make_tracks(
@@ -68,17 +64,7 @@ def run() -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser, whose flags are the parameters of `TrackParams`."""
-    parser = argparse.ArgumentParser(
-        prog="open-seq2seq-tracks",
-        description=__doc__,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--output_dir",
-        type=user_path,
-        required=True,
-        help="a folder that does not exist or is empty",
-    )
+    parser = new_parser("open-seq2seq-tracks", __doc__)
+    add_output_dir(parser)
     add_flags(parser, *_PARAMS, "")
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_origin
 
 from open_seq2seq.components import Params, types_of
@@ -30,18 +31,18 @@ def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str)
     return read_flags(own, params)
 
 
-def read_flags(texts: dict[str, str], params: type[P]) -> P:
+def read_flags(texts: Mapping[str, str | None], params: type[P]) -> P:
     """Return the parameters that flags of a command say.
 
     Args:
-        texts: by name.
+        texts: by name; None for a flag that is not given.
         params: their class.
 
     Raises:
         UserError: a value is wrong.
     """
     types = types_of(params)
-    values = {name: _read(text, types[name]) for name, text in texts.items()}
+    values = {name: _read(text, types[name]) for name, text in texts.items() if text is not None}
     problems = find_problems(params, values, "")
     if problems:
         raise UserError("; ".join(_of_flag(problem) for problem in problems))

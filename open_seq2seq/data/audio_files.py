@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from open_seq2seq.errors import named
+from open_seq2seq.errors import UserError, named
 
 # What libsndfile reads. The order says which of two formats of a clip is used.
 AUDIO_SUFFIXES = (
@@ -82,6 +82,27 @@ def list_recordings(folder: str | Path) -> list[str]:
             level = logging.INFO if is_expected else logging.WARNING
             logger.log(level, "%s: left out, %s: %s", folder, reason, named(names))
     return [entry.path for entry in listing.audio]
+
+
+def recordings_in(folder: str, refusal: str, remedy: str) -> tuple[str, ...]:
+    """Return what `list_recordings` does, and refuse a folder without any.
+
+    Args:
+        folder: that a parameter names.
+        refusal: what is not there, and what the parameter is, for the message.
+        remedy: what to do.
+
+    Raises:
+        UserError: there are none.
+    """
+    reason, recordings = "it holds no audio files", list[str]()
+    try:
+        recordings = list_recordings(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if not recordings:
+        raise UserError(f"{refusal} in {folder} ({reason}); {remedy}")
+    return tuple(recordings)
 
 
 def find_audio(folder: str | Path) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from open_seq2seq.data.audio import BadAudioError
-from open_seq2seq.data.audio_files import list_recordings
+from open_seq2seq.data.audio_files import recordings_in
 from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError, named
 
@@ -64,19 +64,12 @@ def find_recordings(background_noise: str) -> tuple[str, ...]:
     Raises:
         UserError: there is none.
     """
-    reason = "it holds no audio files"
-    recordings = []
-    try:
-        recordings = list_recordings(background_noise)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if not recordings:
-        raise UserError(
-            f"data_layer_params/background_noise: no recordings in {background_noise} ({reason}); "
-            "name a folder of noise, such as the one that open-seq2seq-prepare makes of a dataset "
-            "with _background_noise_, or say None"
-        )
-    return tuple(recordings)
+    return recordings_in(
+        background_noise,
+        "data_layer_params/background_noise: no recordings",
+        "name a folder of noise, such as the one that open-seq2seq-prepare makes of a dataset with "
+        "_background_noise_, or say None",
+    )
 
 
 def background_table(

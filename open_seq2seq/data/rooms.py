@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from open_seq2seq.data.audio import BadAudioError, check_header, open_audio, reason_of
-from open_seq2seq.data.audio_files import list_recordings
+from open_seq2seq.data.audio_files import recordings_in
 from open_seq2seq.errors import UserError
 
 _KEY = "data_layer_params/room_responses"
@@ -27,18 +27,12 @@ def find_responses(room_responses: str) -> tuple[str, ...]:
     Raises:
         UserError: there is none.
     """
-    reason = "it holds no audio files"
-    paths = []
-    try:
-        paths = list_recordings(room_responses)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if not paths:
-        raise UserError(
-            f"{_KEY}: no impulse responses in {room_responses} ({reason}); name a folder of them, "
-            "such as the one that open-seq2seq-rooms --output_dir=DIR makes, or say None"
-        )
-    return tuple(paths)
+    return recordings_in(
+        room_responses,
+        f"{_KEY}: no impulse responses",
+        "name a folder of them, such as the one that open-seq2seq-rooms --output_dir=DIR makes, or "
+        "say None",
+    )
 
 
 def read_response(path: str, sample_rate: int) -> np.ndarray:

@@ -42,7 +42,26 @@ class Setting(NamedTuple):
 def calibrate(
     heard: Heard, params: DetectParams, checkpoint_step: int | None = None
 ) -> tuple[Calibration, Measurement]:
-    """Choose the settings that find the most words at the wanted rate of false accepts.
+    """Choose settings of a detector, and those of single windows, and say what they rest on.
+
+    Args:
+        heard: as for `best_settings`.
+        params: as for `best_settings`.
+        checkpoint_step: of the model.
+
+    Returns:
+        the calibration, and what its settings do on the same tracks.
+
+    Raises:
+        UserError: as `best_settings`.
+    """
+    chosen = best_settings(heard, params)
+    measurement = measure_heard(heard, chosen, params.match_tolerance_s)
+    return _record(heard, params, chosen, measurement, checkpoint_step), measurement
+
+
+def best_settings(heard: Heard, params: DetectParams) -> StreamParams:
+    """Return the settings that find the most words at the wanted rate of false accepts.
 
     Of settings that find as many, those with the fewest false accepts are taken, and of these the
     first in the order of the parameters.
@@ -51,15 +70,11 @@ def calibrate(
         heard: what the network says of validation tracks, by the method, window and hop of the
             parameters.
         params: the wanted rate, what is tried, and the quiet labels.
-        checkpoint_step: of the model.
-
-    Returns:
-        the calibration, and what its settings do on the same tracks.
 
     Raises:
         UserError: no keyword is said in them, or no setting reaches the rate.
     """
-    wanted, settings = params.false_accepts_per_hour, params.stream
+    wanted = params.false_accepts_per_hour
     n_allowed = math.floor(wanted * heard.hours + 1e-9)
     advice.check(heard, params)
     best: tuple[tuple[int, int], Setting, Choice] | None = None
@@ -76,9 +91,7 @@ def calibrate(
         raise advice.unreached([each.options for each in tried], heard.hours, wanted)
     _, setting, choice = best
     advice.tell_silenced(setting.options, choice)
-    chosen = _with(settings, setting, choice)
-    measurement = measure_heard(heard, chosen, params.match_tolerance_s)
-    return _record(heard, params, chosen, measurement, checkpoint_step), measurement
+    return _with(params.stream, setting, choice)
 
 
 def _smoothings(params: DetectParams) -> list[int]:

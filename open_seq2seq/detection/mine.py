@@ -15,9 +15,9 @@ import pandas as pd
 from open_seq2seq.config.mine_params import MineParams
 from open_seq2seq.data.audio import BadAudioError, check_header
 from open_seq2seq.data.manifests import write_labels, write_manifest
+from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.detection.listening import Accept, Heard, listen
 from open_seq2seq.detection.mined_clips import choose, clip_span, cut_clips
-from open_seq2seq.detection.track_writer import write_wav
 from open_seq2seq.detection.tracks import open_track
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.inference import recordings_of

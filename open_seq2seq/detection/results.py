@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from open_seq2seq.detection.curves import Curve
 from open_seq2seq.detection.intervals import hours_needed, upper_bound
 from open_seq2seq.detection.measuring import JudgedEvent, Measurement
 from open_seq2seq.errors import UserError
-from open_seq2seq.system.files import flush_file, partial_path, written_aside
+from open_seq2seq.system.files import partial_path, write_text, written_aside
 from open_seq2seq.system.paths import NAME_ERRORS
 
 EVENTS, CURVES, PLOT, SUMMARY = "events.csv", "det.json", "det.png", "summary.json"
@@ -71,10 +72,13 @@ def write_results(
         summary["calibration"] = {**made.model_dump(), "measured": _summary(own, wanted)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / EVENTS, lambda file: _write_events(file, measurement.events))
         det = {"curves": [curve.as_json() for curve in curves]}
-        _write(folder / CURVES, lambda file: _write_json(file, det))
-        _write(folder / SUMMARY, lambda file: _write_json(file, summary))
+        for name, text in (
+            (EVENTS, _events_as_csv(measurement.events)),
+            (CURVES, json.dumps(det, indent=2) + "\n"),
+            (SUMMARY, json.dumps(summary, indent=2) + "\n"),
+        ):
+            write_text(folder / name, text, NAME_ERRORS)
         if find_spec("matplotlib") is None:
             logger.info(
                 f'{PLOT} needs matplotlib: pip install "open-seq2seq-speech-commands[plots]"'
@@ -126,8 +130,9 @@ def _record(each: JudgedEvent) -> dict[str, Any]:
     }
 
 
-def _write_events(file: Any, events: Sequence[JudgedEvent]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+def _events_as_csv(events: Sequence[JudgedEvent]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for each in events:
         times = (each.event.start, each.event.end, each.word_start, each.word_end)
@@ -136,19 +141,7 @@ def _write_events(file: Any, events: Sequence[JudgedEvent]) -> None:
         writer.writerow(
             [each.corpus, each.path, start, end, each.event.label, score, each.result, *word]
         )
-
-
-def _write_json(file: Any, content: dict[str, Any]) -> None:
-    file.write(json.dumps(content, indent=2) + "\n")
-
-
-def _write(path: Path, write: Callable[[Any], None]) -> None:
-    with (
-        written_aside(path) as partial,
-        open(partial, "w", newline="", encoding="utf-8", errors=NAME_ERRORS) as file,
-    ):
-        write(file)
-        flush_file(file)
+    return text.getvalue()
 
 
 def _cannot_write(folder: Path, error: OSError) -> UserError:

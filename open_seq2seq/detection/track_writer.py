@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import wave
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from open_seq2seq.data.wav_files import BYTES_OF_SAMPLE, as_bytes, open_wav
 from open_seq2seq.detection.tracks import Spoken, list_path, write_list
 from open_seq2seq.errors import UserError
 from open_seq2seq.system.files import flush_file
 
 _MOST_BYTES = 1 << 32  # a WAV file counts its bytes in 32 bits
 _HEADER_BYTES = 44
-BYTES_OF_SAMPLE = 2
 
 
 class TrackWriter:
@@ -28,10 +27,7 @@ class TrackWriter:
         self.n_samples = 0
         self.spoken: list[Spoken] = []
         self._file = open(path, "wb")  # noqa: SIM115 (`close` closes it)
-        self._wav = wave.open(self._file, "wb")  # noqa: SIM115
-        self._wav.setnchannels(1)
-        self._wav.setsampwidth(BYTES_OF_SAMPLE)
-        self._wav.setframerate(sample_rate)
+        self._wav = open_wav(self._file, sample_rate)
 
     @property
     def seconds(self) -> float:
@@ -42,7 +38,7 @@ class TrackWriter:
         """Take the next samples, int16 [samples], and what is said in them, in seconds of them."""
         at = self.seconds
         self.spoken += [each._replace(start=at + each.start, end=at + each.end) for each in spoken]
-        self._wav.writeframesraw(samples.astype("<i2").tobytes())
+        self._wav.writeframesraw(as_bytes(samples))
         self.n_samples += len(samples)
 
     def close(self) -> None:
@@ -70,15 +66,6 @@ def writing_track(path: Path, sample_rate: int) -> Iterator[TrackWriter]:
     except BaseException:
         writer.abandon()
         raise
-
-
-def write_wav(path: Path, samples: np.ndarray, sample_rate: int) -> None:
-    """Write int16 [samples]; `soundfile` would not report a full disk."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(BYTES_OF_SAMPLE)
-        file.setframerate(sample_rate)
-        file.writeframes(samples.astype("<i2").tobytes())
 
 
 def check_length(n_samples: int, sample_rate: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from open_seq2seq.errors import UserError, shown
-from open_seq2seq.system.files import flush_file, is_vacant, written_aside
+from open_seq2seq.system.files import is_vacant, write_text
 
 NAME = "phrase.json"
 _FORMAT = 1
@@ -73,9 +73,7 @@ class Progress:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with written_aside(self._path) as partial, open(partial, "w") as file:
-                file.write(json.dumps(self._content, indent=2) + "\n")
-                flush_file(file)
+            write_text(self._path, json.dumps(self._content, indent=2) + "\n")
         except OSError as error:
             raise UserError(
                 f"output_dir: cannot write {self._path} ({error.strerror or error}); name a folder "

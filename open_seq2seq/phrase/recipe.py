@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.phrase.amounts import Amounts
-from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.files import write_text
 
 CONFIG = "config.py"
 FRAME_S = 0.01
@@ -178,9 +178,7 @@ def write_config(
     )
     path = folder / CONFIG
     try:
-        with written_aside(path) as partial, open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
-            flush_file(file)
+        write_text(path, text)
     except OSError as error:
         raise UserError(
             f"output_dir: cannot write {path} ({error.strerror or error}); name a folder on a "

@@ -11,7 +11,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.phrase.recipe import DELAY_S
 from open_seq2seq.phrase.report_text import Facts, lines_of
 from open_seq2seq.phrase.using import RESULT
-from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.files import write_text
 from open_seq2seq.system.paths import NAME_ERRORS
 
 REPORT, REPORT_JSON = "report.md", "report.json"
@@ -54,12 +54,12 @@ def write_report(
             "measured": measured,
             "tested_on_people": _people(params, done),
         }
-        _write(folder / REPORT_JSON, json.dumps(content, indent=2) + "\n")
+        write_text(folder / REPORT_JSON, json.dumps(content, indent=2) + "\n", NAME_ERRORS)
         results = list(_results(measured))
         worth = _worth(params, done)
         wanted = params.false_accepts_per_hour
         lines = lines_of(folder, phrases, wanted, done, measured, results, worth)
-        _write(folder / REPORT, "\n".join(lines) + "\n")
+        write_text(folder / REPORT, "\n".join(lines) + "\n", NAME_ERRORS)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -111,12 +111,3 @@ def _worth(params: PhraseParams, done: Facts) -> str:
         "all of this was measured on synthetic voices only. People are harder: expect less recall "
         "and more false accepts, and give --recordings and --negatives"
     )
-
-
-def _write(path: Path, text: str) -> None:
-    with (
-        written_aside(path) as partial,
-        open(partial, "w", encoding="utf-8", errors=NAME_ERRORS) as file,
-    ):
-        file.write(text)
-        flush_file(file)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.progress import Progress as Bar
 
 from open_seq2seq.config.phrase_params import PhraseParams
 from open_seq2seq.config.track_params import OWN, TrackParams
@@ -24,7 +23,7 @@ from open_seq2seq.phrase.texts import Texts
 from open_seq2seq.synthetic.spoken_sentences import write_sentence_splits
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.new_folder import new_folder
-from open_seq2seq.system.terminal import console
+from open_seq2seq.system.terminal import console, progress_bar
 
 DATA, SPEECH, NEGATIVES, TRACKS = "data", "speech", "negatives", "tracks"
 OWN_RECORDINGS = "recordings"  # source and corpus of the user's recordings of a phrase
@@ -36,7 +35,7 @@ _PAUSE_S = [2.0, 2.0]  # before each of short recordings that are joined
 def bar(text: str, total: float | None) -> Iterator[Callable[..., None]]:
     """Show how far a step is; yields a function that is told what was done since its last call."""
     terminal = console()
-    with Bar(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+    with progress_bar(terminal) as progress:
         task = progress.add_task(text, total=total)
         yield lambda done, total=None: progress.update(task, advance=done, total=total)
 

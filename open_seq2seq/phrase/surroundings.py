@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import numpy as np
 
+from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.synthetic.noise import NOISE_KINDS, SAMPLE_RATE, make_noise
 from open_seq2seq.synthetic.recording import to_pcm16
 from open_seq2seq.synthetic.streams import generator
@@ -53,8 +53,4 @@ def write_noise(folder: Path, seed: int) -> None:
 
 
 def _write(path: Path, samples: np.ndarray, peak_db: float) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(to_pcm16(samples, peak_db).astype("<i2").tobytes())
+    write_wav(path, to_pcm16(samples, peak_db), SAMPLE_RATE)

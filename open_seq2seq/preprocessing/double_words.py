@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import wave
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from open_seq2seq.data.audio import BadAudioError, read_wav
+from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.errors import counted, named
 from open_seq2seq.preprocessing.silence import SAMPLE_RATE
 from open_seq2seq.preprocessing.word_halves import Half, cut_words, join_halves
@@ -107,7 +107,8 @@ def write_double_words(
         if len(os.fsencode(name)) > _LONGEST_NAME:
             name = f"{len(rows):06d}"
         rng = generator(seed, "double word", *pair.paths)
-        _write_wav(folder / f"{name}.wav", join_halves(sounds[0], sounds[1], halves, rng))
+        sound = join_halves(sounds[0], sounds[1], halves, rng)
+        write_wav(folder / f"{name}.wav", sound, SAMPLE_RATE)
         rows.append(("", pair.speaker, f"{name}.wav"))
     if unreadable:
         logger.warning(
@@ -165,11 +166,3 @@ def _sounds(word: str) -> list[tuple[str, ...]]:
     if can_say(word):
         return sorted(pronounce(word).by_accent)
     return [tuple(word.casefold())]
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.astype("<i2").tobytes())

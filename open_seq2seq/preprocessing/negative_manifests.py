@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
 
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_manifest
@@ -32,6 +31,7 @@ from open_seq2seq.preprocessing.spoken_negatives import (
     write_spoken,
 )
 from open_seq2seq.synthetic.streams import generator
+from open_seq2seq.system.terminal import progress_bar
 
 _SPARE_PAIRS = 4  # for each double word, as many pairs have a half that cannot be used
 
@@ -76,7 +76,7 @@ def write_negatives(
         tables[DOUBLE] = _write_double(
             plan, n_double, data_dir, folder / negatives_folder(version, DOUBLE), seed
         )
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar(console) as progress:
         for kind, texts in plan.texts.items():
             task = progress.add_task(f"{kind} clips", total=n_spoken(plan, kind))
             tables[kind] = write_spoken(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from open_seq2seq.data.official_split import SPLITS
@@ -23,6 +22,7 @@ from open_seq2seq.synthetic.spoken_sentences import (
     writer_without,
 )
 from open_seq2seq.synthetic.studio import SaidSentence
+from open_seq2seq.system.terminal import progress_bar
 
 
 def check_sentences(avoid: Sequence[str], params: NegativeParams) -> None:
@@ -73,7 +73,7 @@ def write_recordings(
     """
     minutes = minutes_per_split(params.sentence_minutes)
     recordings = folder / negatives_folder(version, SENTENCES)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("sentences", total=60 * sum(minutes.values()))
         said = write_sentence_splits(
             {split: (recordings / split, minutes[split]) for split in SPLITS},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-import wave
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from open_seq2seq.data.audio import (
 )
 from open_seq2seq.data.audio_files import list_recordings
 from open_seq2seq.data.official_split import SPLITS
+from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.errors import UserError, counted, named
 from open_seq2seq.preprocessing.layout import NOISE_FOLDER
 from open_seq2seq.preprocessing.splits import split_sizes
@@ -175,7 +175,7 @@ def write_silence(
                 start = rng.integers(first, end - CLIP_SAMPLES, endpoint=True)
                 clip = noise[start : start + CLIP_SAMPLES] * rng.uniform(0, 1)
                 name = f"{split}/silence_{i:06d}.wav"
-                _write_wav(folder / name, clip)
+                _write_clip(folder / name, clip)
                 written[split].append(name)
     return {split: sorted(names) for split, names in written.items()}
 
@@ -199,7 +199,7 @@ def write_noise(files: list[NoiseFile], folder: Path) -> None:
             noise = _read_noise(file)
             if noise.flaw:
                 logger.warning("%s: %s", file.path, noise.flaw)
-            _write_wav(folder / f"{name}.wav", noise.samples[first:end])
+            _write_clip(folder / f"{name}.wav", noise.samples[first:end])
 
 
 def _new_name(stem: str, taken: set[str]) -> str:
@@ -244,10 +244,7 @@ def _read_noise(file: NoiseFile) -> Waveform:
     return noise
 
 
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write mono PCM16; `soundfile` would not report a full disk."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(np.rint(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes())
+def _write_clip(path: Path, samples: np.ndarray) -> None:
+    """Write floats, of which 1 is full scale."""
+    steps = np.rint(samples * 32768).clip(-32768, 32767)
+    write_wav(path, steps.astype(np.int16), SAMPLE_RATE)

@@ -9,7 +9,7 @@ from open_seq2seq.config.calibration import Calibration
 from open_seq2seq.config.problems import find_problems
 from open_seq2seq.errors import UserError, listed
 from open_seq2seq.storage.logdir import BEST, LAST
-from open_seq2seq.system.files import check_text, flush_file, partial_path, written_aside
+from open_seq2seq.system.files import check_text, partial_path, write_text
 
 NAME = "detector.json"
 
@@ -72,9 +72,7 @@ def write_calibration(calibration: Calibration, logdir: Path) -> Path:
     """
     path = logdir / NAME
     try:
-        with written_aside(path) as partial, open(partial, "w", encoding="utf-8") as file:
-            file.write(json.dumps(calibration.model_dump(), indent=2) + "\n")
-            flush_file(file)
+        write_text(path, json.dumps(calibration.model_dump(), indent=2) + "\n")
     except OSError as error:
         raise _not_writable(path, error) from None
     return path

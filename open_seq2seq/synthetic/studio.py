@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import wave
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from open_seq2seq.data.official_split import Split
+from open_seq2seq.data.wav_files import as_bytes, open_wav
 from open_seq2seq.synthetic import scene_workers, workers
 from open_seq2seq.synthetic.noise import SAMPLE_RATE
 from open_seq2seq.synthetic.production import N_TALKERS
@@ -112,14 +112,11 @@ class Studio:
         said: list[SaidSentence] = []
         waiting: deque[Future[np.ndarray]] = deque()
         at = n_scenes = 0
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
+        with open_wav(path, SAMPLE_RATE) as file:
 
             def write_next() -> None:
                 pcm = waiting.popleft().result()
-                file.writeframesraw(pcm.astype("<i2").tobytes())
+                file.writeframesraw(as_bytes(pcm))
                 on_progress(len(pcm) / SAMPLE_RATE)
 
             while at < n_samples:

@@ -8,12 +8,12 @@ changes no byte. A word takes less than a millisecond to speak and several to re
 from __future__ import annotations
 
 import signal
-import wave
 from pathlib import Path
 
 import numpy as np
 import soxr
 
+from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.synthetic.espeak import ESPEAK_RATE, Espeak, Utterance
 from open_seq2seq.synthetic.noise import SAMPLE_RATE, make_noise
 from open_seq2seq.synthetic.plan import Clip, utterance_of
@@ -98,7 +98,7 @@ def write_clips(
         # "stop" without its beginning would be "top"
         may_cut = not clip.group
         sound = record(speech, rng, _talkers, round(clip_s * SAMPLE_RATE), may_cut)
-        _write_wav(folder / clip.path, sound)
+        write_wav(folder / clip.path, sound, SAMPLE_RATE)
     return len(clips)
 
 
@@ -106,18 +106,9 @@ def write_background(folder: Path, kind: str, seed: int) -> None:
     """Write one minute of noise of the given kind into ``folder``."""
     rng = generator(seed, "background", kind)
     noise = make_noise(kind, rng, BACKGROUND_S * SAMPLE_RATE, _talkers)
-    _write_wav(folder / f"{kind}.wav", to_pcm16(noise, rng.uniform(-15.0, -3.0)))
+    write_wav(folder / f"{kind}.wav", to_pcm16(noise, rng.uniform(-15.0, -3.0)), SAMPLE_RATE)
 
 
 def resample(speech: np.ndarray, speaker: Speaker) -> np.ndarray:
     """Return espeak-ng's int16 as float64 at 16 kHz, with the speaker's ``formant_scale``."""
     return soxr.resample(speech / 32768, ESPEAK_RATE * speaker.formant_scale, SAMPLE_RATE)
-
-
-def _write_wav(path: Path, samples: np.ndarray) -> None:
-    """Write int16 mono; `soundfile` would wait for the disk (fsync) after each of many files."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.astype("<i2").tobytes())

@@ -123,6 +123,25 @@ def written_aside(path: Path) -> Iterator[Path]:
             remove(partial)
 
 
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write UTF-8, whole or not at all, and to the disk.
+
+    Args:
+        path: of the file.
+        text: with its own ends of lines.
+        errors: what becomes of characters that UTF-8 lacks.
+
+    Raises:
+        OSError: it cannot be written; a file that was there stays.
+    """
+    with (
+        written_aside(path) as partial,
+        open(partial, "w", encoding="utf-8", newline="", errors=errors) as file,
+    ):
+        file.write(text)
+        flush_file(file)
+
+
 def partial_path(path: Path) -> Path:
     """Return the temporary path of `written_aside`."""
     return path.with_name(f".{path.name}.partial")

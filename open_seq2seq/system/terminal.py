@@ -14,6 +14,7 @@ from open_seq2seq.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 
 def escaping(stream: TextIO) -> TextIO:
@@ -51,6 +52,17 @@ def console() -> Console:
     from rich.console import Console  # not needed for --help
 
     return Console(file=escaping(sys.stdout), markup=False, emoji=False, highlight=False)
+
+
+def progress_bar(terminal: Console) -> Progress:
+    """Return a bar, to be used as a context, that is shown on a terminal alone and goes at its end.
+
+    Args:
+        terminal: as `console` returns it.
+    """
+    from rich.progress import Progress  # not needed for --help
+
+    return Progress(console=terminal, transient=True, disable=not terminal.is_terminal)
 
 
 def give_up(stream: TextIO) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from open_seq2seq.config import Config
 from open_seq2seq.config.validation_tracks import ValidationTracks
-from open_seq2seq.detection.calibrating import calibrate
+from open_seq2seq.detection.calibrating import best_settings
 from open_seq2seq.detection.corpora import open_corpora
 from open_seq2seq.detection.hearing import hear
+from open_seq2seq.detection.measuring import measure_heard
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Detection
 from open_seq2seq.pretrained.model import PretrainedModel
@@ -50,7 +51,8 @@ class Listening:
         heard = hear(model, self._corpora, params)
         wanted = params.false_accepts_per_hour
         try:
-            _, measurement = calibrate(heard, params)
+            settings = best_settings(heard, params)
         except UserError:  # of a network that has hardly begun: the rate is not reached
             return Detection(0.0, wanted, heard.hours)
+        measurement = measure_heard(heard, settings, params.match_tolerance_s)
         return Detection(measurement.all.recall or 0.0, wanted, heard.hours)
