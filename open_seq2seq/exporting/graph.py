@@ -118,13 +118,15 @@ class ExportGraph:
             samples: as of `function`.
         """
         function, signature = self.function(batch_size=batch_size, samples=samples)
-        archive = keras.export.ExportArchive()
-        archive.track(self._network)
-        archive.add_endpoint(
-            "serve",
+        serve = tf.function(
             lambda inputs: {"probabilities": function(inputs)},
             input_signature=signature,
+            autograph=False,
         )
+        serve.get_concrete_function()  # the archive traces a function twice if it is not traced yet
+        archive = keras.export.ExportArchive()
+        archive.track(self._network)
+        archive.add_endpoint("serve", serve)
         archive.write_out(str(folder), verbose=False)
 
 

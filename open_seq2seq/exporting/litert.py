@@ -10,8 +10,10 @@ import contextlib
 import csv
 import math
 import os
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,55 +30,101 @@ _N_DEBUGGED = 20  # clips
 _N_SHOWN = 5  # layers
 
 
-def convert(graph: ExportGraph, number: str, samples: str, calibration: np.ndarray | None) -> bytes:
-    """Return the file.
+class LiteRTConverter:
+    """Makes the files of one graph; what several of them need is made once."""
 
-    Args:
-        graph: what is converted.
-        number: float32, float16, int8 or int16x8.
-        samples: float32 or int16.
-        calibration: inputs of training clips, [clips, ...], where the network is in integers.
-    """
-    with _converter(graph, samples) as (converter, in_floats):
-        if calibration is None:
-            if number == "float16":
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-                converter.target_spec.supported_types = [tf.float16]
+    def __init__(self, graph: ExportGraph) -> None:
+        """Plan it.
+
+        Args:
+            graph: what is converted.
+        """
+        self._graph = graph
+        self._saved: dict[str, Path] = {}  # by the type of the samples
+        self._in_floats: dict[str, bytes] = {}
+        self._debuggers: dict[str, Any] = {}
+
+    def convert(self, number: str, samples: str, calibration: np.ndarray | None) -> bytes:
+        """Return a file.
+
+        Args:
+            number: float32, float16, int8 or int16x8.
+            samples: float32 or int16.
+            calibration: inputs of training clips, [clips, ...], where the network is in integers.
+        """
+        if calibration is not None:
+            return self._convert_to_integers(number, samples, calibration)
+        if number == "float32":
+            return self._float32(samples)
+        with quiet():
+            converter = self._converter(samples)
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
             return converter.convert()
-        if graph.takes_waveforms:
-            debugger = _debugger(converter, in_floats(), calibration)
-            return debugger.get_nondebug_quantized_model()
-        sets = tf.lite.OpsSet
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = _dataset(calibration)
-        converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        if number == "int16x8":
-            converter.target_spec.supported_ops = [
-                sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            ]
-            converter.inference_input_type = converter.inference_output_type = tf.int16
-        return converter.convert()
 
+    def worst_layers(self, samples: str, calibration: np.ndarray) -> list[str]:
+        """Return the layers that lose most in int8, each as a line, the worst first.
 
-def worst_layers(graph: ExportGraph, samples: str, calibration: np.ndarray) -> list[str]:
-    """Return the layers that lose most in int8, each as a line, the worst first.
+        Args:
+            samples: float32 or int16.
+            calibration: inputs of clips, [clips, ...].
+        """
+        with quiet():
+            debugger = self._debugger(samples, calibration)
+            debugger.run()
+            with tempfile.TemporaryFile("w+") as file:
+                debugger.layer_statistics_dump(file)
+                file.seek(0)
+                rows = list(csv.DictReader(file))
+        errors = {row["tensor_name"]: _error_in_steps(row) for row in rows}
+        worst = sorted(errors, key=lambda name: -errors[name])[:_N_SHOWN]
+        return [f"{name.split(';')[0]}: {errors[name]:.1f}" for name in worst]
 
-    Args:
-        graph: what is converted.
-        samples: float32 or int16.
-        calibration: inputs of clips, [clips, ...].
-    """
-    with _converter(graph, samples) as (converter, in_floats):
-        debugger = _debugger(converter, in_floats(), calibration[:_N_DEBUGGED])
-        debugger.run()
-        with tempfile.TemporaryFile("w+") as file:
-            debugger.layer_statistics_dump(file)
-            file.seek(0)
-            rows = list(csv.DictReader(file))
-    errors = {row["tensor_name"]: _error_in_steps(row) for row in rows}
-    worst = sorted(errors, key=lambda name: -errors[name])[:_N_SHOWN]
-    return [f"{name.split(';')[0]}: {errors[name]:.1f}" for name in worst]
+    def _convert_to_integers(self, number: str, samples: str, calibration: np.ndarray) -> bytes:
+        with quiet():
+            if self._graph.takes_waveforms:
+                return self._debugger(samples, calibration).get_nondebug_quantized_model()
+            converter, sets = self._converter(samples), tf.lite.OpsSet
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = _dataset(calibration)
+            converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+            if number == "int16x8":
+                converter.target_spec.supported_ops = [
+                    sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+                ]
+                converter.inference_input_type = converter.inference_output_type = tf.int16
+            return converter.convert()
+
+    def _converter(self, samples: str) -> Any:
+        if samples not in self._saved:
+            folder = tempfile.mkdtemp()
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self._graph.save(Path(folder), batch_size=1, samples=samples)
+            self._saved[samples] = Path(folder)
+        return tf.lite.TFLiteConverter.from_saved_model(str(self._saved[samples]))
+
+    def _float32(self, samples: str) -> bytes:
+        if samples not in self._in_floats:
+            with quiet():
+                self._in_floats[samples] = self._converter(samples).convert()
+        return self._in_floats[samples]
+
+    def _debugger(self, samples: str, calibration: np.ndarray) -> Any:
+        """Return what quantizes the network and leaves the front end in floats."""
+        if samples not in self._debuggers:
+            converter = self._converter(samples)
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = _dataset(calibration)
+            options = tf.lite.experimental.QuantizationDebugOptions(
+                denylisted_nodes=_before_the_network(self._float32(samples))
+            )
+            self._debuggers[samples] = tf.lite.experimental.QuantizationDebugger(
+                converter=converter,
+                debug_dataset=_dataset(calibration[:_N_DEBUGGED]),
+                debug_options=options,
+            )
+        return self._debuggers[samples]
 
 
 def describe(model: bytes, description: str) -> bytes:
@@ -109,31 +157,6 @@ def lost_weights(model: bytes) -> bool:
     operators = set(operator_codes(read_tree(model)))
     builtin = schema.BuiltinOperator
     return builtin.VAR_HANDLE in operators and builtin.CALL_ONCE not in operators
-
-
-@contextlib.contextmanager
-def _converter(graph: ExportGraph, samples: str) -> Iterator[tuple[Any, Callable[[], bytes]]]:
-    """Yield a converter, and a function that returns the file in floats."""
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        graph.save(Path(folder), batch_size=1, samples=samples)
-
-        def make() -> Any:
-            return tf.lite.TFLiteConverter.from_saved_model(folder)
-
-        yield make(), lambda: make().convert()
-
-
-def _debugger(converter: Any, in_floats: bytes, calibration: np.ndarray) -> Any:
-    """Return what quantizes the network and leaves the front end in floats."""
-    clips = _dataset(calibration)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = clips
-    options = tf.lite.experimental.QuantizationDebugOptions(
-        denylisted_nodes=_before_the_network(in_floats)
-    )
-    return tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=clips, debug_options=options
-    )
 
 
 def _dataset(calibration: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:

@@ -57,6 +57,7 @@ class WholeClipExport:
             takes_waveforms=takes_waveforms,
             outputs=model.outputs,
         )
+        self._litert = litert.LiteRTConverter(self._graph)
         self.classes = tried.labels
 
     @cached_property
@@ -100,7 +101,7 @@ class WholeClipExport:
         inputs = None
         if number.startswith("int") and self._calibration is not None:
             inputs = self._graph.inputs(self._calibration.waveforms, samples)
-        content = litert.convert(self._graph, number, samples, inputs)
+        content = self._litert.convert(number, samples, inputs)
         path = folder / f"model-{number}.tflite"
         path.write_bytes(litert.describe(content, text))
         if litert.lost_weights(content):
@@ -113,7 +114,7 @@ class WholeClipExport:
             return ""
         samples = self._params.samples_of(number)
         inputs = self._graph.inputs(self._calibration.waveforms, samples)
-        layers = litert.worst_layers(self._graph, samples, inputs)
+        layers = self._litert.worst_layers(samples, inputs)
         return (
             ". Scales are of each channel already; try more --calibration_clips, float16, or "
             "int16x8 with --export_input=features. Layers that lose most, with the error of their "

@@ -31,9 +31,13 @@ def convert(layer: KerasModel, tracks: np.ndarray, n_frames: int, *, output: str
     signature = [tf.TensorSpec((1, n_frames, n_features), tf.float32, "features")]
     with tempfile.TemporaryDirectory() as folder, quiet():
         layer(np.zeros(calls.shape[1:], np.float32))  # makes the variables
+        serve = tf.function(
+            lambda x: {"probabilities": layer(x)}, input_signature=signature, autograph=False
+        )
+        serve.get_concrete_function()  # the archive traces a function twice if it is not traced yet
         archive = keras.export.ExportArchive()
         archive.track(layer)
-        archive.add_endpoint("serve", lambda x: {"probabilities": layer(x)}, signature)
+        archive.add_endpoint("serve", serve)
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
