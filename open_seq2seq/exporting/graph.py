@@ -13,7 +13,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.exporting.front_end import ClipFrontEnd, Spectrum
 from open_seq2seq.layers.outputs import as_probabilities
 from open_seq2seq.layers.plain import plain_operations
-from open_seq2seq.lazy import keras, tf
+from open_seq2seq.lazy import tf
 from open_seq2seq.network import before_merging, classes_beyond_labels
 from open_seq2seq.structs import KerasModel, OutputKind, Tensor
 
@@ -123,11 +123,24 @@ class ExportGraph:
             input_signature=signature,
             autograph=False,
         )
-        serve.get_concrete_function()  # the archive traces a function twice if it is not traced yet
-        archive = keras.export.ExportArchive()
-        archive.track(self._network)
-        archive.add_endpoint("serve", serve)
-        archive.write_out(str(folder), verbose=False)
+        save_function(folder, serve, self._network.variables)
+
+
+def save_function(folder: Path, serve: Callable, variables: list) -> None:
+    """Write a SavedModel of a function, as `serve` and as the default signature.
+
+    Keras's archive would trace the network a second time, by itself.
+
+    Args:
+        folder: is created.
+        serve: a `tf.function` with a signature.
+        variables: Keras variables that it uses.
+    """
+    module = tf.Module()
+    module.serve = serve
+    module.all_variables = [variable.value for variable in variables]
+    signatures = {"serve": serve, "serving_default": serve}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
 def count_samples(front_end: FrontEnd, clip_s: float | None) -> int:

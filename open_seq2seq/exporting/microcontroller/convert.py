@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from open_seq2seq.exporting.flatbuffer import read_tree, write_tree
+from open_seq2seq.exporting.graph import save_function
 from open_seq2seq.exporting.litert import quiet
-from open_seq2seq.lazy import keras, tf
+from open_seq2seq.lazy import tf
 from open_seq2seq.structs import KerasModel
 
 
@@ -34,11 +36,7 @@ def convert(layer: KerasModel, tracks: np.ndarray, n_frames: int, *, output: str
         serve = tf.function(
             lambda x: {"probabilities": layer(x)}, input_signature=signature, autograph=False
         )
-        serve.get_concrete_function()  # the archive traces a function twice if it is not traced yet
-        archive = keras.export.ExportArchive()
-        archive.track(layer)
-        archive.add_endpoint("serve", serve)
-        archive.write_out(folder, verbose=False)
+        save_function(Path(folder), serve, layer.variables)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = consecutive_calls
