@@ -273,6 +273,7 @@ def test_every_room_is_in_the_layout():
     assert described == rooms | {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py"}
 
 
+@pytest.mark.long
 def test_the_worked_example_passes_its_own_tests(tmp_path):
     for name in ("open_seq2seq", "example_configs"):
         shutil.copytree(ROOT / name, tmp_path / name)

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
+from open_seq2seq.system.terminal import exit_on_user_error
 from tests.support.fuzzing import harness
-from tests.support.paths import ROOT, TINY
+from tests.support.paths import TINY
 
 SEED = 0
 N_INPUTS = {
@@ -78,7 +78,9 @@ WORST = {
 
 
 @pytest.mark.parametrize(("spoil", "expected"), WORST.values(), ids=WORST)
-def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(tmp_path, spoil, expected):
+def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(
+    tmp_path, capsys, spoil, expected
+):
     (tmp_path / "v2-12-labels.txt").write_text("\n".join(LABELS["v2-12"]))
     soundfile.write(tmp_path / "clip.wav", np.zeros(16000), 16000)
     for split in ("train", "val", "test"):
@@ -90,13 +92,9 @@ def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(tmp_path, spo
         f"--dataset_location={tmp_path}",
         f"--logdir={tmp_path / 'log'}",
     ]
-    done = subprocess.run(
-        [sys.executable, ROOT / "run.py", "--mode=train_eval", *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 2, done.stderr
-    assert expected in done.stderr and "Traceback" not in done.stderr + done.stdout
+    with pytest.raises(SystemExit) as end:
+        exit_on_user_error(lambda: main(["--mode=train_eval", *flags]))
+    written = capsys.readouterr()
+    assert end.value.code == 2, written.err
+    assert expected in written.err and "Traceback" not in written.err + written.out
     assert not (tmp_path / "log").exists()

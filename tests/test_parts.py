@@ -17,6 +17,7 @@ N_FRAMES, N_FEATURES, N_LABELS = 32, 40, 5
 DATA = SpeechCommandsDataLayer(audio_length=N_FRAMES, num_audio_features=N_FEATURES)
 # a small network of each class that has parameters without a default, or is large by default
 SMALL = {
+    "BCResNetEncoder": {"num_blocks": [1, 1, 1, 1]},
     "ResNetEncoder": {"resnet_size": 18, "num_filters": 4, "block_sizes": [1, 1, 1, 1]},
     "TDNNEncoder": {
         "convnet_layers": [

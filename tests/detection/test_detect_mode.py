@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -102,12 +103,18 @@ def test_the_curves_are_drawn_where_matplotlib_is_there(logdir, said, monkeypatc
     assert png.startswith(b"\x89PNG") and len(png) > 5000
 
 
-@pytest.fixture
-def calibrated(logdir, said):
+@pytest.fixture(scope="module")
+def calibrated_once(trained, said, tmp_path_factory):
+    logdir = shutil.copytree(trained[0], tmp_path_factory.mktemp("calibrated") / "run")
     corpora = f"{said / 'talk'},quiet={said / 'noise'}"
     args = ["--false_accepts_per_hour=1000", f"--calibrate={corpora}", said / "talk"]
     assert detect(logdir, *args) == 0
     return logdir
+
+
+@pytest.fixture
+def calibrated(calibrated_once, tmp_path):
+    return shutil.copytree(calibrated_once, tmp_path / "calibrated")
 
 
 def test_a_calibration_is_saved_with_its_counts_and_used_by_streams(calibrated, said, capsys):
@@ -143,7 +150,8 @@ def test_a_calibration_is_saved_with_its_counts_and_used_by_streams(calibrated, 
 
 
 def test_the_page_listens_as_calibrated(calibrated, monkeypatch):
-    pytest.importorskip("gradio", reason="the extra `demo` is not installed")
+    if find_spec("gradio") is None:  # importing it takes seconds
+        pytest.skip("the extra `demo` is not installed")
     served = []
     monkeypatch.setattr(
         "open_seq2seq.page.server.Page.serve", lambda self, *args: served.append(args[1])

@@ -139,6 +139,7 @@ def make(name: str, share: int = 1) -> tuple[Encoder, KerasModel]:
 
 
 @pytest.mark.parametrize(("name", "published"), [("resnet50", 23.5), ("jasper10x3", 207.3)])
+@pytest.mark.long
 def test_the_example_has_its_published_size(name, published):
     _, model = make(name)
     n_parameters = sum(prod(v.shape) for v in model.trainable_variables)

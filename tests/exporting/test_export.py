@@ -104,15 +104,20 @@ def test_samples_of_16_bits_are_taken_by_every_format(model, tone, tmp_path):
         assert trial.n_bytes == sum(each.stat().st_size for each in files)
 
 
+FEATURES, SAVED = "tflite, features", "saved_model"
 FORMATS = {
     "tflite": {},
-    "tflite, features": {"export_input": "features"},
-    "saved_model": {"export_format": ["saved_model"]},
+    FEATURES: {"export_input": "features"},
+    SAVED: {"export_format": [SAVED]},
     "onnx": {"export_format": ["onnx"]},
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+# a SavedModel's trial imports TensorFlow
+@pytest.mark.parametrize(
+    "name",
+    ["tflite", "onnx", *(pytest.param(n, marks=pytest.mark.long) for n in (FEATURES, SAVED))],
+)
 def test_one_changed_weight_fails_the_export(trained, tmp_path, name):
     """What a loaded model predicts is of the weights at its first prediction.
 
@@ -176,7 +181,11 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [*((name, "tflite") for name in NETWORKS), ("BC-ResNet", "onnx")]
+    ("name", "format"),
+    [
+        *((name, "tflite") for name in NETWORKS),
+        pytest.param("BC-ResNet", "onnx", marks=pytest.mark.long),
+    ],
 )
 def test_every_network_can_be_exported(name, format, tmp_path):
     if format == "onnx":
@@ -226,7 +235,7 @@ def test_int8_needs_clips_and_takes_a_folder_of_them(tmp_path):
 
 def test_layers_that_lose_most_are_named_where_int8_loses_too_much(model, tmp_path, monkeypatch):
     monkeypatch.setattr(trial_module, "_LARGEST_LOSS", -1.0)
-    params = {"export_dir": str(tmp_path / "x"), "export_dtype": ["int8"]}
+    params = {"export_dir": str(tmp_path / "x"), "export_dtype": ["int8"], "calibration_clips": 40}
     with pytest.raises(UserError, match=r"model-int8.tflite: has an accuracy") as error:
         open_seq2seq.export(model, **params)
     assert "Layers that lose most" in str(error.value) and "image2label" in str(error.value)

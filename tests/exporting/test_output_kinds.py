@@ -29,8 +29,17 @@ def sigmoid_run(train_few):
 
 
 @pytest.fixture(scope="module", params=["merged", "sigmoid"])
-def kind_and_run(request, merged_run, sigmoid_run):
-    return request.param, {"merged": merged_run, "sigmoid": sigmoid_run}[request.param]
+def kind_and_run(request):
+    return request.param, request.getfixturevalue(f"{request.param}_run")
+
+
+def kinds(*cases):
+    """Parametrize a test by the kind of outputs, and by what follows it in each of its cases."""
+    return pytest.mark.parametrize(("kind_and_run", "what"), cases, indirect=["kind_and_run"])
+
+
+def _long(*case):
+    return pytest.param(*case, marks=pytest.mark.long)
 
 
 @pytest.fixture(scope="module")
@@ -94,23 +103,24 @@ def exported(logdir, folder, *flags):
     return json.loads((folder / "report.json").read_text())
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--export_format=tflite,tflite_micro", "--export_dtype=int8"],
-        pytest.param(
-            ["--export_format=tflite,saved_model", "--export_dtype=float32"],
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            ["--export_input=features", "--export_dtype=float16,int16x8"], marks=pytest.mark.long
-        ),
-    ],
-    ids=["int8", "float32", "features"],
+FILES = {
+    "int8": ["--export_format=tflite,tflite_micro", "--export_dtype=int8"],
+    "tflite": ["--export_format=tflite", "--export_dtype=float32"],
+    "saved_model": ["--export_format=saved_model"],
+    "features": ["--export_input=features", "--export_dtype=float16,int16x8"],
+}
+
+
+@kinds(
+    ("merged", "int8"),
+    ("sigmoid", "tflite"),
+    _long("merged", "tflite"),
+    _long("sigmoid", "int8"),
+    *(_long(kind, name) for kind in ("merged", "sigmoid") for name in ("saved_model", "features")),
 )
-def test_files_say_what_the_checkpoint_says(kind_and_run, tmp_path, flags):
+def test_files_say_what_the_checkpoint_says(kind_and_run, what, tmp_path):
     kind, logdir = kind_and_run
-    report = exported(logdir, tmp_path / "files", *flags)
+    report = exported(logdir, tmp_path / "files", *FILES[what])
     assert report["model"]["labels"] == list(LABELS_OF_MERGED)
     for file in report["files"]:
         assert file["n_clips"] == 48
@@ -126,10 +136,15 @@ def test_onnx_and_the_page_say_it_too(kind_and_run, tmp_path, web_package):
     assert [file["largest_difference"] < 1e-4 for file in report["files"]] == [True, True]
 
 
-@pytest.mark.parametrize("profile", ["tflm", "esphome"])
-def test_one_keyword_on_a_microcontroller(kind_and_run, tmp_path, profile, capsys):
+@kinds(
+    ("merged", "tflm"),
+    ("sigmoid", "esphome"),
+    _long("merged", "esphome"),
+    _long("sigmoid", "tflm"),
+)
+def test_one_keyword_on_a_microcontroller(kind_and_run, what, tmp_path, capsys):
     kind, logdir = kind_and_run
-    flags = ["--export_format=tflite_micro", "--micro_keyword=no", f"--micro_profile={profile}"]
+    flags = ["--export_format=tflite_micro", "--micro_keyword=no", f"--micro_profile={what}"]
     report = exported(logdir, tmp_path / "files", *flags)
     assert report["model"]["microcontroller"]["labels"] == ["no"]
     (file,) = report["files"]

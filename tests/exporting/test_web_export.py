@@ -58,6 +58,13 @@ def test_the_folder_has_all_that_the_page_needs(exported, model):
     assert serve in (exported / "model_card.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A browser that gives no page the microphone."""
+    with chrome() as driver:
+        yield driver
+
+
 @pytest.fixture
 def serve(exported, tmp_path):
     """Serve a copy of the page, with some values of model.json changed; its address comes back."""
@@ -68,7 +75,7 @@ def serve(exported, tmp_path):
             pass
 
     def serve(**values):
-        page = tmp_path / "page"
+        page = tmp_path / f"page{len(servers)}"
         shutil.copytree(exported / "web", page)
         description = json.loads((page / "model.json").read_text()) | values
         (page / "model.json").write_text(json.dumps(description))
@@ -128,7 +135,7 @@ AudioContext.prototype.createMediaStreamSource = function (stream) {
 """
 
 
-@pytest.mark.parametrize("is_own_rate", [False, True])
+@pytest.mark.parametrize("is_own_rate", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_tone_at_the_microphone_is_the_event_that_the_model_says(
     serve, model, tmp_path, is_own_rate
 ):
@@ -173,7 +180,7 @@ def test_a_tone_at_the_microphone_is_the_event_that_the_model_says(
     assert all(url.startswith(f"{origin}/") for url in urls)
 
 
-def test_files_are_labelled_as_the_detector_and_predict_do(serve, model, tmp_path):
+def test_files_are_labelled_as_the_detector_and_predict_do(serve, browser, model, tmp_path):
     clip, label, _ = clearest_tone(model)
     origin = serve(thresholds={label: 0.4}, smoothing=3)
     stretch = clip[: RATE // 2]
@@ -190,29 +197,28 @@ def test_files_are_labelled_as_the_detector_and_predict_do(serve, model, tmp_pat
     # an exported model hears zeros where a short clip ends, and no missing frames
     (padded,) = model.probabilities([fit(stretch, RATE, model.data_layer)])
     percent = round(100 * padded.max())
-    with chrome() as driver:
-        driver.get(origin)
-        wait_for(driver, status_has("Ready"))
-        file = driver.find_element("id", "file")
-        file.send_keys(str(tmp_path / "long.wav"))
-        wait_for(driver, status_has("long.wav: 8.0 s, 2 events."))
-        rows = driver.find_elements("css selector", "#events li")
-        assert [row.get_attribute("data-label") for row in rows] == [label] * 2
-        times = driver.find_elements("css selector", "#events time")
-        assert [time.text for time in reversed(times)] == expected
-        file.send_keys(str(tmp_path / "short.flac"))
-        best = f"short.flac: 0.5 s, most probably {short.label} ({percent} %)."
-        wait_for(driver, status_has(best))
-        file.send_keys(str(tmp_path / "text.wav"))
-        wait_for(driver, status_has("text.wav is no audio file that this browser can read"))
-        # a refused microphone is told, and the page can be used further
-        driver.find_element("id", "listen").click()
-        wait_for(driver, status_has("does not let this page use the microphone"))
-        file.send_keys(str(tmp_path / "short.flac"))
-        wait_for(driver, status_has(best))
+    browser.get(origin)
+    wait_for(browser, status_has("Ready"))
+    file = browser.find_element("id", "file")
+    file.send_keys(str(tmp_path / "long.wav"))
+    wait_for(browser, status_has("long.wav: 8.0 s, 2 events."))
+    rows = browser.find_elements("css selector", "#events li")
+    assert [row.get_attribute("data-label") for row in rows] == [label] * 2
+    times = browser.find_elements("css selector", "#events time")
+    assert [time.text for time in reversed(times)] == expected
+    file.send_keys(str(tmp_path / "short.flac"))
+    best = f"short.flac: 0.5 s, most probably {short.label} ({percent} %)."
+    wait_for(browser, status_has(best))
+    file.send_keys(str(tmp_path / "text.wav"))
+    wait_for(browser, status_has("text.wav is no audio file that this browser can read"))
+    # a refused microphone is told, and the page can be used further
+    browser.find_element("id", "listen").click()
+    wait_for(browser, status_has("does not let this page use the microphone"))
+    file.send_keys(str(tmp_path / "short.flac"))
+    wait_for(browser, status_has(best))
 
 
-def test_settings_hold_at_once(serve, model, tmp_path):
+def test_settings_hold_at_once(serve, browser, model, tmp_path):
     clip, label, _ = clearest_tone(model)
     origin = serve(thresholds=dict.fromkeys(model.labels) | {label: 1.0})
     soundfile.write(tmp_path / "tone.wav", np.tile(clip, 4), RATE)
@@ -220,41 +226,37 @@ def test_settings_hold_at_once(serve, model, tmp_path):
         "arguments[0].value = arguments[1];"
         "arguments[0].dispatchEvent(new Event('input', { bubbles: true }));"
     )
-    with chrome() as driver:
-        driver.get(origin)
-        wait_for(driver, status_has("Ready"))
-        file = driver.find_element("id", "file")
-        file.send_keys(str(tmp_path / "tone.wav"))
-        wait_for(driver, status_has("tone.wav: 4.0 s, 0 events."))
-        driver.execute_script(move, driver.find_element("id", "threshold"), "0.3")
-        file.send_keys(str(tmp_path / "tone.wav"))
-        wait_for(driver, status_has("tone.wav: 4.0 s, 1 event."))
-        driver.execute_script("document.getElementById('settings').reset()")
-        file.send_keys(str(tmp_path / "tone.wav"))
-        wait_for(driver, status_has("tone.wav: 4.0 s, 0 events."))
+    browser.get(origin)
+    wait_for(browser, status_has("Ready"))
+    file = browser.find_element("id", "file")
+    file.send_keys(str(tmp_path / "tone.wav"))
+    wait_for(browser, status_has("tone.wav: 4.0 s, 0 events."))
+    browser.execute_script(move, browser.find_element("id", "threshold"), "0.3")
+    file.send_keys(str(tmp_path / "tone.wav"))
+    wait_for(browser, status_has("tone.wav: 4.0 s, 1 event."))
+    browser.execute_script("document.getElementById('settings').reset()")
+    file.send_keys(str(tmp_path / "tone.wav"))
+    wait_for(browser, status_has("tone.wav: 4.0 s, 0 events."))
 
 
-def test_what_is_missing_on_the_server_is_named(serve, tmp_path):
-    origin = serve()
-    for name in ("model.onnx", "runtime/ort-wasm-simd-threaded.wasm", "runtime/ort.wasm.min.js"):
-        hidden = tmp_path / "hidden"
-        (tmp_path / "page" / name).rename(hidden)
-        with chrome() as driver:
-            driver.get(origin)
-            wait_for(driver, status_has("The model cannot be loaded: "))
-            assert not driver.find_element("id", "listen").is_enabled()
-            status = driver.find_element("id", "status").text
-            assert f"{name}: the server answers 404" in status or name.endswith(".js")
-        hidden.rename(tmp_path / "page" / name)
+def test_what_is_missing_on_the_server_is_named(serve, browser, tmp_path):
+    names = ("model.onnx", "runtime/ort-wasm-simd-threaded.wasm", "runtime/ort.wasm.min.js")
+    for index, name in enumerate(names):
+        origin = serve()  # another one, of which the browser has kept nothing
+        (tmp_path / f"page{index}" / name).unlink()
+        browser.get(origin)
+        wait_for(browser, status_has("The model cannot be loaded: "))
+        assert not browser.find_element("id", "listen").is_enabled()
+        status = browser.find_element("id", "status").text
+        assert f"{name}: the server answers 404" in status or name.endswith(".js")
 
 
-def test_the_browser_keeps_the_page_from_asking_elsewhere(serve):
+def test_the_browser_keeps_the_page_from_asking_elsewhere(serve, browser):
     origin = serve()
     ask = (
         "const done = arguments[0];"
         "addEventListener('securitypolicyviolation', (event) => done(event.blockedURI));"
         "fetch('http://127.0.0.1:9/').then(() => done('asked'), () => {});"
     )
-    with chrome() as driver:
-        driver.get(origin)
-        assert driver.execute_async_script(ask) == "http://127.0.0.1:9/"
+    browser.get(origin)
+    assert browser.execute_async_script(ask) == "http://127.0.0.1:9/"

@@ -129,7 +129,7 @@ def test_npm_is_asked_only_with_download(trained, npm, tmp_path, monkeypatch):
     assert (tmp_path / "asked").exists() and not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("has_node", [True, False])
+@pytest.mark.parametrize("has_node", [pytest.param(True, marks=pytest.mark.long), False])
 def test_one_changed_weight_fails_the_export(
     model, web_package, tmp_path, monkeypatch, caplog, has_node
 ):

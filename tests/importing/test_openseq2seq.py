@@ -13,10 +13,9 @@ from open_seq2seq.importing import names, openseq2seq
 from open_seq2seq.importing.checkpoint import network_of
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage import checkpoints, variables
-from tests.support import parity, refused
-from tests.support.paths import EXAMPLES, ROOT, TINY
+from tests.support import parity
+from tests.support.paths import EXAMPLES, TINY
 
-SCRIPT = ROOT / "scripts" / "import_openseq2seq.py"
 RESNET50 = EXAMPLES / "resnet50.py"
 RESNET18 = [f"--config_file={RESNET50}", "--encoder_params/resnet_size=18"]
 N_FRAMES, N_MELS, N_LABELS = 20, 6, 3
@@ -303,7 +302,9 @@ def test_all_differences_are_named_and_nothing_is_written(tmp_path):
     values["another/thing"] = np.zeros(1, np.float32)
     checkpoint = write_checkpoint(tmp_path / "original" / "model.ckpt", values)
     flags = [f"--config_file={jasper_config(tmp_path)}", f"--labels_file={tmp_path / 'labels.txt'}"]
-    message = refused.by(SCRIPT, checkpoint, *flags)
+    with pytest.raises(UserError) as refused:
+        import_openseq2seq.main([checkpoint, *flags])
+    message = str(refused.value)
     for expected in (
         "(2 differences)",
         "tdnn_encoder.conv22.res_bn/moving_mean: missing, expected shape (8,)",

@@ -13,8 +13,8 @@ from tests.support import time_conv_reference as reference
 RNG = np.random.default_rng(0)
 # frames, taps, stride, dilation; some taps reach no frame at all
 CASES = [
-    *itertools.product([1, 2, 7, 16], [1, 2, 5, 11], [1], [1, 2, 3]),
-    *itertools.product([1, 2, 7, 16], [1, 2, 5, 11], [2, 3], [1]),
+    *itertools.product([1, 7, 16], [1, 2, 11], [1], [1, 3]),
+    *itertools.product([1, 7, 16], [1, 2, 11], [2, 3], [1]),
 ]
 
 

@@ -2,12 +2,9 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -22,7 +19,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.page import server as server_module
 from open_seq2seq.streaming import StreamingDetector
 from tests.support.browser import chrome, requested
-from tests.support.paths import ROOT
+from tests.support.forked import fork, wait
 from tests.support.tones import make_tone, save_wav
 
 RATE = 16000
@@ -53,24 +50,17 @@ def served(trained, tmp_path_factory):
     if find_spec("gradio") is None or find_spec("websockets") is None:
         pytest.skip("the extra `demo` is not installed")
     folder, output = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("log") / "log"
-    command = [sys.executable, "run.py", "--mode=try", f"--logdir={trained[0]}", "--port=0"]
-    with output.open("w") as log:
-        process = subprocess.Popen(
-            [*command, *FLAGS],
-            cwd=ROOT,
-            env=os.environ | {"TMPDIR": str(folder)},
-            stdout=log,
-            stderr=log,
-        )
+    output.touch()
+    arguments = ["--mode=try", f"--logdir={trained[0]}", "--port=0", *FLAGS]
+    process = fork(cli.main, arguments, output=output, environment={"TMPDIR": str(folder)})
     try:
         started = time.monotonic()
         while not (found := re.search(r"The page is at (\S+) and", output.read_text())):
-            assert process.poll() is None and time.monotonic() < started + 90, output.read_text()
-            time.sleep(0.05)
+            assert wait(process, 0.05) is None and time.monotonic() < started + 90
         yield found[1], folder
         assert len(list(folder.iterdir())) == 1 and sounds_in(folder) == []
         process.terminate()
-        assert process.wait(20) == 0, output.read_text()
+        assert wait(process, 20) == 0, output.read_text()
         assert list(folder.iterdir()) == []
     finally:
         process.kill()

@@ -109,6 +109,9 @@ def test_a_resumed_run_ends_as_with_the_old_code(run, old_run):
             assert line[key] == old_line[key]
 
 
+@pytest.mark.parametrize(
+    "old_run", ["format1", pytest.param("format2", marks=pytest.mark.long)], indirect=True
+)
 def test_infer_gives_the_probabilities_of_the_old_code(run, old_run, tone_dataset, tmp_path):
     expected = read_predictions(old_run.expected / "predictions.csv")
     clips, output = [str(tone_dataset / path) for path in expected], tmp_path / "predictions.csv"
@@ -133,6 +136,9 @@ def test_from_pretrained_builds_the_network_without_the_config(old_run, tone_dat
         assert_same(rounded, read_probabilities(row), path)
 
 
+@pytest.mark.parametrize(
+    "old_run", ["format1", pytest.param("format2", marks=pytest.mark.long)], indirect=True
+)
 def test_a_fine_tuned_run_begins_with_the_best_weights(run, old_run, tmp_path):
     args = [
         "--max_steps=8",  # the first ones overflow

@@ -6,6 +6,7 @@ import atexit
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -78,6 +79,7 @@ def _run(
     options = {"mode": "w", "buffering": 1, "encoding": "utf-8", "closefd": False}
     sys.stdout, sys.stderr = open(1, **options), open(2, **options)  # noqa: SIM115
     os.environ.update(environment)
+    tempfile.tempdir = None  # the environment may name another
     os.chdir(ROOT)
     try:
         exit_on_user_error(lambda: main(*args))

@@ -123,13 +123,6 @@ def test_the_average_of_the_weights_is_evaluated_kept_and_resumed(run, tmp_path)
     assert [line["loss"] for line in after] == [line["loss"] for line in before[-2:]]
 
 
-def test_without_an_average_the_same_run_evaluates_otherwise(run, tmp_path):
-    for name, extra in (("plain", []), ("average", ["--ema_decay=0.9"])):
-        assert run("train_eval", tmp_path / name, *STEPS, "--max_steps=4", *extra) == 0
-    plain, average = (lines(tmp_path / name)[-1]["loss"] for name in ("plain", "average"))
-    assert plain != average
-
-
 def test_a_run_that_gets_no_better_stops_early_and_keeps_its_state(run, tmp_path):
     args = [
         "--num_epochs=50",
