@@ -1,7 +1,7 @@
 # make demo          set-up, synthetic data, training and test accuracy, in minutes on two cores
 # make try           a page on which the demo's model is tried, or another: make try LOGDIR=DIR
 # make test          set-up, lint, types and the test suite
-# make trials        the tests that take half a minute or more: kills, lost processes, full disks
+# make trials        the tests that take half a minute (kills, lost processes, full disks), or repeat a proof
 # make format        rewrite the code as the linter wants it
 # All take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
 

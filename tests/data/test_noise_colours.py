@@ -38,13 +38,19 @@ def test_power_falls_with_frequency_by_the_exponent_at_the_same_level():
             assert power[hz < 19.9].sum() < 1e-6 * power.sum()
 
 
+PITCHED = Augmentation(
+    pitch_shift=2.0, time_stretch=0.0, noise_level_min=-60.0, noise_level_max=-30.0
+)
+
+
+@pytest.fixture(scope="module")
+def pitching():
+    return SpectralEngine(FRONT_END, PITCHED, ACOUSTICS)
+
+
 @pytest.mark.parametrize("colour", [0, 2, 4])
-def test_images_hear_the_colour_at_its_level_at_every_pitch(colour):
+def test_images_hear_the_colour_at_its_level_at_every_pitch(pitching, colour):
     """Noise of power c / f^e in a bin has that power times sum(window^2) in expectation."""
-    augmentation = Augmentation(
-        pitch_shift=2.0, time_stretch=0.0, noise_level_min=-60.0, noise_level_max=-30.0
-    )
-    engine = SpectralEngine(FRONT_END, augmentation, ACOUSTICS)
     n_clips, exponent = 16, ACOUSTICS.colours[colour]
     hz = np.fft.rfftfreq(512, 1 / RATE)
     above = np.fft.rfftfreq(2**21, 1 / RATE)
@@ -54,7 +60,7 @@ def test_images_hear_the_colour_at_its_level_at_every_pitch(colour):
     window = librosa.filters.get_window("hann", 512)
     filters = librosa.filters.mel(sr=RATE, n_fft=512, n_mels=40, htk=True, norm=None)
     expected = gain**2 * np.square(window).sum() * (filters @ shape) / total
-    draws = no_draws(augmentation, n_clips, ACOUSTICS)._replace(
+    draws = no_draws(PITCHED, n_clips, ACOUSTICS)._replace(
         noise_gain=np.full(n_clips, gain, np.float32),
         noise_colour=np.full(n_clips, colour, np.int32),
         noise_start=np.linspace(0, 0.99, n_clips, dtype=np.float32),
@@ -62,7 +68,7 @@ def test_images_hear_the_colour_at_its_level_at_every_pitch(colour):
     silence = [np.zeros(RATE, np.int16)] * n_clips
     for pitch in (0, 16, 32):
         drawn = draws._replace(pitch=np.full(n_clips, pitch, np.int32))
-        mel = np.exp(images(engine, silence, drawn)[:, 5:-5].astype(np.float64)).mean(axis=(0, 1))
+        mel = np.exp(images(pitching, silence, drawn)[:, 5:-5].astype(np.float64)).mean(axis=(0, 1))
         # above the lowest bands, where a steep slope leaks through the window, and below the
         # highest ones, which noise of a lower pitch no longer fills
         np.testing.assert_allclose(mel[6:32], expected[6:32], rtol=0.25)
