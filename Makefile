@@ -59,6 +59,8 @@ logdir:
 try: logdir $(VENV)/ready-page
 	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
+# the workers import the tests, and many processes the package: each would compile all of it
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/ready-test web lint
 	@# three for two cores: tests of processes, browsers and exported files wait for others
 	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"

@@ -21,12 +21,12 @@ from tests.support.paths import TINY
 
 SEED = 0
 N_INPUTS = {
-    "audio": 120,
-    "manifests": 120,
-    "configs": 120,
-    "tars": 60,
-    "nemo": 80,
-    "checkpoints": 100,
+    "audio": 100,
+    "manifests": 60,
+    "configs": 60,
+    "tars": 40,
+    "nemo": 40,
+    "checkpoints": 60,
 }
 
 

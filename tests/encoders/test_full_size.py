@@ -21,6 +21,8 @@ from tests.support.paths import EXAMPLES
 FEATURES = np.random.default_rng(0).standard_normal((2, 128, 128)).astype(np.float32)
 N_LABELS = 12
 JASPER_SHARE = 4  # what its channels are divided by
+# small networks of the same layers have parity in test_resnet_encoder.py and test_openseq2seq.py
+pytestmark = pytest.mark.long
 
 
 class Weights(dict):
@@ -139,7 +141,6 @@ def make(name: str, share: int = 1) -> tuple[Encoder, KerasModel]:
 
 
 @pytest.mark.parametrize(("name", "published"), [("resnet50", 23.5), ("jasper10x3", 207.3)])
-@pytest.mark.long
 def test_the_example_has_its_published_size(name, published):
     _, model = make(name)
     n_parameters = sum(prod(v.shape) for v in model.trainable_variables)

@@ -117,6 +117,7 @@ def test_the_script_with_more_processes_writes_the_same_bytes(
     assert digests(tmp_path / "again") == digests(dataset)
 
 
+@pytest.mark.long
 def test_another_seed_changes_every_recording(dataset: Path, tmp_path: Path) -> None:
     make_dataset(tmp_path / "other", ["yes"], 3, seed=8, n_jobs=1)
     wavs = {digest for name, digest in digests(tmp_path / "other").items() if name.endswith(".wav")}

@@ -188,16 +188,16 @@ def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path,
 
     after_step.append(count)
     args = [
-        "--num_epochs=8",
+        "--num_epochs=6",
         "--eval_steps=3",
         "--save_checkpoint_steps=3",
         "--save_summaries_steps=3",
     ]
     assert run("train_eval", tmp_path / "run", *args) == 0
     for what in (1, 2):
-        most = [max(count[what] for count in counts if count[0] == epoch) for epoch in range(8)]
-        # a leak of one for each of the 15 evaluations or saves would show
-        assert most[7] <= most[2] + 1, most
+        most = [max(count[what] for count in counts if count[0] == epoch) for epoch in range(6)]
+        # a leak of one for each of the 9 evaluations or saves would show
+        assert most[5] <= most[2] + 1, most
 
 
 def test_every_epoch_takes_every_row_once_in_another_order_and_with_other_draws(

@@ -21,7 +21,17 @@ ROWS = np.arange(non_finite.N_CLIPS)[None] + 10
 PATHS = [f"clip{row}.wav" for row in range(20)]
 
 
-@pytest.mark.parametrize(("scaling", "iter_size"), non_finite.CASES)
+# each scaling with several batches to a step, and one of them with one
+FEW = [case for case in non_finite.CASES if case[1] > 1 or case[0] == "Backoff"]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "iter_size"),
+    [
+        pytest.param(*case, marks=[] if case in FEW else pytest.mark.long)
+        for case in non_finite.CASES
+    ],
+)
 def test_one_process(scaling, iter_size):
     non_finite.check(scaling, iter_size, Workers())
 
