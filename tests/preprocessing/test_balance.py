@@ -17,7 +17,7 @@ def _rows(sizes: list[int], column: str) -> pd.DataFrame:
     return pd.DataFrame({column: np.repeat(np.arange(len(sizes)), sizes)})
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(class_sizes, seeds)
 def test_balanced_classes_are_equal_complete_and_even(sizes, seed):
     balanced = balance_classes(_rows(sizes, "label"), np.random.default_rng(seed))
@@ -36,7 +36,7 @@ def test_balancing_follows_the_seed():
     assert not first.equals(other)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(class_sizes, seeds, st.integers(0, 100))
 def test_drawn_rows_are_distinct_and_take_the_words_in_turn(sizes, seed, n_rows):
     drawn = draw_evenly(_rows(sizes, "word"), n_rows, np.random.default_rng(seed))
