@@ -34,11 +34,6 @@ class LiteRTConverter:
     """Makes the files of one graph; what several of them need is made once."""
 
     def __init__(self, graph: ExportGraph) -> None:
-        """Plan it.
-
-        Args:
-            graph: what is converted.
-        """
         self._graph = graph
         self._saved: dict[str, Path] = {}  # by the type of the samples
         self._in_floats: dict[str, bytes] = {}
