@@ -206,7 +206,7 @@ def test_a_run_with_sources_resumes_exactly(run, tone_dataset, tmp_path, after_s
         "--train_params/data_layer_params/sources="
         f"[{{'recordings': {recordings!r}, 'weight': 0.2, 'label': 'silence'}},"
         f"{{'dataset_files': [{str(tone_dataset / 'v2-12-val.csv')!r}], 'weight': 0.3}}]",
-        "--num_epochs=3",
+        "--num_epochs=2",
     ]
     assert run("train", tmp_path / "straight", *flags) == 0
 

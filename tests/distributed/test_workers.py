@@ -159,9 +159,18 @@ def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(two_ranks, run, tmp_pa
         assert first["loss"] == pytest.approx(second["loss"], rel=1e-3)
     assert job.output.count("training: steps 0 to 10") == 1  # rank 0 alone prints
 
-    evaluated = metrics(tmp_path / "two")
-    assert two_ranks(tmp_path / "two", "--batch_size_per_gpu=16", mode="eval").status == 0
-    for line, same in zip(metrics(tmp_path / "two")[len(evaluated) :], evaluated[-2:], strict=True):
+
+@needs_horovod
+@pytest.mark.horovod
+@pytest.mark.long
+@pytest.mark.slow
+def test_two_ranks_evaluate_as_one(two_ranks, run, tmp_path):
+    """In --mode=eval; the test above compares what training evaluates."""
+    logdir = tmp_path / "run"
+    assert run("train_eval", logdir, "--num_epochs=1") == 0
+    evaluated = metrics(logdir)
+    assert two_ranks(logdir, "--batch_size_per_gpu=16", mode="eval").status == 0
+    for line, same in zip(metrics(logdir)[len(evaluated) :], evaluated[-2:], strict=True):
         assert (line["split"], line["n_clips"], line["top1"]) == (
             same["split"],
             same["n_clips"],

@@ -288,6 +288,7 @@ def test_without_the_interpreter_litert_tries_the_file(exported, tmp_path, monke
     np.testing.assert_allclose(*outputs, atol=8 / 256)
 
 
+@pytest.mark.long
 def test_one_changed_weight_fails_the_export(model, clips, tmp_path, monkeypatch):
     made = convert.convert
 
