@@ -13,6 +13,7 @@ NAMES = [
     "speech_commands/bcresnet",
     "speech_commands/demo",
     "speech_commands/detector",
+    "speech_commands/detector_micro",
     "speech_commands/jasper10x3",
     "speech_commands/jasper_mini",
     "speech_commands/matchboxnet3x1x64",
