@@ -11,11 +11,11 @@ from open_seq2seq.phrase.amounts import Amounts
 from open_seq2seq.system.files import write_text
 
 CONFIG = "config.py"
-FRAME_S = 0.01
+FRAME_S = 0.02
 BATCH_SIZE = 128
 # kernel sizes of the network's depthwise convolutions, the fourth with dilation 2
-_KERNELS = (11, 9, 11, 15)
-FIELD = 1 + 10 + 8 + 10 + 2 * 14
+_KERNELS = (5, 5, 7, 9)
+FIELD = 1 + 4 + 4 + 6 + 2 * 8
 DELAY_S = (FIELD - 1) // 2 * FRAME_S  # that the network looks ahead
 
 _TEXT = '''\
@@ -23,19 +23,19 @@ _TEXT = '''\
 
     open-seq2seq --config_file=config.py --mode=train_eval --logdir=ANOTHER_FOLDER
 
-Made by open-seq2seq-phrase. The network is that of speech_commands/micro with a shorter field: it
-looks {delay_s:.2f} s ahead. Change whatever you like; the data is in data/, {speech_folders}.
+Made by open-seq2seq-phrase. The network is that of speech_commands/detector_micro with a shorter
+field: it looks {delay_s:.2f} s ahead. Change whatever you like; the data is in data/, {speech_folders}.
 """
 
 from pathlib import Path
 
-from example_configs.speech_commands import micro as recipe
+from example_configs.speech_commands import detector_micro as recipe
 from open_seq2seq.config import nested_update
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 
-POOLED_FRAMES = {pooled_frames}  # of 10 ms; a window of {window_s:g} s, which holds a whole phrase
+POOLED_FRAMES = {pooled_frames}  # of 20 ms; a window of {window_s:g} s, which holds a whole phrase
 RESIDUAL = {{"num_channels": 48, "separable": True, "residual": True}}
 LAYERS = [
     {{"kernel_size": [{k[0]}], "num_channels": 48, "separable": True}},

@@ -93,7 +93,7 @@ def test_a_file_gives_what_predict_gives(exported, model, tone):
 @pytest.mark.parametrize(
     # int8 files of LiteRT take such samples anyway
     "format",
-    ["saved_model", "onnx", pytest.param("tflite", marks=pytest.mark.long)],
+    ["onnx", *(pytest.param(f, marks=pytest.mark.long) for f in ("saved_model", "tflite"))],
 )
 def test_samples_of_16_bits_are_taken_by_every_format(model, tmp_path, format):
     if format == "onnx":

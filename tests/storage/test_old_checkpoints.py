@@ -80,6 +80,9 @@ def test_the_checkpoints_are_of_both_formats():
     assert second["format"] == 2 and "steps_per_epoch" not in second and second["place"] == [1, 96]
 
 
+@pytest.mark.parametrize(
+    "old_run", [pytest.param("format1", marks=pytest.mark.long), "format2"], indirect=True
+)
 def test_a_resumed_run_ends_as_with_the_old_code(run, old_run):
     assert (
         run("train_eval", old_run.logdir, *old_run.options, "--continue_learning", config=CONFIG)

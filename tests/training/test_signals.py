@@ -55,7 +55,10 @@ def signal_in_evaluation(monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("moment", ["signal_in_step", "signal_in_evaluation"])
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param("signal_in_step", marks=pytest.mark.long), "signal_in_evaluation"],
+)
 def test_the_evaluation_that_a_signal_came_before_is_made_up_for(
     moment, run, undisturbed, tmp_path, request, monkeypatch
 ):
