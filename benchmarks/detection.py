@@ -22,7 +22,7 @@ from open_seq2seq.detection.measuring import Measurement, measure_heard
 from open_seq2seq.errors import UserError
 from open_seq2seq.pretrained import PretrainedModel
 
-SMOOTHINGS = [1, 3, 5, 8, 12]
+SMOOTHINGS = [1, 3, 5, 8, 12, 16]
 TOLERANCE_S = 2.0  # the same for all smoothings
 
 

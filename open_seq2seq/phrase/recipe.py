@@ -24,7 +24,8 @@ _TEXT = '''\
     open-seq2seq --config_file=config.py --mode=train_eval --logdir=ANOTHER_FOLDER
 
 Made by open-seq2seq-phrase. The network is that of speech_commands/detector_micro with a shorter
-field: it looks {delay_s:.2f} s ahead. Change whatever you like; the data is in data/, {speech_folders}.
+field: it looks {delay_s:.2f} s ahead. Change whatever you like; the data is in data/,
+{speech_folders}.
 """
 
 from pathlib import Path
