@@ -145,6 +145,8 @@ class _Maker:
             self._step("negatives", lambda: steps.make_negatives(folder, params))
         self._step("val", lambda: steps.make_phrase_tracks(folder, "val", amounts, params))
         self._step("test", lambda: steps.make_phrase_tracks(folder, "test", amounts, params))
+        if sources.has_similar(folder):
+            self._step("similar", lambda: steps.make_similar_tracks(folder, params))
         if sources.has_recordings(folder, "test"):
             self._step("recordings", lambda: steps.make_own_tracks(folder, params))
         if not (folder / CONFIG).exists():
@@ -180,6 +182,7 @@ _STEPS = {
     "negatives": "your recordings without the phrases, parted",
     "val": "tracks for validation and calibration",
     "test": "tracks for testing",
+    "similar": "tracks of words that sound nearly like it",
     "recordings": "tracks of your own recordings",
     "training": "training",
     "calibration": f"thresholds, and measurement; results in {RESULT}/detection",

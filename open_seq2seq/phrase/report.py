@@ -10,6 +10,7 @@ from open_seq2seq.config.phrase_params import PhraseParams
 from open_seq2seq.errors import UserError
 from open_seq2seq.phrase.recipe import DELAY_S
 from open_seq2seq.phrase.report_text import Facts, lines_of
+from open_seq2seq.phrase.steps import SIMILAR
 from open_seq2seq.phrase.using import RESULT
 from open_seq2seq.system.files import write_text
 from open_seq2seq.system.paths import NAME_ERRORS
@@ -17,7 +18,7 @@ from open_seq2seq.system.paths import NAME_ERRORS
 REPORT, REPORT_JSON = "report.md", "report.json"
 _SUMMARY = f"{RESULT}/detection/summary.json"
 _SOUND = {
-    "tracks": "phrases by synthetic voices in noise, and what sounds like them",
+    "tracks": "phrases by synthetic voices in noise",
     "speech": "running speech by synthetic voices",
     "negatives": "your recordings without the phrases",
     "recordings": "your recordings of the phrases",
@@ -55,7 +56,7 @@ def write_report(
             "tested_on_people": _people(params, done),
         }
         write_text(folder / REPORT_JSON, json.dumps(content, indent=2) + "\n", NAME_ERRORS)
-        results = list(_results(measured))
+        results = list(_results(measured, done))
         worth = _worth(params, done)
         wanted = params.false_accepts_per_hour
         lines = lines_of(folder, phrases, wanted, done, measured, results, worth)
@@ -74,10 +75,16 @@ def _people(params: PhraseParams, done: Facts) -> dict[str, bool]:
     return {"recall": bool(own.get("test")), "false_accepts": params.negatives is not None}
 
 
-def _results(measured: Facts) -> Iterator[str]:
+def _results(measured: Facts, done: Facts) -> Iterator[str]:
     """Yield a line for each corpus."""
     for name, corpus in measured["corpora"].items():
         counts = corpus["all"]
+        if name == SIMILAR:
+            yield (
+                f"words that sound nearly like it, by synthetic voices: {counts['false_accepts']} "
+                f"false accepts of {done[SIMILAR]['words']} words"
+            )
+            continue
         parts = [f"{counts['hours']:.2f} h"]
         if counts["said"]:
             low, high = counts["recall_interval"]

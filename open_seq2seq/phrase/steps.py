@@ -11,11 +11,12 @@ import pandas as pd
 
 from open_seq2seq.config.phrase_params import PhraseParams
 from open_seq2seq.config.track_params import OWN, TrackParams
+from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, UNKNOWN
 from open_seq2seq.data.manifests import write_manifest
 from open_seq2seq.data.official_split import Split
 from open_seq2seq.detection.make_tracks import make_tracks
 from open_seq2seq.phrase.amounts import Amounts
-from open_seq2seq.phrase.clips import LABELS_FILE, manifest_name, write_clips
+from open_seq2seq.phrase.clips import LABELS_FILE, PHRASE, manifest_name, write_clips
 from open_seq2seq.phrase.negatives import are_short, link, part, read_negatives
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.surroundings import NOISE, ROOMS, write_noise, write_rooms
@@ -27,6 +28,7 @@ from open_seq2seq.system.terminal import console, progress_bar
 
 DATA, SPEECH, NEGATIVES, TRACKS = "data", "speech", "negatives", "tracks"
 OWN_RECORDINGS = "recordings"  # source and corpus of the user's recordings of a phrase
+SIMILAR = "similar"  # corpus of words that sound nearly like a phrase
 _CLIPS_PER_HOUR = 400.0
 _PAUSE_S = [2.0, 2.0]  # before each of short recordings that are joined
 
@@ -141,12 +143,13 @@ def make_negatives(folder: Path, params: PhraseParams) -> dict[str, Any]:
 def make_phrase_tracks(
     folder: Path, split: Split, amounts: Amounts, params: PhraseParams
 ) -> dict[str, Any]:
-    """Write tracks/SPLIT: phrases, and what sounds like them, in noise."""
+    """Write tracks/SPLIT: phrases in noise."""
     remove(folder / TRACKS / split)
     with bar(f"tracks of {split}", None) as advance:
         summary = make_tracks(
             TrackParams(
-                manifest=str(folder / DATA / manifest_name("keywords", split)),
+                manifest=str(folder / DATA / manifest_name(PHRASE, split)),
+                labels_file=str(folder / DATA / LABELS_FILE),
                 hours=amounts.track_minutes[split] / 60,
                 clips_per_hour=_CLIPS_PER_HOUR,
                 seed=params.seed,
@@ -156,6 +159,23 @@ def make_phrase_tracks(
         )
     values = summary.values()
     return {"hours": values["hours"], "said": values["said"]}
+
+
+def make_similar_tracks(folder: Path, params: PhraseParams) -> dict[str, Any]:
+    """Write tracks/similar: the test's clips of phrases and of what sounds nearly like them.
+
+    Nobody talks like that, so false accepts per hour of it choose no threshold.
+    """
+    remove(folder / TRACKS / SIMILAR)
+    summary = make_tracks(
+        TrackParams(
+            manifest=str(folder / DATA / manifest_name(CUSTOM_VERSION, "test")),
+            seed=params.seed,
+        ),
+        folder / TRACKS / SIMILAR,
+        lambda done, total: None,
+    )
+    return {"words": summary.values()["said"][UNKNOWN]}
 
 
 def make_own_tracks(folder: Path, params: PhraseParams) -> dict[str, Any]:

@@ -18,10 +18,11 @@ def settings_of(model: PretrainedModel, given: StreamParams) -> StreamParams:
         given: what was given of it has its say first.
     """
     calibration = model.calibration
+    given = given.stream  # those of --mode=detect have more
     if calibration is None or set(StreamParams.model_fields) <= given.model_fields_set:
-        return given.stream
+        return given
     settings = calibration.apply(given)
-    if dict(settings) == dict(given.stream):
+    if dict(settings) == dict(given):
         return settings
     used = [
         f"{name}={getattr(settings, name)}"

@@ -149,6 +149,14 @@ def test_a_calibration_is_saved_with_its_counts_and_used_by_streams(calibrated, 
     assert summary_of(calibrated)["settings"] == saved["stream"]
 
 
+def test_a_calibrated_model_takes_the_flags_of_the_mode(calibrated, said, tmp_path):
+    saved = json.loads((calibrated / "detector.json").read_text())
+    flags = [f"--detect_dir={tmp_path / 'there'}", "--match_tolerance_s=0.5", said / "noise"]
+    assert detect(calibrated, *flags) == 0
+    used = json.loads((tmp_path / "there" / "summary.json").read_text())["settings"]
+    assert used["thresholds"] == saved["stream"]["thresholds"]
+
+
 def test_the_page_listens_as_calibrated(calibrated, monkeypatch):
     if find_spec("gradio") is None:  # importing it takes seconds
         pytest.skip("the extra `demo` is not installed")

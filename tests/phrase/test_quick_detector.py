@@ -16,7 +16,7 @@ def test_quick_makes_a_detector_that_goes_on(tmp_path, capsys):
     with contextlib.suppress(UserError):  # so little training may not reach the wanted rate
         command.main(["hey lamp", f"--output_dir={folder}", "--quick"])
     report = json.loads((folder / "report.json").read_text())
-    assert set(report["measured"]["corpora"]) == {"tracks", "speech"}
+    assert set(report["measured"]["corpora"]) == {"tracks", "speech", "similar"}
     assert report["measured"]["corpora"]["tracks"]["all"]["said"] >= 3
     assert "open-seq2seq --mode=stream" in (folder / "report.md").read_text()
     assert list((folder / "exported" / "float").glob("*.tflite"))

@@ -93,9 +93,9 @@ def test_lines_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, capsys)
 
 def test_summaries_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, limit_files, capsys):
     limit_files(150_000)  # a checkpoint takes 60,000 bytes, the histograms of a step 10,000
-    args = ["--summaries=['variables', 'gradients']", "--save_summaries_steps=1", "--max_steps=18"]
+    args = ["--summaries=['variables', 'gradients']", "--save_summaries_steps=1", "--max_steps=30"]
     assert run("train", tmp_path / "run", *STEPS, *args) == 0
-    assert newest(tmp_path / "run").step == 18
+    assert newest(tmp_path / "run").step == 30
     out = capsys.readouterr().out
     assert (
         out.count(f"{tmp_path}/run/tensorboard/train: cannot be written (") == 1

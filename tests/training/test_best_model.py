@@ -187,7 +187,11 @@ def test_what_cannot_be_measured_is_refused(run, tmp_path, flags, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_tracks_without_words_are_refused(run, tracks, tmp_path):
+@pytest.mark.parametrize("word", [None, "hey", "unknown"])
+def test_tracks_without_a_keyword_are_refused(run, tracks, tmp_path, word):
+    if word:
+        (tmp_path / "noise.csv").write_text(f"start,end,label\n0.5,1.0,{word}\n")
     noise = str(tmp_path / "noise.wav")
-    with pytest.raises(UserError, match="no list says what is said in them"):
+    with pytest.raises(UserError, match="no list says that one of the model's keywords, "):
         run("train_eval", tmp_path / "run", f"--validation_tracks_params={{'tracks': [{noise!r}]}}")
+    assert not (tmp_path / "run").exists()
