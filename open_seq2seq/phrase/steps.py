@@ -14,7 +14,8 @@ from open_seq2seq.config.track_params import OWN, TrackParams
 from open_seq2seq.data.dataset_versions import CUSTOM_VERSION, UNKNOWN
 from open_seq2seq.data.manifests import write_manifest
 from open_seq2seq.data.official_split import Split
-from open_seq2seq.detection.make_tracks import make_tracks
+from open_seq2seq.detection.make_tracks import Advance, make_tracks
+from open_seq2seq.detection.track_summary import Summary
 from open_seq2seq.phrase.amounts import Amounts
 from open_seq2seq.phrase.clips import LABELS_FILE, PHRASE, manifest_name, write_clips
 from open_seq2seq.phrase.negatives import are_short, link, part, read_negatives
@@ -144,18 +145,15 @@ def make_phrase_tracks(
     folder: Path, split: Split, amounts: Amounts, params: PhraseParams
 ) -> dict[str, Any]:
     """Write tracks/SPLIT: phrases in noise."""
-    remove(folder / TRACKS / split)
     with bar(f"tracks of {split}", None) as advance:
-        summary = make_tracks(
-            TrackParams(
-                manifest=str(folder / DATA / manifest_name(PHRASE, split)),
-                labels_file=str(folder / DATA / LABELS_FILE),
-                hours=amounts.track_minutes[split] / 60,
-                clips_per_hour=_CLIPS_PER_HOUR,
-                seed=params.seed,
-            ),
-            folder / TRACKS / split,
+        summary = _make_tracks(
+            folder,
+            split,
+            manifest_name(PHRASE, split),
             lambda done, total: advance(done, total=total),
+            hours=amounts.track_minutes[split] / 60,
+            clips_per_hour=_CLIPS_PER_HOUR,
+            seed=params.seed,
         )
     values = summary.values()
     return {"hours": values["hours"], "said": values["said"]}
@@ -166,29 +164,29 @@ def make_similar_tracks(folder: Path, params: PhraseParams) -> dict[str, Any]:
 
     Nobody talks like that, so false accepts per hour of it choose no threshold.
     """
-    remove(folder / TRACKS / SIMILAR)
-    summary = make_tracks(
-        TrackParams(
-            manifest=str(folder / DATA / manifest_name(CUSTOM_VERSION, "test")),
-            seed=params.seed,
-        ),
-        folder / TRACKS / SIMILAR,
-        lambda done, total: None,
-    )
+    manifest = manifest_name(CUSTOM_VERSION, "test")
+    summary = _make_tracks(folder, SIMILAR, manifest, seed=params.seed)
     return {"words": summary.values()["said"][UNKNOWN]}
 
 
 def make_own_tracks(folder: Path, params: PhraseParams) -> dict[str, Any]:
     """Write tracks/recordings: the user's utterances for testing, each in its own room."""
-    remove(folder / TRACKS / OWN_RECORDINGS)
-    make_tracks(
-        TrackParams(
-            manifest=str(folder / DATA / manifest_name(OWN_RECORDINGS, "test")),
-            labels_file=str(folder / DATA / LABELS_FILE),
-            background=OWN,
-            seed=params.seed,
-        ),
-        folder / TRACKS / OWN_RECORDINGS,
-        lambda done, total: None,
-    )
+    manifest = manifest_name(OWN_RECORDINGS, "test")
+    _make_tracks(folder, OWN_RECORDINGS, manifest, background=OWN, seed=params.seed)
     return {}
+
+
+def _make_tracks(
+    folder: Path,
+    name: str,
+    manifest: str,
+    on_progress: Advance = lambda done, total: None,
+    **settings: Any,
+) -> Summary:
+    """Write tracks/NAME anew, of a manifest in data/; settings are those of `TrackParams`."""
+    target, data = folder / TRACKS / name, folder / DATA
+    remove(target)
+    params = TrackParams(
+        manifest=str(data / manifest), labels_file=str(data / LABELS_FILE), **settings
+    )
+    return make_tracks(params, target, on_progress)
