@@ -37,3 +37,23 @@ def test_onednn_is_on_before_tensorflow_is_imported(door):
 
 def test_onednn_stays_off_where_the_user_says_so():
     assert what_tensorflow_would_see("import open_seq2seq", TF_ENABLE_ONEDNN_OPTS="0") == "0"
+
+
+NOISY = r"""
+import os
+os.write(2, b"W0000 oneDNN custom operations are on. To turn them off, ...\nOut of memory\n")
+value = 7
+"""
+
+
+def test_notes_of_an_import_are_left_out_and_all_else_is_told(tmp_path):
+    (tmp_path / "noisy.py").write_text(NOISY)
+    code = "from open_seq2seq.lazy import LazyModule; print(LazyModule('noisy').value)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("7\n", "Out of memory\n")

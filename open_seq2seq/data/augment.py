@@ -66,6 +66,11 @@ class Augmentation(Group):
         description="Folder of recorded noise that is mixed in; the preprocessing makes "
         "<version>-noise.",
     )
+    background_speech: PathText | None = Field(
+        default=None,
+        description="Folder of recorded speech, or a manifest: five minutes of people who talk at "
+        "once, one to eight, are made of it, and are recorded noise like that of background_noise.",
+    )
     background_noise_prob: float = Field(
         default=0.8, ge=0, le=1, description="Probability that a clip gets recorded noise."
     )
@@ -84,6 +89,11 @@ class Augmentation(Group):
                 f"noise_level_max {self.noise_level_max}"
             )
         return self
+
+    @property
+    def has_background(self) -> bool:
+        """Whether recorded noise or speech is mixed in."""
+        return self.background_noise is not None or self.background_speech is not None
 
 
 NO_AUGMENTATION = Augmentation(pitch_shift=0.0, time_stretch=0.0, noise_level_max=None)
@@ -203,7 +213,7 @@ def _noise_gain(augmentation: Augmentation, uniform: _Uniform) -> np.ndarray:
 def _background_gain(
     augmentation: Augmentation, acoustics: Acoustics, uniform: _Uniform
 ) -> np.ndarray:
-    if augmentation.background_noise is None:
+    if not augmentation.has_background:
         return np.zeros_like(uniform.background_volume)
     has_background = uniform.has_background < augmentation.background_noise_prob
     if acoustics.has_snr:

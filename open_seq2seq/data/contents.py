@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from open_seq2seq.data.audio_files import find_audio
 from open_seq2seq.data.manifests import read_manifests
 from open_seq2seq.data.mixture import Mixture
+from open_seq2seq.data.running_speech import find_speech
 from open_seq2seq.data.weighted_source import WeightedSource
 from open_seq2seq.errors import UserError, counted
 
@@ -64,7 +63,9 @@ class Contents(NamedTuple):
                 if not source.own_classes:
                     table = table.assign(word="")
             else:
-                part = part._replace(recordings=_recordings(name, source.recordings))
+                part = part._replace(
+                    recordings=find_speech(f"{name}/recordings", source.recordings)
+                )
                 label = _label(name, source.label, labels)
                 table = pd.DataFrame({"label": [label], "path": [name], "word": [""]})
             tables.append(table.assign(part=index))
@@ -102,19 +103,3 @@ def _label(name: str, label: str, labels: tuple[str, ...]) -> int:
     if label not in labels:
         raise UserError(f"{name}/label: {label!r} is no label; the labels are {', '.join(labels)}")
     return labels.index(label)
-
-
-def _recordings(name: str, path: str) -> tuple[str, ...]:
-    """Return the recordings in a folder and in folders in it, or of a manifest."""
-    if os.path.isfile(path):
-        return tuple(read_manifests([Path(path)], None)["path"])
-    try:
-        recordings = find_audio(path)
-    except OSError as error:
-        raise UserError(
-            f"{name}/recordings: cannot read {path} ({error.strerror or error}); name a folder of "
-            "recordings"
-        ) from None
-    if not recordings:
-        raise UserError(f"{name}/recordings: no audio files in {path}; name a folder of recordings")
-    return tuple(recordings)

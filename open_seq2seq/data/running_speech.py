@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
 from open_seq2seq.data.audio import LOUDEST, BadAudioError, as_int16, check_header, open_audio
+from open_seq2seq.data.audio_files import find_audio
+from open_seq2seq.data.manifests import read_manifests
 from open_seq2seq.errors import UserError, counted
 
 _STREAM = 0x737065656368  # sets the positions apart from other draws
 _MARGIN_S = 0.05  # around what is resampled, so that the filter sees its neighbours
 _FULL_SCALE = 32768.0
+
+
+def find_speech(key: str, path: str) -> tuple[str, ...]:
+    """Return the recordings in a folder and in folders in it, or of a manifest.
+
+    Args:
+        key: of the parameter that names it, for messages.
+        path: of the folder or manifest.
+
+    Raises:
+        UserError: there are none.
+    """
+    if os.path.isfile(path):
+        return tuple(read_manifests([Path(path)], None)["path"])
+    try:
+        recordings = find_audio(path)
+    except OSError as error:
+        raise UserError(
+            f"{key}: cannot read {path} ({error.strerror or error}); name a folder of recordings"
+        ) from None
+    if not recordings:
+        raise UserError(f"{key}: no audio files in {path}; name a folder of recordings")
+    return tuple(recordings)
 
 
 class RunningSpeech:

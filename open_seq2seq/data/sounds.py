@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from open_seq2seq.data.augment import Draws
+from open_seq2seq.data.babble import babble_table, find_talkers
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.context import ContextDraws
 from open_seq2seq.data.epoch import Epoch
@@ -26,6 +27,7 @@ class Surroundings(NamedTuple):
     """Files of what clips are heard in."""
 
     noise: tuple[str, ...] = ()
+    talkers: tuple[str, ...] = ()
     responses: tuple[str, ...] = ()  # of rooms
 
     @classmethod
@@ -38,6 +40,8 @@ class Surroundings(NamedTuple):
         found = cls()
         if params.background_noise is not None:
             found = found._replace(noise=find_recordings(params.background_noise))
+        if params.background_speech is not None:
+            found = found._replace(talkers=find_talkers(params.background_speech))
         if params.room_responses is not None:
             found = found._replace(responses=find_responses(params.room_responses))
         return found
@@ -95,14 +99,19 @@ class Sounds:
             self._placer = Placer(params, rate, seed)
             self.longest = extent.n_samples
         self._n_samples = Extent.of(params, params.time_stretch, self.longest).n_samples
-        recordings, responses = surroundings
+        recordings, talkers, responses = surroundings
         spoken = (path for each in speech.values() for path in each.paths)
-        self.files = (*recordings, *responses, *spoken)
+        self.files = (*recordings, *talkers, *responses, *spoken)
         self._rooms = Rooms(responses, rate, self._n_samples) if responses else None
         self.background: np.ndarray | None = None
         self._levels: NoiseLevels | None = None
-        if recordings:
-            noise = background_table(recordings, rate, extent.block, params)
+        if recordings or talkers:
+            tables = []
+            if recordings:
+                tables.append(background_table(recordings, rate, extent.block, params))
+            if talkers:
+                tables.append(babble_table(talkers, rate, extent.block, seed))
+            noise = np.concatenate(tables)
             if self._rooms is not None:
                 noise = self._rooms.reverberate_noise(noise, params.room_prob, seed)
             if params.has_snr:

@@ -85,6 +85,7 @@ def test_every_parameter_that_is_a_path_is_expanded(home):
         "labels_file",
         "cache_dir",
         "background_noise",
+        "background_speech",
         "room_responses",
         "recordings",
         "teacher",
