@@ -91,6 +91,12 @@ train_params = nested_update(
             "pitch_shift": 1.0,
             "time_stretch": 0.15,
             "eq_db": 2.0,
+            # noise, and people who talk at once, as loud as the word or up to 30 dB below it
+            "background_noise": f"{_DATA}-noise",
+            "background_speech": speech,
+            "background_noise_prob": 0.6,
+            "background_snr_db_min": 0.0,
+            "background_snr_db_max": 30.0,
             "gain_db_min": -15.0,
             "gain_db_max": 6.0,
             # less is covered than in the published recipe: there is more to learn from

@@ -11,7 +11,7 @@ from open_seq2seq.errors import UserError
 
 _KEY = "data_layer_params/background_speech"
 _TABLE_S, _SCENE_S = 300.0, 10.0  # of the table, and of the same people
-_MOST_TALKERS = 8
+_TALKERS = (3, 8)
 _LEVEL = 0.1  # RMS of all talkers together, 1 is full scale
 _STREAM = 0x626162626C65  # sets its draws apart from others of the seed
 
@@ -28,7 +28,7 @@ def find_talkers(background_speech: str) -> tuple[str, ...]:
 def babble_table(paths: Sequence[str], sample_rate: int, block: int, seed: int) -> np.ndarray:
     """Return five minutes of babble, float32 [blocks, block], of the RMS 0.1.
 
-    Every ten seconds there are others who talk, one to eight, each at the same RMS.
+    Every ten seconds there are others who talk, three to eight, each at the same RMS.
 
     Args:
         paths: of recorded speech.
@@ -54,7 +54,7 @@ def babble_table(paths: Sequence[str], sample_rate: int, block: int, seed: int) 
 
 def _scene(speech: RunningSpeech, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     together: np.ndarray = np.zeros(n_samples, np.float32)
-    for position in rng.random(rng.integers(1, _MOST_TALKERS, endpoint=True)):
+    for position in rng.random(rng.integers(*_TALKERS, endpoint=True)):
         together += _at_level(speech.cut(position, n_samples).astype(np.float32), 1.0)
     return _at_level(together, _LEVEL)
 

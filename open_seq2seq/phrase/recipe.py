@@ -98,6 +98,7 @@ train_params = nested_update(
             "room_responses": str(DATA / "rooms"),
             "room_prob": 0.5,
             "background_noise": str(DATA / "noise"),
+            "background_speech": str(HERE / "{talk}"),
             "background_noise_prob": 0.5,
             "background_snr_db_min": 5.0,
             "background_snr_db_max": 30.0,
@@ -148,7 +149,7 @@ def write_config(
     Args:
         folder: of the detector.
         phrases: the labels.
-        sources: of training clips beside the phrases.
+        sources: of training clips beside the phrases; the last running speech talks behind words.
         amounts: length of the training.
         window_s: seconds that are pooled.
         validation_tracks: names of corpora, and their paths from ``folder``.
@@ -175,6 +176,7 @@ def write_config(
             f'f"{name}={{HERE}}/{path}"' for name, path in validation_tracks.items()
         ),
         rows_per_epoch=amounts.rows_per_epoch,
+        talk=next(source.path for source in reversed(sources) if source.is_running_speech),
         sources="\n".join(f"                {source}," for source in sources),
     )
     path = folder / CONFIG
