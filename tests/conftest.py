@@ -22,6 +22,7 @@ from tests.support.output_runs import (  # noqa: F401 (fixtures)
     train_few,
 )
 from tests.support.paths import ROOT, TINY
+from tests.support.shared_runs import made_once  # noqa: F401 (a fixture)
 from tests.support.tones import make_tone, save_manifest, save_tones, save_wav
 from tests.support.trained_tdnn import trained  # noqa: F401 (a fixture)
 

@@ -69,7 +69,8 @@ class Augmentation(Group):
     background_speech: PathText | None = Field(
         default=None,
         description="Folder of recorded speech, or a manifest: five minutes of people who talk at "
-        "once, three to eight, are made of it, and are recorded noise like that of background_noise.",
+        "once, three to eight, are made of it, and are recorded noise like that of "
+        "background_noise.",
     )
     background_noise_prob: float = Field(
         default=0.8, ge=0, le=1, description="Probability that a clip gets recorded noise."

@@ -52,8 +52,8 @@ def stream_config(tmp_path_factory):
 def train_few(run, few_keywords, stream_config, tmp_path_factory):
     """Return a function that trains on `few_keywords` with further flags and returns the logdir."""
 
-    def train(*args, epochs=8):
-        logdir = tmp_path_factory.mktemp("few") / "run"
+    def train(*args, epochs=8, folder=None):
+        logdir = (folder or tmp_path_factory.mktemp("few")) / "run"
         location = f"--dataset_location={few_keywords}"
         given = [location, f"--num_epochs={epochs}", *args]
         assert run("train_eval", logdir, *given, config=stream_config) == 0
@@ -63,6 +63,7 @@ def train_few(run, few_keywords, stream_config, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def merged_run(train_few):
+def merged_run(train_few, made_once):
     """The logdir of a run whose words of unknown are classes of their own."""
-    return train_few("--data_layer_params/merge_unknown=True")
+    merge = "--data_layer_params/merge_unknown=True"
+    return made_once("merged_run", lambda folder: train_few(merge, folder=folder)) / "run"

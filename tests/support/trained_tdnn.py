@@ -1,5 +1,7 @@
 """A model that the tests of trained models share; a fixture of tests/conftest.py."""
 
+import functools
+
 import pandas as pd
 import pytest
 
@@ -7,9 +9,13 @@ from tests.support.paths import TINY
 
 
 @pytest.fixture(scope="session")
-def trained(run, tmp_path_factory):
+def trained(run, made_once):
     """The logdir of a small TDNN of this package's classes, and its predictions by --mode=infer."""
-    folder = tmp_path_factory.mktemp("pretrained")
+    folder = made_once("trained", functools.partial(_train, run))
+    return folder / "run", pd.read_csv(folder / "out.csv")
+
+
+def _train(run, folder):
     layers = [
         {"kernel_size": 5, "num_channels": 24, "stride": 2, "dropout_keep_prob": 0.9},
         {"kernel_size": 1, "num_channels": 24},
@@ -34,5 +40,3 @@ def trained(run, tmp_path_factory):
     assert run("train_eval", folder / "run", *args, config=config) == 0
     output = folder / "out.csv"
     assert run("infer", folder / "run", *args, f"--infer_output_file={output}", config=config) == 0
-    rows = pd.read_csv(output)
-    return folder / "run", rows
