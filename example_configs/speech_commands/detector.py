@@ -91,11 +91,11 @@ train_params = nested_update(
             "pitch_shift": 1.0,
             "time_stretch": 0.15,
             "eq_db": 2.0,
-            # noise, and people who talk at once, as loud as the word or up to 30 dB below it
+            # noise, and people who talk at once, 3 to 30 dB below the word
             "background_noise": f"{_DATA}-noise",
             "background_speech": speech,
-            "background_noise_prob": 0.6,
-            "background_snr_db_min": 0.0,
+            "background_noise_prob": 0.3,
+            "background_snr_db_min": 3.0,
             "background_snr_db_max": 30.0,
             "gain_db_min": -15.0,
             "gain_db_max": 6.0,

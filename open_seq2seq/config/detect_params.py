@@ -16,6 +16,11 @@ class DetectParams(StreamParams):
         description="Folder of events.csv, det.json, det.png and summary.json; by default "
         "detection in the logdir.",
     )
+    micro_dir: PathText | None = Field(
+        default=None,
+        description="Folder that export_format=tflite_micro has made of the model: its file is "
+        "what listens, in place of the checkpoint; hop_s is the time from call to call.",
+    )
     match_tolerance_s: float | None = Field(
         default=None,
         ge=0,

@@ -63,8 +63,11 @@ class ExportParams(Params):
         description="Runtime of tflite_micro: TensorFlow Lite Micro, or ESPHome, which hears one "
         "keyword with each model and has other operators.",
     )
-    micro_frames: int = Field(
-        default=3, gt=0, description="Number of frames that tflite_micro takes at a time."
+    micro_frames: int | None = Field(
+        default=None,
+        gt=0,
+        description="Number of frames that tflite_micro takes at a time; by default those of "
+        "hop_s where the model is calibrated for method=incremental, and 3 otherwise.",
     )
     micro_keyword: Text | None = Field(
         default=None,

@@ -22,7 +22,7 @@ from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, named
 from open_seq2seq.inference.params import Windows
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.incremental import IncrementalScorer
-from open_seq2seq.streaming.windows import Scores
+from open_seq2seq.streaming.windows import Scorer, Scores
 
 _BATCH = 64  # windows; the first of a track, then the next ones, however it is read
 
@@ -36,6 +36,7 @@ def hear(
     corpora: Sequence[Corpus],
     params: StreamParams,
     progress: Progress = lambda seconds: None,
+    scorer: Scorer | None = None,
 ) -> Heard:
     """Run a network over corpora.
 
@@ -44,6 +45,7 @@ def hear(
         corpora: what is listened to.
         params: of which method, window_s and hop_s are used.
         progress: is told how much was heard.
+        scorer: of the stream, such as a file made of the model, in place of its network.
 
     Raises:
         UserError: a recording cannot be used, or the network cannot listen so.
@@ -51,7 +53,8 @@ def hear(
     _check_labels(model.labels, corpora)
     front_end = model.data_layer
     windows = Windows.of(params.window_s, params.hop_s, front_end)
-    scorer = IncrementalScorer(model, windows) if params.method == "incremental" else None
+    if scorer is None and params.method == "incremental":
+        scorer = IncrementalScorer(model, windows)
     heard_s, heard = 0.0, []
     for corpus in corpora:
         tracks: list[HeardTrack] = []
@@ -99,7 +102,7 @@ def sound_s(model: PretrainedModel, corpora: Iterable[Corpus]) -> float:
 def _hear_track(
     model: PretrainedModel,
     windows: Windows,
-    scorer: IncrementalScorer | None,
+    scorer: Scorer | None,
     track: Track,
     tell: Progress,
 ) -> HeardTrack:

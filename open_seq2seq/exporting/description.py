@@ -17,6 +17,8 @@ from open_seq2seq.streaming.settings import settings_of
 # what a detector must do besides, to be as it was calibrated
 _OF_DETECTOR = ("method", "window_s", "hop_s", "smoothing", "min_gap_s", "quiet_labels")
 
+_FRAMES_PER_CALL = 3  # of a microcontroller, where nothing was calibrated
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> di
     n_frames, n_features = part_of(model.data_layer, FrontEnd).image_shape
     inputs: dict[str, Any] = {"name": "waveform", "shape": [n_samples]}
     if set(params.export_format) == {"tflite_micro"}:
-        inputs = {"name": "features", "shape": [params.micro_frames, n_features]}
+        inputs = {"name": "features", "shape": [frames_per_call(model, params), n_features]}
     elif params.export_input == "features":
         inputs = {"name": "features", "shape": [n_frames, n_features]}
     settings = settings_of(model, StreamParams())
@@ -58,7 +60,33 @@ def describe(model: PretrainedModel, params: ExportParams, n_samples: int) -> di
             "false_accepts_per_hour": model.calibration.false_accepts_per_hour
         }
         _check_hearing(settings, params, n_samples / front_end["sample_rate"])
+        frame_s = front_end["hop_length"] / front_end["sample_rate"]
+        _check_calls(settings, params, frame_s)
     return description
+
+
+def frames_per_call(model: PretrainedModel, params: ExportParams) -> int:
+    """Return how many frames a file for microcontrollers takes at a time."""
+    if params.micro_frames is not None:
+        return params.micro_frames
+    if model.calibration is None or model.calibration.stream.method != "incremental":
+        return _FRAMES_PER_CALL
+    front_end = model.data_layer
+    hop = model.calibration.stream.hop_s * front_end.sample_rate
+    return max(1, round(hop / front_end.hop_length))
+
+
+def _check_calls(settings: StreamParams, params: ExportParams, frame_s: float) -> None:
+    """Warn where the averages of a microcontroller are of outputs at other times."""
+    if params.micro_frames is None or "tflite_micro" not in params.export_format:
+        return
+    call_s = params.micro_frames * frame_s
+    if abs(call_s - settings.hop_s) > frame_s / 2:
+        logger.warning(
+            f"export: micro_frames={params.micro_frames} gives an output every {call_s:g} s, and "
+            f"the thresholds were calibrated for hop_s={settings.hop_s:g}; leave micro_frames out, "
+            f"or calibrate with --hop_s={call_s:g}"
+        )
 
 
 def _check_hearing(settings: StreamParams, params: ExportParams, clip_s: float) -> None:

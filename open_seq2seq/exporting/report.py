@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from open_seq2seq.exporting import web
 from open_seq2seq.exporting.trial import Trial
 
+CARD = "model_card.json"
 _OUTPUTS = {
     "softmax": "probabilities of the labels",
     "sigmoid": "the probability of each label against all others; their sum is not 1",
@@ -84,7 +85,7 @@ class Report(NamedTuple):
         """Write report.json, model_card.json, model_card.md and labels.txt."""
         for name, content in (
             ("report.json", self.as_json()),
-            ("model_card.json", self.description),
+            (CARD, self.description),
         ):
             text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
             Path(folder, name).write_text(text, encoding="utf-8", errors="backslashreplace")

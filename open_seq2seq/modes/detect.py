@@ -23,6 +23,7 @@ from open_seq2seq.detection.measuring import Measurement, keywords_of
 from open_seq2seq.detection.report import lines_of
 from open_seq2seq.detection.results import check_folder, write_results
 from open_seq2seq.errors import UserError
+from open_seq2seq.exporting.microcontroller.scorer import MicroScorer
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.opening import open_model
 from open_seq2seq.pretrained.model import PretrainedModel
@@ -49,6 +50,10 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     measured, own = open_corpora(options.clips), open_corpora(params.calibrate)
     _tell_overlap(measured, own)
     model = open_model(run)
+    scorer: MicroScorer | None = None
+    if params.micro_dir is not None:
+        scorer = MicroScorer(Path(params.micro_dir), model)
+        params = _as_it_hears(scorer, params)
     settings = params.stream if own else settings_of(model, params)
     keywords_of(model.labels, settings)
     folder = Path(params.detect_dir) if params.detect_dir is not None else logdir / _FOLDER
@@ -57,7 +62,7 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     made: tuple[Calibration, Measurement] | None = None
     if own:
         check_writable(logdir)
-        heard = _hear(model, own, settings, reporter)
+        heard = _hear(model, own, settings, scorer, reporter)
         made = calibrate(heard, params, model.step)
         settings, measurement = made[0].stream, made[1]
     if measured:
@@ -65,7 +70,7 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
             logger.info("calibration, on the sound that it was made on:")
             _tell(measurement, heard, params)
             logger.info("measured, with the calibrated settings:")
-        heard = _hear(model, measured, settings, reporter)
+        heard = _hear(model, measured, settings, scorer, reporter)
         measurement = measure_heard(heard, settings, params.match_tolerance_s)
     assert heard is not None
     _tell(measurement, heard, params)
@@ -82,6 +87,19 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     return 0
 
 
+def _as_it_hears(scorer: MicroScorer, params: DetectParams) -> DetectParams:
+    """Return the parameters with the method, window and hop of a file, which cannot be others."""
+    hearing = {"method": "incremental", "window_s": scorer.window_s, "hop_s": scorer.hop_s}
+    given = params.given()
+    for name, value in hearing.items():
+        if given.get(name, value) != value:
+            raise UserError(
+                f"{name}: got {given[name]}, but the file in micro_dir hears with {name}={value}; "
+                f"leave {name} out"
+            )
+    return params.model_copy(update=hearing)
+
+
 def _save(calibration: Calibration, logdir: Path) -> None:
     chosen = calibration.stream
     thresholds = ", ".join(f"{label} {p:.9g}" for label, p in chosen.thresholds.items())
@@ -91,12 +109,20 @@ def _save(calibration: Calibration, logdir: Path) -> None:
 
 
 def _hear(
-    model: PretrainedModel, corpora: list[Corpus], settings: StreamParams, reporter: Reporter
+    model: PretrainedModel,
+    corpora: list[Corpus],
+    settings: StreamParams,
+    scorer: MicroScorer | None,
+    reporter: Reporter,
 ) -> Heard:
     seconds = sound_s(model, corpora)
     with contextlib.closing(reporter):
         reporter.start_bar(round(seconds), unit="s of sound")
-        return hear(model, corpora, settings, lambda done_s: reporter.move_bar(round(done_s)))
+
+        def tell(done_s: float) -> None:
+            reporter.move_bar(round(done_s))
+
+        return hear(model, corpora, settings, tell, scorer)
 
 
 def _tell(measurement: Measurement, heard: Heard, params: DetectParams) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,20 @@ class Scores(NamedTuple):
     start: int  # sample of the stream
     end: int
     probabilities: np.ndarray  # float32 [labels]
+
+
+class Scorer(Protocol):
+    """What takes the samples of a stream and gives probabilities."""
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds after the end of a window that have to be heard for its probabilities."""
+
+    def reset(self) -> None:
+        """Forget all samples."""
+
+    def push(self, samples: np.ndarray) -> Iterator[Scores]:
+        """Take int16 samples and yield the windows that they complete."""
 
 
 class WindowScorer:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.exporting.microcontroller import arena, convert
 from open_seq2seq.exporting.microcontroller.operators import OPERATORS, operators_of
 from open_seq2seq.exporting.microcontroller.scaling import FeatureScaling
+from open_seq2seq.exporting.microcontroller.scorer import MicroScorer
 from open_seq2seq.streaming.layers import StreamConv
 from tests.support.stream_models import (
     FIELD,
@@ -131,19 +133,23 @@ def program(folder, tmp_path):
     return subprocess.run([built], check=True, capture_output=True, text=True).stdout.split()
 
 
-def test_thresholds_are_those_calibrated_as_far_as_eight_bits_reach(model, clips, tmp_path, caplog):
-    calibrated = copy.copy(model)
-    calibrated.calibration = Calibration(
+def calibration_of(**stream):
+    return Calibration(
         checkpoint_step=None,
         false_accepts_per_hour=0.5,
-        stream=StreamParams(
-            method="incremental", smoothing=3, thresholds={"a": 0.99999, "b": 0.75, "c": 0.25}
-        ),
+        stream=StreamParams(method="incremental", **stream),
         window_thresholds={},
         extrapolated=False,
         corpora=[],
         recall_interval=(0.0, 1.0),
         rate_interval=(0.0, 1.0),
+    )
+
+
+def test_thresholds_are_those_calibrated_as_far_as_eight_bits_reach(model, clips, tmp_path, caplog):
+    calibrated = copy.copy(model)
+    calibrated.calibration = calibration_of(
+        smoothing=3, thresholds={"a": 0.99999, "b": 0.75, "c": 0.25}
     )
     folder = tmp_path / "files"
     with caplog.at_level(logging.WARNING, "open_seq2seq"):
@@ -217,6 +223,72 @@ def expected_of_keras(model, features, profile):
         sigmoid = 1 / (1 + np.exp(max(logits[0], logits[2]) - logits[1]))
         rows.append([sigmoid] if profile == "esphome" else powers / powers.sum())
     return np.array(rows)
+
+
+def test_the_file_listens_in_place_of_the_model(exported, model):
+    """The outputs and their windows are those of the whole signal, whatever the chunks are."""
+    profile, folder, report = exported
+    scorer = MicroScorer(folder, model)
+    assert (scorer.hop_s, scorer.delay_s) == (N_FRAMES * HOP / RATE, LOOK_AHEAD * HOP / RATE)
+    whole = list(scorer.push(sound()))
+    scorer.reset()
+    again = [each for part in np.array_split(sound(), 17) for each in scorer.push(part)]
+    given = np.stack([each.probabilities for each in whole])
+    np.testing.assert_array_equal(given, [each.probabilities for each in again])
+    assert [each[:2] for each in whole] == [each[:2] for each in again]
+
+    expected = expected_of_keras(model, features_of_librosa(sound()), profile)
+    assert len(given) == len(expected) > 50
+    told = [LABELS.index("b")] if profile == "esphome" else list(range(len(LABELS)))
+    assert np.abs(given[:, told] - expected).max() < (0.2 if profile == "esphome" else 0.06)
+    assert not np.delete(given, told, axis=1).any()
+
+    n_calls = report["model"]["microcontroller"]["warm_up_calls"] + 1  # until the first output
+    last = n_calls * N_FRAMES - 1 - LOOK_AHEAD  # frame
+    assert whole[0].start == (last - N_CALLS * N_FRAMES + 1) * HOP
+    assert whole[0].end == last * HOP + model.data_layer.n_fft
+    assert whole[1].start - whole[0].start == N_FRAMES * HOP
+
+
+def test_a_folder_without_such_a_file_or_of_another_model_is_refused(
+    exported, model, tmp_path, caplog
+):
+    _, folder, _ = exported
+    with pytest.raises(UserError, match=r"micro_dir: .*none has no model-micro.tflite with a mod"):
+        MicroScorer(tmp_path / "none", model)
+    copied = shutil.copytree(folder, tmp_path / "files")
+    card = json.loads((copied / "model_card.json").read_text())
+    other = copy.copy(model)
+    other.labels = ("a", "x", "c")
+    with pytest.raises(UserError, match=r"has the label 'b', which the model in logdir does not"):
+        MicroScorer(copied, other)
+    card["weights_sha256"] = "0"
+    (copied / "model_card.json").write_text(json.dumps(card))
+    MicroScorer(copied, model)
+    assert "was exported of another checkpoint of the model" in caplog.text
+    del card["microcontroller"]["pooled_frames"]  # as an older version wrote it
+    (copied / "model_card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"model_card.json of this version; name a folder that"):
+        MicroScorer(copied, model)
+
+
+def test_a_call_is_as_long_as_the_calibrated_hop(model, clips, tmp_path, caplog):
+    calibrated = copy.copy(model)
+    calibrated.calibration = calibration_of(hop_s=4 * HOP / RATE, thresholds={})
+    shapes = []
+    for flags in ({}, {"micro_frames": 2}):
+        folder = tmp_path / str(len(shapes))
+        report = open_seq2seq.export(
+            calibrated,
+            export_dir=str(folder),
+            export_format=["tflite_micro"],
+            export_files=[clips],
+            check_clips=10,
+            **flags,
+        )
+        shapes.append(report.as_json()["model"]["input"]["shape"][0])
+        assert ("micro_frames=2 gives an output every" in caplog.text) == bool(flags)
+    assert shapes == [4, 2]
 
 
 def test_what_the_runtime_lacks_is_not_in_the_file(exported):

@@ -156,6 +156,26 @@ def test_one_keyword_on_a_microcontroller(kind_and_run, what, tmp_path, capsys):
     assert compares == said == (kind == "merged")
 
 
+def test_tracks_are_heard_by_the_file_itself(sigmoid_run, rows, tmp_path):
+    """It tells one keyword, so there are no events of others, which the checkpoint has."""
+    flags = ["--export_format=tflite_micro", "--micro_keyword=no"]
+    exported(sigmoid_run, tmp_path / "files", *flags)
+    sound = np.concatenate([soundfile.read(path, dtype="int16")[0] for path in rows["path"]])
+    soundfile.write(tmp_path / "track.wav", np.tile(sound, 4), 16000)
+
+    def labels_heard(name, *args):
+        given = [f"--logdir={sigmoid_run}", f"--detect_dir={tmp_path / name}", *args]
+        track = str(tmp_path / "track.wav")
+        assert cli.main(["--mode=detect", "--method=incremental", *given, track]) == 0
+        return set(pd.read_csv(tmp_path / name / "events.csv")["label"])
+
+    assert labels_heard("file", f"--micro_dir={tmp_path / 'files'}") == {"no"}
+    assert labels_heard("checkpoint") > {"no"}
+    for flag in ("--method=windows", "--hop_s=0.5"):
+        with pytest.raises(UserError, match=r", but the file in micro_dir hears with .*; leave"):
+            labels_heard("none", f"--micro_dir={tmp_path / 'files'}", flag)
+
+
 def test_a_label_of_several_classes_is_no_keyword(merged_run, tmp_path):
     flags = ["--export_format=tflite_micro", "--micro_keyword=unknown"]
     with pytest.raises(UserError, match="micro_keyword: unknown is 8 classes of this model"):

@@ -17,6 +17,7 @@ from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.encoders import TDNNEncoder
 from open_seq2seq.errors import UserError, named
 from open_seq2seq.exporting.clips import ClipSet
+from open_seq2seq.exporting.description import frames_per_call
 from open_seq2seq.exporting.microcontroller.arena import estimate_arena
 from open_seq2seq.exporting.microcontroller.operators import check_operators, operators_of
 from open_seq2seq.exporting.microcontroller.scaling import FeatureScaling
@@ -30,7 +31,7 @@ from open_seq2seq.exporting.trial import Trial
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.network import StreamNetwork, sigmoid
 
-_NAME = "model-micro"
+FILE = "model-micro.tflite"
 _LARGEST_OUTPUT = 255 / 256  # of int8 and uint8 probabilities
 _ESPHOME_FEATURES = (
     "micro_profile: ESPHome feeds 40 features of its own front end, with noise reduction and gain "
@@ -69,7 +70,7 @@ class MicrocontrollerExport:
         Raises:
             UserError: a microcontroller cannot hear so.
         """
-        self._profile, self._n_frames = params.micro_profile, params.micro_frames
+        self._profile, self._n_frames = params.micro_profile, frames_per_call(model, params)
         if self._profile == "esphome":
             logger.warning(_ESPHOME_FEATURES)
         self._front_end = part_of(model.data_layer, FrontEnd)
@@ -119,7 +120,7 @@ class MicrocontrollerExport:
         calls = self._scaling(self._calibration)
         content = convert(layer, calls, self._n_frames, output=output)
         check_operators(content, self._profile, len(layer.variables))
-        path = folder / f"{_NAME}.tflite"
+        path = folder / FILE
         path.write_bytes(content)
         return path
 
@@ -173,6 +174,10 @@ class MicrocontrollerExport:
             "labels": list(device.labels),
             "frames_per_call": device.n_frames,
             "warm_up_calls": device.n_warm_up,
+            "pooled_frames": self._n_pooled,
+            "look_ahead_frames": self._network.look_ahead,
+            "feature_multipliers": device.multipliers.tolist(),
+            "feature_offsets": device.offsets.tolist(),
             "arena_bytes": device.arena_bytes,
             "is_arena_measured": device.is_arena_measured,
             "operators": list(device.operators),
