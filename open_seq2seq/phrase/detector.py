@@ -19,7 +19,7 @@ from open_seq2seq.phrase.recipe import CONFIG, write_config
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.report import REPORT, write_report
 from open_seq2seq.phrase.texts import choose_texts
-from open_seq2seq.phrase.using import RESULT, Stopped, calibrate, export, train
+from open_seq2seq.phrase.using import MICRO, RESULT, Stopped, calibrate, export, measure_file, train
 from open_seq2seq.storage import run_lock
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, logging_to, say, stdout_handler
@@ -125,7 +125,10 @@ class _Maker:
                 sources.corpora(self._folder, self._params, "test"),
             ),
         )
-        self._step("export", lambda: export(self._folder, self._window_s))
+        exported = self._step("export", lambda: export(self._folder, self._window_s))
+        if "error" not in exported[MICRO]:
+            tracks = self._folder / steps.TRACKS / "test"
+            self._step("device", lambda: measure_file(self._folder, tracks))
         summary = write_report(
             self._folder, self._labels, self._params, self._progress.done, self._window_s
         )
@@ -187,4 +190,5 @@ _STEPS = {
     "training": "training",
     "calibration": f"thresholds, and measurement; results in {RESULT}/detection",
     "export": "export",
+    "device": "the file for microcontrollers, on the tracks for testing",
 }

@@ -11,12 +11,12 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.phrase.recipe import DELAY_S
 from open_seq2seq.phrase.report_text import Facts, lines_of
 from open_seq2seq.phrase.steps import SIMILAR
-from open_seq2seq.phrase.using import RESULT
+from open_seq2seq.phrase.using import DETECTION, RESULT
 from open_seq2seq.system.files import write_text
 from open_seq2seq.system.paths import NAME_ERRORS
 
 REPORT, REPORT_JSON = "report.md", "report.json"
-_SUMMARY = f"{RESULT}/detection/summary.json"
+_SUMMARY = f"{RESULT}/{DETECTION}/summary.json"
 _SOUND = {
     "tracks": "phrases by synthetic voices in noise",
     "speech": "running speech by synthetic voices",
@@ -85,19 +85,26 @@ def _results(measured: Facts, done: Facts) -> Iterator[str]:
                 f"false accepts of {done[SIMILAR]['words']} words"
             )
             continue
-        parts = [f"{counts['hours']:.2f} h"]
-        if counts["said"]:
-            low, high = counts["recall_interval"]
-            parts.append(
-                f"recall {counts['recall']:.1%} of {counts['said']} (95 % interval {low:.1%} to "
-                f"{high:.1%})"
-            )
-        low, high = counts["false_accepts_per_hour_interval"]
+        yield f"{_SOUND.get(name, name)}: {_counted(counts)}"
+    if "device" in done:
+        counts = _counted(done["device"]["all"])
+        yield f"the file for microcontrollers, on the same phrases: {counts}"
+
+
+def _counted(counts: Facts) -> str:
+    parts = [f"{counts['hours']:.2f} h"]
+    if counts["said"]:
+        low, high = counts["recall_interval"]
         parts.append(
-            f"{counts['false_accepts']} false accepts, {counts['false_accepts_per_hour']:.2f} per "
-            f"hour (95 % interval {low:.2f} to {high:.2f})"
+            f"recall {counts['recall']:.1%} of {counts['said']} (95 % interval {low:.1%} to "
+            f"{high:.1%})"
         )
-        yield f"{_SOUND.get(name, name)}: {', '.join(parts)}"
+    low, high = counts["false_accepts_per_hour_interval"]
+    parts.append(
+        f"{counts['false_accepts']} false accepts, {counts['false_accepts_per_hour']:.2f} per hour "
+        f"(95 % interval {low:.2f} to {high:.2f})"
+    )
+    return ", ".join(parts)
 
 
 def _worth(params: PhraseParams, done: Facts) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shlex
@@ -15,7 +16,7 @@ from open_seq2seq.phrase.recipe import CONFIG
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, say
 
-RESULT, EXPORTED = "result", "exported"
+RESULT, EXPORTED, DETECTION = "result", "exported", "detection"
 FLOAT, MICRO = "float", "micro"
 _FORMATS = {FLOAT: "tflite", MICRO: "tflite_micro"}
 
@@ -118,3 +119,19 @@ def export(folder: Path, window_s: float) -> dict[str, Any]:
             complain(f"warning: {error}")
             facts[name] = {"error": str(error)}
     return facts
+
+
+def measure_file(folder: Path, tracks: Path) -> dict[str, Any]:
+    """Measure the file for microcontrollers on tracks of the phrases; return its counts."""
+    files = folder / EXPORTED / MICRO
+    run_command(
+        [
+            "--mode=detect",
+            f"--logdir={folder / RESULT}",
+            f"--micro_dir={files}",
+            f"--detect_dir={files / DETECTION}",
+            f"tracks={tracks}",
+        ]
+    )
+    summary = json.loads((files / DETECTION / "summary.json").read_text(encoding="utf-8"))
+    return {"all": summary["corpora"]["tracks"]["all"]}

@@ -86,7 +86,9 @@ class Modes:
                 "smoothing": 3, "hop_s": 0.1, "window_s": 1.0,
             },
         }  # fmt: skip
-        path = self.folder / "result" / "detection" / "summary.json"
+        given = [a.partition("=")[2] for a in arguments if a.startswith("--detect_dir=")]
+        folder = Path(given[0]) if given else self.folder / "result" / "detection"
+        path = folder / "summary.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(summary))
 
@@ -115,11 +117,14 @@ def test_steps_are_done_once_and_what_was_stopped_goes_on(modes, capsys):
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")}
     del modes.before["train_eval"]
     assert run(folder) == 0
-    assert modes.modes == ["train_eval", "train_eval", "detect", "export", "export"]
+    assert modes.modes == ["train_eval", "train_eval", "detect", "export", "export", "detect"]
     assert modes.calls[0] == modes.calls[1] and "--no_dir_check" in modes.calls[0]
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")} == written
     assert run(folder) == 0  # all is done: the report alone is written again
-    assert len(modes.calls) == 5
+    assert len(modes.calls) == 6
+    files = folder / "exported" / "micro"
+    assert f"--micro_dir={files}" in modes.calls[-1]
+    assert f"--detect_dir={files / 'detection'}" in modes.calls[-1]
     check_data(folder)
     check_config(folder)
     check_report(folder)
@@ -189,6 +194,8 @@ def check_report(folder: Path) -> None:
     # Wilson's interval of 40 of 50, Garwood's of 4 in 2 hours
     assert "recall 80.0% of 50 (95 % interval 67.0% to 88.8%)" in text
     assert "4 false accepts, 2.00 per hour (95 % interval 0.54 to 5.12)" in text
+    file = next(line for line in text.splitlines() if "the file for microcontrollers, on" in line)
+    assert "recall 80.0% of 50" in file
     assert "measured on synthetic voices only" in text and "x/a.wav" in text
     assert "exported/micro/model.tflite: 1,234 bytes" in text
     report = json.loads((folder / "report.json").read_text())
@@ -213,6 +220,7 @@ def test_own_sound_is_a_source_and_a_test(modes, tmp_path, capsys):
     config = load_config(str(modes.folder / "config.py"), "train_eval", {})
     sources = config.data_layers["train"].sources
     assert [source.weight for source in sources] == [0.7, 0.6, 0.3, 1.4, 1.4, 0.6]
+    assert config.data_layers["train"].background_speech == sources[-2].recordings
     own = sources[-1].dataset_files[0]
     rows = read_manifests([Path(own)], ("stop", "unknown"))
     assert len(rows) == 4 and set(rows["label"]) == {0}

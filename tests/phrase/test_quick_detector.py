@@ -20,6 +20,13 @@ def test_quick_makes_a_detector_that_goes_on(tmp_path, capsys):
     assert report["measured"]["corpora"]["tracks"]["all"]["said"] >= 3
     assert "open-seq2seq --mode=stream" in (folder / "report.md").read_text()
     assert list((folder / "exported" / "float").glob("*.tflite"))
+    assert (
+        report["steps"]["device"]["all"]["said"]
+        == report["measured"]["corpora"]["tracks"]["all"]["said"]
+    )
+    assert (
+        "the file for microcontrollers, on the same phrases: " in (folder / "report.md").read_text()
+    )
     capsys.readouterr()
     again = tmp_path / "again"
     flags = ["--num_epochs=None", "--max_steps=1", "--eval_steps=1", f"--logdir={again}"]
