@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from open_seq2seq.data.running_speech import RunningSpeech, find_speech
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, named
 
 _KEY = "data_layer_params/background_speech"
 _TABLE_S, _SCENE_S = 300.0, 10.0  # of the table, and of the same people
@@ -46,8 +46,8 @@ def babble_table(paths: Sequence[str], sample_rate: int, block: int, seed: int) 
     table = np.concatenate(scenes).reshape(-1, block)
     if not table.any():
         raise UserError(
-            f"{_KEY}: nothing but digital silence in {paths[0]} and others; "
-            "name other recordings, or say None"
+            f"{_KEY}: nothing but digital silence in {named(paths, 3)}; name other recordings, or "
+            "say None"
         )
     return table
 

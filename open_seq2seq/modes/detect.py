@@ -118,11 +118,7 @@ def _hear(
     seconds = sound_s(model, corpora)
     with contextlib.closing(reporter):
         reporter.start_bar(round(seconds), unit="s of sound")
-
-        def tell(done_s: float) -> None:
-            reporter.move_bar(round(done_s))
-
-        return hear(model, corpora, settings, tell, scorer)
+        return hear(model, corpora, settings, lambda s: reporter.move_bar(round(s)), scorer)
 
 
 def _tell(measurement: Measurement, heard: Heard, params: DetectParams) -> None:

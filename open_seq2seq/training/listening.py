@@ -7,7 +7,7 @@ from open_seq2seq.config.validation_tracks import ValidationTracks
 from open_seq2seq.detection.calibrating import best_settings
 from open_seq2seq.detection.corpora import open_corpora
 from open_seq2seq.detection.hearing import hear
-from open_seq2seq.detection.measuring import measure_heard
+from open_seq2seq.detection.measuring import keywords_of, measure_heard
 from open_seq2seq.errors import UserError, named
 from open_seq2seq.evaluation import Detection
 from open_seq2seq.pretrained.model import PretrainedModel
@@ -31,17 +31,12 @@ class Listening:
             self._corpora = open_corpora(params.tracks)
         except UserError as error:
             raise UserError(f"validation_tracks_params/tracks: {error}") from None
-        thresholds = params.detect_params.stream.thresholds_of(labels)
-        keywords = [
-            label
-            for label, threshold in zip(labels, thresholds, strict=True)
-            if threshold is not None
-        ]
+        keywords = keywords_of(labels, params.detect_params.stream)
         tracks = [track for corpus in self._corpora for track in corpus.tracks]
         if not any(each.label in keywords for track in tracks for each in track.spoken):
             raise UserError(
                 "validation_tracks_params/tracks: no list says that one of the model's keywords, "
-                f"{named(keywords, 10)}, is said in them; add tracks with keywords, as "
+                f"{named(list(keywords), 10)}, is said in them; add tracks with keywords, as "
                 "open-seq2seq-tracks makes them"
             )
 
