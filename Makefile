@@ -13,7 +13,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(fi
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo try logdir test trials web lint format docs setup
+.PHONY: demo try logdir test suite trials web lint format docs setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -61,8 +61,14 @@ try: logdir $(VENV)/ready-page
 
 # the workers import the tests, and many processes the package: each would compile all of it
 test: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/ready-test web lint
-	@# three for two cores: tests of processes, browsers and exported files wait for others
+# as commands do for themselves
+test: export OPENBLAS_NUM_THREADS = 1
+test: $(VENV)/ready-test web
+	@# at once: the tests wait for processes and browsers now and then
+	$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: $(VENV)/ready-test
+	@# three for two cores, for the same reason
 	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 trials: $(VENV)/ready-test

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from open_seq2seq.config.overrides import parse_arguments, parse_values
 from open_seq2seq.system.help_text import HelpFormatter
 from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say
+from open_seq2seq.system.terminal import logging_to, run_command, say
 
 if TYPE_CHECKING:
     from open_seq2seq.components import Params
@@ -202,7 +202,7 @@ def read(
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def _list_configs() -> int:

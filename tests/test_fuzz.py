@@ -15,7 +15,7 @@ import soundfile
 
 from open_seq2seq.cli import main
 from open_seq2seq.data.dataset_versions import LABELS
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.terminal import run_command
 from tests.support.fuzzing import harness
 from tests.support.paths import TINY
 
@@ -93,7 +93,7 @@ def test_run_py_refuses_the_worst_with_status_2_and_writes_nothing(
         f"--logdir={tmp_path / 'log'}",
     ]
     with pytest.raises(SystemExit) as end:
-        exit_on_user_error(lambda: main(["--mode=train_eval", *flags]))
+        run_command(lambda: main(["--mode=train_eval", *flags]))
     written = capsys.readouterr()
     assert end.value.code == 2, written.err
     assert expected in written.err and "Traceback" not in written.err + written.out

@@ -19,7 +19,7 @@ from pathlib import Path
 from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.config.overrides import parse_arguments, parse_values
 from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import exit_on_user_error, logging_to, say, stdout_handler
+from open_seq2seq.system.terminal import logging_to, run_command, say, stdout_handler
 
 _PAD_VALUE = "data_layer_params/pad_value"
 
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def _make_parser() -> argparse.ArgumentParser:

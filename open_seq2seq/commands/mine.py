@@ -21,9 +21,9 @@ from open_seq2seq.errors import counted
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import (
     console,
-    exit_on_user_error,
     logging_to,
     progress_bar,
+    run_command,
     say,
     stdout_handler,
 )
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> None:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def make_parser() -> argparse.ArgumentParser:

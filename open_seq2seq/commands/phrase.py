@@ -17,7 +17,7 @@ import sys
 from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.config.flag_help import add_flags
 from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.terminal import run_command
 
 _PARAMS = ("open_seq2seq.config.phrase_params", "PhraseParams")
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -31,7 +31,7 @@ from open_seq2seq.data.dataset_versions import (
 from open_seq2seq.data.words import as_word
 from open_seq2seq.errors import UserError
 from open_seq2seq.system.paths import user_path
-from open_seq2seq.system.terminal import console, exit_on_user_error
+from open_seq2seq.system.terminal import console, run_command
 
 DEFAULT_VERSION = "v1-12"
 _PROG = "open-seq2seq-prepare"
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

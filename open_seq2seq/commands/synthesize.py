@@ -17,7 +17,7 @@ import time
 from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.synthetic.vocabulary import split_words
-from open_seq2seq.system.terminal import console, exit_on_user_error, progress_bar, say
+from open_seq2seq.system.terminal import console, progress_bar, run_command, say
 
 _VERSION, _CLIPS = "v2", 100
 
@@ -114,7 +114,7 @@ def _write_sentences(flags: argparse.Namespace) -> None:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

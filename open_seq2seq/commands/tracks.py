@@ -20,9 +20,9 @@ from open_seq2seq.commands.arguments import add_output_dir, new_parser
 from open_seq2seq.config.flag_help import add_flags
 from open_seq2seq.system.terminal import (
     console,
-    exit_on_user_error,
     logging_to,
     progress_bar,
+    run_command,
     say,
     stdout_handler,
 )
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
 
 def run() -> None:
     """Run the command with this process's arguments, and exit with its status."""
-    exit_on_user_error(lambda: main(sys.argv[1:]))
+    run_command(lambda: main(sys.argv[1:]))
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -80,7 +80,7 @@ def test_the_events_are_those_of_a_stream(model, incremental_model, track, folde
         model = incremental_model
     settings = {"method": method, "smoothing": 3, "min_gap_s": 0.5}
     detector = StreamingDetector(model, **settings)
-    detector.push(track)
+    detector.push(track[: 10 * RATE])
     medians = np.median([scores.probabilities for scores in detector.scores], axis=0)
     settings["thresholds"] = dict(zip(model.labels, map(float, medians), strict=True))
     detector = StreamingDetector(model, **settings)

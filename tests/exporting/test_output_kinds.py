@@ -99,7 +99,7 @@ def exported(logdir, folder, *flags):
     """Export by the command and return the report."""
     pytest.importorskip("ai_edge_litert", reason="the extra `export` is not installed")
     flags = [f"--logdir={logdir}", f"--export_dir={folder}", *flags]
-    assert cli.main(["--mode=export", *flags]) == 0
+    assert cli.main(["--mode=export", "--calibration_clips=40", *flags]) == 0
     return json.loads((folder / "report.json").read_text())
 
 
@@ -142,38 +142,37 @@ def test_onnx_and_the_page_say_it_too(kind_and_run, tmp_path, web_package):
     _long("merged", "esphome"),
     _long("sigmoid", "tflm"),
 )
-def test_one_keyword_on_a_microcontroller(kind_and_run, what, tmp_path, capsys):
+def test_one_keyword_on_a_microcontroller(kind_and_run, what, rows, tmp_path, capsys):
     kind, logdir = kind_and_run
+    folder = tmp_path / "files"
     flags = ["--export_format=tflite_micro", "--micro_keyword=no", f"--micro_profile={what}"]
-    report = exported(logdir, tmp_path / "files", *flags)
+    report = exported(logdir, folder, *flags)
     assert report["model"]["microcontroller"]["labels"] == ["no"]
     (file,) = report["files"]
     assert file["accuracy"] > 0.9 and file["largest_difference"] < 0.1
-    compares = "MAX_POOL_2D" in operators_of(
-        (tmp_path / "files" / "model-micro.tflite").read_bytes()
-    )
+    compares = "MAX_POOL_2D" in operators_of((folder / "model-micro.tflite").read_bytes())
     said = "micro_keyword: unknown's words are classes of their own" in capsys.readouterr().out
     assert compares == said == (kind == "merged")
+    if what == "tflm":
+        tracks_are_heard_by_the_file_itself(logdir, folder, rows, tmp_path)
 
 
-def test_tracks_are_heard_by_the_file_itself(sigmoid_run, rows, tmp_path):
+def tracks_are_heard_by_the_file_itself(logdir, folder, rows, tmp_path):
     """It tells one keyword, so there are no events of others, which the checkpoint has."""
-    flags = ["--export_format=tflite_micro", "--micro_keyword=no"]
-    exported(sigmoid_run, tmp_path / "files", *flags)
     sound = np.concatenate([soundfile.read(path, dtype="int16")[0] for path in rows["path"]])
     soundfile.write(tmp_path / "track.wav", sound, 16000)
 
     def labels_heard(name, *args):
-        given = [f"--logdir={sigmoid_run}", f"--detect_dir={tmp_path / name}", *args]
+        given = [f"--logdir={logdir}", f"--detect_dir={tmp_path / name}", *args]
         track = str(tmp_path / "track.wav")
         assert cli.main(["--mode=detect", "--method=incremental", *given, track]) == 0
         return set(pd.read_csv(tmp_path / name / "events.csv")["label"])
 
-    assert labels_heard("file", f"--micro_dir={tmp_path / 'files'}") == {"no"}
+    assert labels_heard("file", f"--micro_dir={folder}") == {"no"}
     assert labels_heard("checkpoint") > {"no"}
     for flag in ("--method=windows", "--hop_s=0.5"):
         with pytest.raises(UserError, match=r", but the file in micro_dir hears with .*; leave"):
-            labels_heard("none", f"--micro_dir={tmp_path / 'files'}", flag)
+            labels_heard("none", f"--micro_dir={folder}", flag)
 
 
 def test_a_label_of_several_classes_is_no_keyword(merged_run, tmp_path):

@@ -122,14 +122,14 @@ def test_a_logdir_that_is_gone_is_not_made_again(run, tmp_path, act_after, is_ba
 
 
 TALK = """
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.terminal import run_command
 from open_seq2seq.storage.reporting import Reporter
 import logging
 from open_seq2seq.system.terminal import logging_to
 
 with logging_to(Reporter(is_chief=True)):
     logger = logging.getLogger("open_seq2seq.test")
-    exit_on_user_error(lambda: [logger.info("x" * 99) for _ in range(999)] and 0)
+    run_command(lambda: [logger.info("x" * 99) for _ in range(999)] and 0)
 """
 
 

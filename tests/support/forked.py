@@ -14,7 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from open_seq2seq.system.terminal import exit_on_user_error
+from open_seq2seq.system.terminal import run_command
 from tests.support.paths import ROOT
 
 _context = multiprocessing.get_context("forkserver")
@@ -82,6 +82,6 @@ def _run(
     tempfile.tempdir = None  # the environment may name another
     os.chdir(ROOT)
     try:
-        exit_on_user_error(lambda: main(*args))
+        run_command(lambda: main(*args))
     finally:
         atexit._run_exitfuncs()  # a process of multiprocessing leaves them out; Horovod has one

@@ -2,12 +2,15 @@
 
 import argparse
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 
 from open_seq2seq import cli
 from open_seq2seq.system.help_text import HelpFormatter
-from open_seq2seq.system.terminal import complain, console, escaping, exit_on_user_error, say
+from open_seq2seq.system.terminal import complain, console, escaping, run_command, say
 
 NAME = "犬\udce9 :dog: [red]x[/red].wav"
 
@@ -35,7 +38,7 @@ def test_argparse_can_print_any_name(terminal):
     parser = argparse.ArgumentParser(prog="p", description="犬")
     for line in (["--help"], [NAME]):
         with pytest.raises(SystemExit):
-            exit_on_user_error(lambda line=line: parser.parse_args(line))
+            run_command(lambda line=line: parser.parse_args(line))
     assert written.getvalue().count(rb"\u72ac") == 2
 
 
@@ -71,3 +74,23 @@ def test_commands_in_a_description_keep_their_lines(monkeypatch):
         "usage: p\n\nProse that is longer than a\nline is.\n\n"
         "    do --this \\\n        --and=that\n\nMore.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "n_threads"),
+    [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2), ({"OMP_NUM_THREADS": "2"}, 2)],
+)
+def test_a_command_multiplies_in_one_thread_unless_told_otherwise(given, n_threads):
+    code = (
+        "from open_seq2seq.system.terminal import run_command\n"
+        "def main():\n"
+        "    import numpy, threadpoolctl\n"
+        "    print({each['num_threads'] for each in threadpoolctl.threadpool_info()})\n"
+        "run_command(main)"
+    )
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    others = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=others | given, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{{{n_threads}}}\n"

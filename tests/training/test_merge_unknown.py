@@ -138,12 +138,17 @@ def test_other_words_are_refused(run, merged_run, few_keywords, stream_config, t
         continued(run, merged_run, changed, stream_config, tmp_path / "b", MERGE)
 
 
+@pytest.mark.long
+def test_fine_tuning_takes_the_classes_of_the_same_words(train_few, merged_run, capsys):
+    n = len(newest(merged_run).model)
+    train_few(f"--load_model={merged_run}", MERGE, epochs=1)
+    assert f"load_model: {n} of {n} variables come from" in capsys.readouterr().out
+
+
 def test_fine_tuning_starts_other_classes_anew(
     train_few, merged_run, few_keywords, tmp_path, capsys
 ):
     n = len(newest(merged_run).model)
-    train_few(f"--load_model={merged_run}", MERGE, epochs=1)
-    assert f"load_model: {n} of {n} variables come from" in capsys.readouterr().out
     changed = with_another_word(few_keywords, tmp_path / "data")
     train_few(f"--load_model={merged_run}", MERGE, f"--dataset_location={changed}", epochs=1)
     output = capsys.readouterr().out
