@@ -111,14 +111,14 @@ def test_bits_do_not_depend_on_the_chunks_and_states_can_be_restored(track, make
     expected = heard(StreamingDetector(model, **params), [track])
     assert len(expected[1]) > 30
     random = np.random.default_rng(0)
-    for longest in (80, 50000):
+    for longest in (80, 2000, 50000):
         cuts = np.cumsum(random.integers(0, longest, 2 * len(track) // longest))
         detector = StreamingDetector(model, **params)
         assert heard(detector, np.split(track, cuts[cuts < len(track)])) == expected
         detector.reset()
         assert heard(detector, [track]) == expected
     first, second = (StreamingDetector(model, **params) for _ in range(2))
-    for cut in (1, 30011):
+    for cut in (1, 30011, 70000):
         first.reset()
         before = heard(first, [track[:cut]])
         second.restore(first.state())
