@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from open_seq2seq.data import flaws
-from open_seq2seq.errors import counted
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.system.files import check_plain
 
 _FULL_SCALE = 32768.0
@@ -73,6 +73,11 @@ class LoudAudioError(BadAudioError):
     def __init__(self, peak: float) -> None:
         super().__init__(f"its samples reach {peak:,.4g} times full scale, expected 1 at most")
         self.peak = peak
+
+
+def unusable(named: str, error: BadAudioError, way_out: str = "take it away") -> UserError:
+    """Return the error of a file that the user has named: its flag and path, why, a way out."""
+    return UserError(f"{named}: cannot be used ({error}); repair it, or {way_out}")
 
 
 class Waveform(NamedTuple):

@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from open_seq2seq.config.track_params import TrackParams
-from open_seq2seq.data.audio import BadAudioError, check_header, read_wav
+from open_seq2seq.data.audio import BadAudioError, check_header, read_wav, unusable
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.source import Source
 from open_seq2seq.data.word_extent import word_extent
 from open_seq2seq.errors import UserError, counted
+
+_TAKE_AWAY = "take its row out of the manifest"
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def read_clips(params: TrackParams) -> tuple[tuple[str, ...], list[Clip]]:
         try:
             n_samples = check_header(path, params.sample_rate).n_samples
         except BadAudioError as error:
-            raise UserError(_unusable(path, error)) from None
+            raise unusable(path, error, _TAKE_AWAY) from None
         name = labels[label]
         clips.append(Clip(path, name, word if name == UNKNOWN else word or name, n_samples))
     if all(clip.label == UNKNOWN for clip in clips):
@@ -92,16 +94,12 @@ def read_clip(clip: Clip, sample_rate: int) -> Sample:
     try:
         samples = read_wav(clip.path, sample_rate).samples
     except BadAudioError as error:
-        raise UserError(_unusable(clip.path, error)) from None
+        raise unusable(clip.path, error, _TAKE_AWAY) from None
     if len(samples) > clip.n_samples:
         raise UserError(
             f"{clip.path}: its header promises {clip.n_samples} samples at {sample_rate} Hz, and "
-            f"it has {len(samples)}; write it again, or take its row out of the manifest"
+            f"it has {len(samples)}; write it again, or {_TAKE_AWAY}"
         )
     start, end = word_extent(samples, sample_rate)
     word = samples[start:end].astype(np.float64)
     return Sample(samples, start, end, float(np.sqrt(np.mean(np.square(word)))))
-
-
-def _unusable(path: str, error: BadAudioError) -> str:
-    return f"{path}: cannot be used ({error}); repair it, or take its row out of the manifest"

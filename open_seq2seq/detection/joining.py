@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from open_seq2seq.config.track_params import TrackParams
-from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_blocks
+from open_seq2seq.data.audio import BadAudioError, Header, check_header, read_blocks, unusable
 from open_seq2seq.data.dataset_versions import UNKNOWN
 from open_seq2seq.detection.sounds import find_recordings
 from open_seq2seq.detection.track_summary import Summary
 from open_seq2seq.detection.track_writer import check_length, check_space, writing_track
 from open_seq2seq.detection.tracks import Spoken
-from open_seq2seq.errors import UserError
 
 Advance = Callable[[int, int], None]  # samples written since the last call, and all that will be
 
@@ -70,7 +69,7 @@ def _list(params: TrackParams) -> list[tuple[str, Header]]:
         try:
             found.append((path, check_header(path, params.sample_rate, any_length=True)))
         except BadAudioError as error:
-            raise _unusable(path, error) from None
+            raise unusable(path, error) from None
     return found
 
 
@@ -96,10 +95,6 @@ def _blocks(
             held = block.samples
             n_samples += len(held)
     except BadAudioError as error:
-        raise _unusable(path, error) from None
+        raise unusable(path, error) from None
     end = len(held) / rate
     yield held, [Spoken(end - n_samples / rate, end, UNKNOWN, path=path)]
-
-
-def _unusable(path: str, error: BadAudioError) -> UserError:
-    return UserError(f"{path}: cannot be used ({error}); repair it, or take it out of the folder")

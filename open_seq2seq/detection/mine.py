@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from open_seq2seq.config.mine_params import MineParams
-from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.audio import BadAudioError, check_header, unusable
 from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.detection.listening import Accept, Heard, listen
@@ -129,9 +129,7 @@ def _seconds(names: Sequence[str], sample_rate: int) -> float:
         try:
             n_samples += check_header(name, sample_rate, any_length=True).n_samples
         except BadAudioError as error:
-            raise UserError(
-                f"{name}: cannot be used ({error}); repair it, or take it away"
-            ) from None
+            raise unusable(name, error) from None
     return n_samples / sample_rate
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from open_seq2seq.data.audio import BadAudioError, check_header, read_blocks
+from open_seq2seq.data.audio import BadAudioError, check_header, read_blocks, unusable
 from open_seq2seq.errors import UserError
 from open_seq2seq.inference import recordings_of
 from open_seq2seq.synthetic import noise
@@ -81,7 +81,7 @@ class _Recordings:
             try:
                 check_header(name, sample_rate, any_length=True)
             except BadAudioError as error:
-                raise UserError(_unusable(name, error)) from None
+                raise unusable(name, error) from None
         self._order: list[int] = []
         self._n_in_vain = 0  # recordings in a row without a sound
 
@@ -100,7 +100,7 @@ class _Recordings:
                     self._n_in_vain = 0
                 yield block.samples
         except BadAudioError as error:
-            raise UserError(_unusable(path, error)) from None
+            raise unusable(path, error) from None
 
 
 class RecordedNoise(_Recordings):
@@ -174,7 +174,3 @@ def babble(talkers: Sequence[Sound], n_samples: int, rng: np.random.Generator) -
         sound = talker.take(n_samples, rng)
         mixture += sound / np.sqrt(np.mean(np.square(sound), dtype=np.float64))
     return mixture
-
-
-def _unusable(path: str, error: BadAudioError) -> str:
-    return f"{path}: cannot be used ({error}); repair it, or take it away"

@@ -12,15 +12,13 @@ from open_seq2seq.data.manifests import write_labels, write_manifest
 from open_seq2seq.data.official_split import SPLITS, Split
 from open_seq2seq.phrase.amounts import Amounts
 from open_seq2seq.phrase.texts import Texts
-from open_seq2seq.preprocessing.double_words import draw_pairs, write_double_words
+from open_seq2seq.preprocessing.double_words import make_double_words
 from open_seq2seq.synthetic.phrases import Phrase, SpokenClip, write_phrases
-from open_seq2seq.synthetic.streams import generator
 
 CLIPS = "clips"
 LABELS_FILE = f"{CUSTOM_VERSION}-labels.txt"
 PHRASE, CONFUSABLE, WORDS, DOUBLE = "phrase", "confusable", "words", "double"
 _DOUBLED_WORDS = 150  # others that are halved, so that pairs stay few
-_SPARE_PAIRS = 4  # for each double word, as many pairs have a half that cannot be used
 
 
 def labels_of(phrases: Sequence[str]) -> tuple[str, ...]:
@@ -127,8 +125,5 @@ def _double_words(
     """Write halves of a phrase, or of a word, with halves of other words of the same voice."""
     words = sorted(set(table.loc[table["source"] == WORDS, "word"]))[:_DOUBLED_WORDS]
     clips = table[(table["split"] == "train") & table["word"].isin([*phrases, *words])]
-    n_wanted = amounts.n_double
-    rng = generator(seed, "double words")
-    pairs = draw_pairs(clips, phrases, (1 + _SPARE_PAIRS) * n_wanted, rng)
-    made = write_double_words(pairs, n_wanted, phrases, folder, folder / DOUBLE, seed)
+    made = make_double_words(clips, amounts.n_double, phrases, folder, folder / DOUBLE, seed)
     return made.assign(path=f"{DOUBLE}/" + made["path"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.audio import BadAudioError, check_header, unusable
 from open_seq2seq.data.audio_files import find_audio
 from open_seq2seq.data.official_split import Split
 from open_seq2seq.errors import UserError, counted
@@ -48,9 +48,7 @@ def read_negatives(folder: str) -> dict[str, float]:
         try:
             header = check_header(path, SAMPLE_RATE, any_length=True)
         except BadAudioError as error:
-            raise UserError(
-                f"{_FLAG} {path}: cannot be used ({error}); repair it, or take it away"
-            ) from None
+            raise unusable(f"{_FLAG} {path}", error) from None
         seconds[path] = header.n_samples / SAMPLE_RATE
     return seconds
 

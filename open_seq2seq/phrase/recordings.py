@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from open_seq2seq.data.audio import BadAudioError, check_header
+from open_seq2seq.data.audio import BadAudioError, check_header, unusable
 from open_seq2seq.data.audio_files import find_audio
 from open_seq2seq.data.words import as_word
 from open_seq2seq.errors import UserError, counted, named, shown
@@ -98,9 +98,7 @@ def _check(path: str) -> None:
     try:
         seconds = check_header(path, SAMPLE_RATE).n_samples / SAMPLE_RATE
     except BadAudioError as error:
-        raise UserError(
-            f"{_FLAG} {path}: cannot be used ({error}); repair it, or take it away"
-        ) from None
+        raise unusable(f"{_FLAG} {path}", error) from None
     if seconds > _LONGEST_S:
         raise UserError(
             f"{_FLAG} {path}: {seconds:.0f} s, expected one utterance of the phrase, of "

@@ -27,6 +27,7 @@ from open_seq2seq.synthetic.streams import generator
 
 _SHORTEST_HALF = SAMPLE_RATE * 50 // 1000
 _MOST_OF_KEYWORD = 0.8  # that a double word may have in it
+_PAIRS = 4  # that are drawn for each double word; of many a half cannot be used
 _LONGEST_NAME = 200  # bytes; a file's name can have 255
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,20 @@ class Pair(NamedTuple):
     speaker: str
     words: tuple[str, str]
     paths: tuple[str, str]
+
+
+def make_double_words(
+    clips: pd.DataFrame,
+    n_wanted: int,
+    keywords: Sequence[str],
+    data_dir: Path,
+    folder: Path,
+    seed: int,
+) -> pd.DataFrame:
+    """Draw pairs of clips and write double words of them: `draw_pairs`, `write_double_words`."""
+    rng = generator(seed, "double words")
+    pairs = draw_pairs(clips, keywords, _PAIRS * n_wanted, rng)
+    return write_double_words(pairs, n_wanted, keywords, data_dir, folder, seed)
 
 
 def draw_pairs(

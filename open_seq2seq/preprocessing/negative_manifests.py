@@ -13,7 +13,7 @@ from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
 from open_seq2seq.data.manifests import write_manifest
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import UserError
-from open_seq2seq.preprocessing.double_words import draw_pairs, write_double_words
+from open_seq2seq.preprocessing.double_words import make_double_words
 from open_seq2seq.preprocessing.layout import negatives_folder
 from open_seq2seq.preprocessing.negative_params import (
     CONFUSABLE,
@@ -30,10 +30,7 @@ from open_seq2seq.preprocessing.spoken_negatives import (
     write_list,
     write_spoken,
 )
-from open_seq2seq.synthetic.streams import generator
 from open_seq2seq.system.terminal import progress_bar
-
-_SPARE_PAIRS = 4  # for each double word, as many pairs have a half that cannot be used
 
 
 def write_negatives(
@@ -154,9 +151,7 @@ def _write_double(
         & ~clips["word"].isin((*plan.held_out, SILENCE))
         & (clips["n_bytes"] > 0)
     ]
-    rng = generator(seed, "double words")
-    pairs = draw_pairs(usable, plan.keywords, _SPARE_PAIRS * n_wanted, rng)
-    rows = write_double_words(pairs, n_wanted, plan.keywords, data_dir, folder, seed)
+    rows = make_double_words(usable, n_wanted, plan.keywords, data_dir, folder, seed)
     if rows.empty:
         raise UserError(
             "--negatives double: no speaker of the training clips says two words of which one "

@@ -72,7 +72,7 @@ def folder(tmp_path):
         (f"{CLIPS} --protocol=mlperf --keyword=silence", "no clip of it in"),
         (f"{CLIPS} --protocol=mlperf --keyword=yes --hours=1", "--hours has no effect"),
         ("--join={folder}/empty", "no audio files in this folder"),
-        ("--join={folder}/broken", "take it out of the folder"),
+        ("--join={folder}/broken", "repair it, or take it away"),
         ("--join={folder}/silent --snr_db=1,2", "--snr_db has no effect with --join"),
     ],
 )
