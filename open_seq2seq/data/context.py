@@ -51,8 +51,9 @@ class Context(Group):
         default=None,
         gt=0,
         description="Length of the window in the middle of the image, in milliseconds, in which "
-        "the word of a clip in context lies whole, anywhere, whatever context_shift_ms is; "
-        "mostly what the decoder pools. None: clips are placed by context_shift_ms.",
+        "the word of a clip in context lies whole, anywhere and at any speed, whatever "
+        "context_shift_ms is; mostly what the decoder pools. None: clips are placed by "
+        "context_shift_ms.",
     )
     context_cut_prob: float = Field(
         default=0.0,

@@ -32,6 +32,7 @@ class Placer:
         waveforms: np.ndarray,
         lengths: np.ndarray,
         contexts: ContextDraws,
+        speeds: np.ndarray,
         neighbours: Mapping[int, np.ndarray],
     ) -> None:
         """Put clips into their contexts, in place.
@@ -40,13 +41,15 @@ class Placer:
             waveforms: int16 [batch, samples].
             lengths: int32 [batch], samples of each clip; those of placed ones become all.
             contexts: what was drawn for each.
+            speeds: float32 [batch], at which the front end plays each: a word that is played at 0.8
+                of its speed must lie in 0.8 of the window, to be whole in it afterwards.
             neighbours: int16 [samples] by their slots.
         """
         width = waveforms.shape[1]
         for row in np.flatnonzero(contexts.is_placed):
             clip = waveforms[row, : min(lengths[row], width)].copy()
             drawn = ContextDraws(*(values[row] for values in contexts))
-            start = self._start(clip, width, drawn)
+            start = self._start(clip, width, drawn, float(speeds[row]))
             sound = self._maker.place(clip, start, width, float(drawn.noise_start))
             if (before := neighbours.get(int(drawn.before))) is not None:
                 put(sound[: max(0, start)], before, start - int(drawn.gap_before) - len(before))
@@ -54,13 +57,14 @@ class Placer:
                 put(sound[max(0, start + len(clip)) :], after, int(drawn.gap_after))
             waveforms[row], lengths[row] = sound, width
 
-    def _start(self, clip: np.ndarray, width: int, drawn: ContextDraws) -> int:
+    def _start(self, clip: np.ndarray, width: int, drawn: ContextDraws, speed: float) -> int:
         """Return the sample of the image at which a clip begins; it may be below 0."""
         if self._window is None:
             return (width - len(clip)) // 2 + int(drawn.shift)
         first, end = word_extent(clip, self._rate)
-        word, left = end - first, (width - self._window) // 2
-        slack = self._window - word
+        window = round(speed * self._window)
+        word, left = end - first, (width - window) // 2
+        slack = window - word
         if not drawn.is_cut:
             # the middle of a word that is longer than the window lies in the window's
             return left - first + (int(drawn.place * (slack + 1)) if slack > 0 else slack // 2)

@@ -144,7 +144,8 @@ class Sounds:
         words = self._words(epoch.rows[slots], waveforms, lengths)
         shift_in_time(waveforms, lengths, drawn.shift)
         if contexts is not None and self._placer is not None:
-            self._placer.place(waveforms, lengths, contexts, self._neighbours(contexts, epoch))
+            neighbours = self._neighbours(contexts, epoch)
+            self._placer.place(waveforms, lengths, contexts, drawn.stretch, neighbours)
             middle = np.where(contexts.is_placed, np.float32(0.5), drawn.crop)
             drawn = drawn._replace(crop=middle)
         if self._levels is not None and words is not None:

@@ -37,9 +37,8 @@ def open_dataset(manifest, *, training=False, seed=0, **params):
         audio_length=N_FRAMES,
         augment_data=training,
         pitch_shift=0.0,
-        time_stretch=0.0,
         noise_level_max=None,
-        **{**front_end, **params},
+        **{"time_stretch": 0.0, **front_end, **params},
     )
     return layer.open(training=training, seed=seed)
 
@@ -163,10 +162,29 @@ def test_a_word_longer_than_the_window_is_in_its_middle(manifest):
         assert abs((frames[0] + frames[-1]) / 2 - 100) <= 3
 
 
-def test_words_that_are_cut_are_unknown(manifest):
+@pytest.mark.parametrize(
+    ("engine", "reach"),  # frames by which a word is longer: a phase vocoder smears its ends
+    [("spectral", 4), ("librosa", 8)],
+)
+def test_a_word_at_another_speed_lies_whole_in_the_window_too(manifest, engine, reach):
+    params = {"context_prob": 1.0, "context_window_ms": 600.0, "context_clips_prob": 0.0}
+    params |= {"time_stretch": 0.3, "augmentation": engine}
+    dataset = open_dataset(manifest, training=True, **params)
+    for epoch in range(3):
+        speeds = dataset.draws(epoch).stretch
+        assert np.ptp(speeds) > 0.2
+        for row, image in enumerate(images_of(dataset, epoch=epoch)):
+            frames = loud_frames(image, row % 4)
+            assert frames[0] >= 70 - reach and frames[-1] <= 130 + reach
+            assert len(frames) >= 37.5 / speeds[row] - 4
+
+
+@pytest.mark.parametrize("time_stretch", [0.0, 0.3])
+def test_words_that_are_cut_are_unknown(manifest, time_stretch):
     labels = manifest.with_name("tiny-labels.txt")
     labels.write_text("yes\nno\nunknown\nsilence\n")
     params = {"context_prob": 1.0, "context_window_ms": 600.0, "context_clips_prob": 0.0}
+    params["time_stretch"] = time_stretch
     dataset = open_dataset(manifest, training=True, context_cut_prob=0.5, **params)
     n_cut, sides = 0, set()
     for epoch in range(6):

@@ -208,10 +208,17 @@ def test_strided_convolutions_pad_as_tensorflow_does():
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2)])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])  # oneDNN has no kernels for float64
-def test_separable_layers_and_their_gradients_match_numpy(dtype, stride, dilation, padding):
+@pytest.mark.parametrize(
+    ("dtype", "sizes"),
+    [
+        ("float32", [*itertools.product([1, 7, 8], [1, 5, 6])]),
+        ("float64", [(1, 6), (7, 5), (8, 6)]),  # oneDNN has no kernels for it
+    ],
+    ids=["float32", "float64"],
+)
+def test_separable_layers_and_their_gradients_match_numpy(dtype, sizes, stride, dilation, padding):
     random = np.random.default_rng(0).standard_normal
-    for n_frames, n_taps in itertools.product([1, 7, 8], [1, 5, 6]):
+    for n_frames, n_taps in sizes:
         if padding == "VALID" and (n_taps - 1) * dilation >= n_frames:
             continue
         layer = {"kernel_size": n_taps, "stride": stride, "dilation": dilation, "padding": padding}
