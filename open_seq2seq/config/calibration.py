@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from open_seq2seq.components import Params, Text
+from open_seq2seq.config.problems import checked
 from open_seq2seq.config.stream_params import StreamParams
 
 # with other values of these, probabilities are others, and so are the thresholds that suit them
@@ -49,6 +50,9 @@ class Calibration(Params):
         """Return the calibrated settings, with what was given in their place.
 
         A threshold for all labels takes the place of the thresholds of single ones.
+
+        Raises:
+            UserError: what was given does not fit to the calibrated rest.
         """
         values = dict(self.stream)
         own = given.given()
@@ -56,7 +60,7 @@ class Calibration(Params):
             values["thresholds"] = {}
         elif "thresholds" in own:
             own["thresholds"] = {**self.stream.thresholds, **own["thresholds"]}
-        return StreamParams(**{**values, **own})
+        return checked(StreamParams, {**values, **own}, "with what was calibrated, detector.json")
 
     def misfits(self, given: StreamParams) -> list[str]:
         """Return what was given that the calibrated thresholds are not made for, as flags."""

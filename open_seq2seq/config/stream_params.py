@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from open_seq2seq.components import Params, Text
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN
+from open_seq2seq.inference.params import check_thresholds, check_windows
 
 
 class StreamParams(Params):
@@ -49,18 +50,11 @@ class StreamParams(Params):
     @field_validator("thresholds")
     @classmethod
     def _are_probabilities(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        for label, threshold in thresholds.items():
-            if not 0 < threshold <= 1:
-                raise ValueError(f"expected above 0 and up to 1 for {label!r}, got {threshold}")
-        return thresholds
+        return check_thresholds(thresholds)
 
     @model_validator(mode="after")
     def _check_hop(self) -> StreamParams:
-        if self.hop_s > self.window_s:
-            raise ValueError(
-                f"hop_s {self.hop_s:g} is longer than window_s {self.window_s:g}: what lies "
-                "between two windows would not be heard"
-            )
+        check_windows(self.window_s, self.hop_s)
         return self
 
     def given(self) -> dict[str, Any]:

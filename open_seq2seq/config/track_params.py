@@ -156,6 +156,8 @@ class TrackParams(Params):
         ineffective = sorted(self.model_fields_set - _TAKEN.get(way, self.model_fields_set))
         if ineffective:
             raise ValueError(f"--{ineffective[0]} has no effect with {way}; leave one of them out")
+        if self.protocol is not None and self.background == OWN:
+            raise ValueError(f"--background={OWN} has no effect with {way}; leave one of them out")
         if self.speech_fraction + self.silence_fraction > 1:
             raise ValueError(
                 f"speech_fraction {self.speech_fraction:g} and silence_fraction "

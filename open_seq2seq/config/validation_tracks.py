@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from open_seq2seq.components import Params, Text
 from open_seq2seq.config.detect_params import DetectParams
+from open_seq2seq.inference.params import check_windows
 
 
 class ValidationTracks(Params):
@@ -32,6 +33,11 @@ class ValidationTracks(Params):
         default=1.0, gt=0, description="Seconds of the window that the network hears at a time."
     )
     hop_s: float = Field(default=0.1, gt=0, description="Seconds from one window to the next.")
+
+    @model_validator(mode="after")
+    def _check_hop(self) -> ValidationTracks:
+        check_windows(self.window_s, self.hop_s)
+        return self
 
     @property
     def detect_params(self) -> DetectParams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.detection.choosing import Choice, Options, fewest
@@ -10,28 +11,37 @@ from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.intervals import hours_needed
 from open_seq2seq.detection.measuring import keywords_of
 from open_seq2seq.detection.thresholds import MARGIN
+from open_seq2seq.detection.tracks import Track
 from open_seq2seq.errors import UserError, named
 
 logger = logging.getLogger(__name__)
 
 
-def check(heard: Heard, params: DetectParams) -> None:
-    """Refuse tracks without keywords, and say what the hours cannot show.
+class RateNotReached(UserError):
+    """No setting finds a keyword at the wanted rate of false accepts."""
+
+
+def refuse(labels: tuple[str, ...], tracks: Iterable[Track], params: DetectParams) -> None:
+    """Refuse what nothing can be chosen with, however the network hears it.
 
     Raises:
         UserError: no keyword is said, or thresholds are given.
     """
-    wanted, given = params.false_accepts_per_hour, params.given()
     for name in ("threshold", "thresholds"):
-        if name in given:
+        if name in params.given():
             raise UserError(f"{name}: calibrate chooses the thresholds; leave --{name} out")
-    keywords = keywords_of(heard.labels, params.stream)
-    said = {each.label for track in heard.tracks for each in track.track.spoken}
-    if not said & set(keywords):
+    keywords = keywords_of(labels, params.stream)
+    if not any(each.label in keywords for track in tracks for each in track.spoken):
         raise UserError(
             "calibrate: no list of these recordings names a keyword, so that recall is not known; "
             f"name tracks with {named(keywords)} in their lists, too"
         )
+
+
+def tell_limits(heard: Heard, params: DetectParams) -> None:
+    """Warn of what these recordings cannot show."""
+    wanted, keywords = params.false_accepts_per_hour, keywords_of(heard.labels, params.stream)
+    said = {each.label for track in heard.tracks for each in track.track.spoken}
     if missing := [label for label in keywords if label not in said]:
         logger.warning(
             f"calibrate: never said in these tracks: {named(missing)}; their thresholds rest on "
@@ -61,7 +71,7 @@ def tell_silenced(options: list[Options], choice: Choice) -> None:
         )
 
 
-def unreached(settings: list[list[Options]], hours: float, wanted: float) -> UserError:
+def unreached(settings: list[list[Options]], hours: float, wanted: float) -> RateNotReached:
     """Return the refusal of a rate, with the best that is reached.
 
     Args:
@@ -72,14 +82,14 @@ def unreached(settings: list[list[Options]], hours: float, wanted: float) -> Use
     by_label = min(map(fewest, settings), key=lambda each: sum(each.values()))
     n = sum(by_label.values())
     if n <= wanted * hours:
-        return UserError(
+        return RateNotReached(
             f"calibrate: {wanted:g} false accepts per hour are reached only where no keyword is "
             "found; nothing is saved. Allow more --false_accepts_per_hour, or train with more "
             "negatives"
         )
     worst = sorted((label for label in by_label if by_label[label]), key=lambda e: -by_label[e])
     shown = named(f"{label} ({by_label[label]})" for label in worst)
-    return UserError(
+    return RateNotReached(
         f"calibrate: no setting reaches {wanted:g} false accepts per hour; the best is "
         f"{n / hours:.3g} ({n} in {hours:.3g} h), of {shown}; nothing is saved. Allow more "
         "--false_accepts_per_hour, or train with more negatives"

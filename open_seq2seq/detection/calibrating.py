@@ -53,9 +53,14 @@ def calibrate(
         the calibration, and what its settings do on the same tracks.
 
     Raises:
-        UserError: as `best_settings`.
+        UserError: no keyword is said in the tracks, or thresholds are given.
+        RateNotReached: as `best_settings`.
     """
-    chosen = best_settings(heard, params)
+    advice.refuse(heard.labels, (each.track for each in heard.tracks), params)
+    advice.tell_limits(heard, params)
+    setting, choice = _best(heard, params)
+    advice.tell_silenced(setting.options, choice)
+    chosen = _with(params.stream, setting, choice)
     measurement = measure_heard(heard, chosen, params.match_tolerance_s)
     return _record(heard, params, chosen, measurement, checkpoint_step), measurement
 
@@ -72,11 +77,14 @@ def best_settings(heard: Heard, params: DetectParams) -> StreamParams:
         params: the wanted rate, what is tried, and the quiet labels.
 
     Raises:
-        UserError: no keyword is said in them, or no setting reaches the rate.
+        RateNotReached: no setting does.
     """
+    return _with(params.stream, *_best(heard, params))
+
+
+def _best(heard: Heard, params: DetectParams) -> tuple[Setting, Choice]:
     wanted = params.false_accepts_per_hour
     n_allowed = math.floor(wanted * heard.hours + 1e-9)
-    advice.check(heard, params)
     best: tuple[tuple[int, int], Setting, Choice] | None = None
     tried: list[Setting] = []
     for setting in _settings(heard, params, _smoothings(params), n_allowed):
@@ -89,9 +97,7 @@ def best_settings(heard: Heard, params: DetectParams) -> StreamParams:
             best = key, setting, choice
     if best is None:
         raise advice.unreached([each.options for each in tried], heard.hours, wanted)
-    _, setting, choice = best
-    advice.tell_silenced(setting.options, choice)
-    return _with(params.stream, setting, choice)
+    return best[1:]
 
 
 def _smoothings(params: DetectParams) -> list[int]:

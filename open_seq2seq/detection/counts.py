@@ -10,7 +10,7 @@ import numpy as np
 from open_seq2seq.detection.intervals import poisson_interval
 from open_seq2seq.evaluation import wilson_interval
 
-ALL = "all"  # labels together
+ALL = ""  # in place of a label: all together; no label is empty
 
 Interval = tuple[float, float]
 
@@ -18,13 +18,18 @@ Interval = tuple[float, float]
 class Counts(NamedTuple):
     """Counts of one label, or of all together, in one corpus or several."""
 
-    label: str
+    label: str  # or `ALL`
     hours: float  # of sound
     said: int = 0
     found: int = 0
     false_accepts: int = 0  # repeats included
     repeats: int = 0  # further events of a word that was found before
     latencies_s: tuple[float, ...] = ()  # from the end of each found word to its event
+
+    @property
+    def name(self) -> str:
+        """The label as it is shown."""
+        return self.label or "all"
 
     @property
     def misses(self) -> int:

@@ -21,9 +21,14 @@ _MOST_POINTS = 100  # of words, and of false accepts
 class Curve(NamedTuple):
     """One label at many thresholds, or all labels at common ones; the highest first."""
 
-    label: str
+    label: str  # or `ALL`
     log_odds: np.ndarray  # float64 [thresholds]
     points: list[Counts]
+
+    @property
+    def name(self) -> str:
+        """The label as it is shown."""
+        return self.label or "all"
 
     def as_json(self) -> dict[str, Any]:
         """Return the curve in JSON's types."""
@@ -34,7 +39,7 @@ class Curve(NamedTuple):
                 probabilities, self.log_odds.tolist(), self.points, strict=True
             )
         ]
-        return {"label": self.label, "points": points}
+        return {"label": self.name, "points": points}
 
 
 def det_curves(

@@ -53,8 +53,7 @@ def hear(
     _check_labels(model.labels, corpora)
     front_end = model.data_layer
     windows = Windows.of(params.window_s, params.hop_s, front_end)
-    if scorer is None and params.method == "incremental":
-        scorer = IncrementalScorer(model, windows)
+    scorer = scorer or _scorer_of(model, windows, params)
     heard_s, heard = 0.0, []
     for corpus in corpora:
         tracks: list[HeardTrack] = []
@@ -79,6 +78,21 @@ def hear(
             )
         heard.append(HeardCorpus(corpus.name, corpus.path, tuple(tracks)))
     return Heard(model.labels, tuple(heard), scorer.delay_s if scorer else 0.0)
+
+
+def check_hearing(model: PretrainedModel, corpora: Sequence[Corpus], params: StreamParams) -> None:
+    """Refuse what `hear` would refuse of the network, and of the headers of the recordings.
+
+    Raises:
+        UserError: a recording cannot be used, or the network cannot listen so.
+    """
+    _scorer_of(model, Windows.of(params.window_s, params.hop_s, model.data_layer), params)
+    sound_s(model, corpora)
+
+
+def _scorer_of(model: PretrainedModel, windows: Windows, params: StreamParams) -> Scorer | None:
+    """Return what hears a stream; None where each window is heard by itself."""
+    return IncrementalScorer(model, windows) if params.method == "incremental" else None
 
 
 def sound_s(model: PretrainedModel, corpora: Iterable[Corpus]) -> float:

@@ -19,7 +19,7 @@ from open_seq2seq.data.wav_files import write_wav
 from open_seq2seq.detection.listening import Accept, Heard, listen
 from open_seq2seq.detection.mined_clips import choose, clip_span, cut_clips
 from open_seq2seq.detection.tracks import open_track
-from open_seq2seq.errors import UserError, counted
+from open_seq2seq.errors import UserError, counted, named
 from open_seq2seq.inference import recordings_of
 from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming import StreamingDetector
@@ -72,12 +72,13 @@ def mine(
             f"{', '.join(model.labels)}. False accepts need a label that is no keyword: train with "
             "one, or name it"
         )
-    if params.label not in params.quiet_labels:
+    detector = StreamingDetector(model, **params.stream_values())
+    quiet = detector.params.quiet_labels
+    if params.label not in quiet:
         raise UserError(
             f"--label {params.label}: a keyword of the model, as which no false accept should be "
-            "trained; name one of --quiet_labels"
+            f"trained; name one of --quiet_labels, {named(quiet)}"
         )
-    detector = StreamingDetector(model, **params.stream_values())
     rate = detector.sample_rate
     names = list(dict.fromkeys(str(recording.source) for recording in recordings_of(paths)))
     seconds = _seconds(names, rate)
@@ -88,7 +89,7 @@ def mine(
     with contextlib.suppress(_NothingHeard), new_folder(output_dir) as folder:
         for name in names:
             each = listen(detector, labels, name, lambda s: advance(s, seconds))
-            heard.append(_without_listed(each, params, rate))
+            heard.append(_without_listed(each, params, quiet, rate))
         chosen += choose(heard, params.most)
         if not chosen:
             raise _NothingHeard
@@ -98,7 +99,9 @@ def mine(
     return Mined(hours, events, tuple(chosen), rate)
 
 
-def _without_listed(heard: Heard, params: MineParams, sample_rate: int) -> Heard:
+def _without_listed(
+    heard: Heard, params: MineParams, quiet_labels: Sequence[str], sample_rate: int
+) -> Heard:
     """Return what was heard without clips in which a keyword is said, as the recording's list says.
 
     Raises:
@@ -107,7 +110,7 @@ def _without_listed(heard: Heard, params: MineParams, sample_rate: int) -> Heard
     said = [
         (each.start * sample_rate, each.end * sample_rate)
         for each in open_track(Path(heard.path)).spoken
-        if each.label not in params.quiet_labels
+        if each.label not in quiet_labels
     ]
     false, n_true = [], 0
     for accept in heard.accepts:

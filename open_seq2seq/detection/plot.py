@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from open_seq2seq.detection.counts import Counts
 from open_seq2seq.detection.curves import Curve
+from open_seq2seq.system.paths import NAME_ERRORS
 
 _MOST_LABELS = 10  # more curves could not be told apart
 
@@ -33,7 +34,7 @@ def plot_curves(path: Path, curves: Sequence[Curve], operating: Counts) -> None:
         style: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.8}
         if index == 0:
             style = {"linewidth": 2.5, "color": "black", "zorder": 5}
-        axes.plot(rates, misses, drawstyle="steps-post", label=curve.label, **style)
+        axes.plot(rates, misses, drawstyle="steps-post", label=_shown(curve.name), **style)
     if operating.said and operating.per_hour is not None:
         missed = 100 * operating.misses / operating.said
         axes.plot([operating.per_hour], [missed], "o", color="crimson", zorder=6, label="in use")
@@ -54,3 +55,12 @@ def plot_curves(path: Path, curves: Sequence[Curve], operating: Counts) -> None:
     else:
         axes.set_title("No keyword is said in these recordings: misses are not known")
     figure.savefig(path, format="png")
+
+
+def _shown(label: str) -> str:
+    """Return a label as matplotlib draws it.
+
+    It takes what stands between dollars for a formula, and leaves out what begins with "_".
+    """
+    text = label.encode("utf-8", NAME_ERRORS).decode("utf-8", "replace").replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text

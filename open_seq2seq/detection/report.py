@@ -73,7 +73,7 @@ def _row(counts: Counts) -> tuple[str, ...]:
         per_hour, rate_interval = f"{counts.per_hour:.2f}", f"{low:.2f} to {high:.2f}"
     latency = [counts.latency_s(percentile) for percentile in (50, 95)]
     return (
-        counts.label,
+        counts.name,
         f"{counts.said:,}",
         f"{counts.found:,}" if counts.said else "",
         recall,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from open_seq2seq.errors import UserError, counted
 
 KEYWORDS, NOISE, SPEECH, SILENCE = "keywords", "noise", "speech", "silence"
 _SPEECH_GAP_S = (0.2, 0.6)  # between two clips of other words
+
+logger = logging.getLogger(__name__)
 
 
 class Plan(NamedTuple):
@@ -47,6 +50,7 @@ def plan_tracks(
     rng = np.random.default_rng([params.seed, 0])
     others = [clip for clip in clips if params.speech == REST and clip.label == UNKNOWN]
     said = [clip for clip in clips if not others or clip.label != UNKNOWN]
+    others = _that_fit(others, params)
     n_clips = len(said) if params.hours is None else round(params.hours * params.clips_per_hour)
     if n_clips == 0:
         least = 0.5 / params.clips_per_hour
@@ -64,6 +68,25 @@ def plan_tracks(
         Plan(f"track-{index:03}", planner.track(order[first:end], n_samples))
         for index, (first, end) in enumerate(itertools.pairwise(bounds))
     ]
+
+
+def _that_fit(others: Sequence[Clip], params: TrackParams) -> list[Clip]:
+    """Return the clips of other words that a stretch of speech has room for.
+
+    Raises:
+        UserError: there are some, and none fits.
+    """
+    longest_s = params.stretch_s[1] - _SPEECH_GAP_S[1]
+    fitting = [clip for clip in others if clip.n_samples <= longest_s * params.sample_rate]
+    if len(fitting) < len(others):
+        what = f"{counted(len(others) - len(fitting), 'clip')} of {len(others)} longer than"
+        if not fitting:
+            raise UserError(
+                f"--speech {REST}: {what} a stretch of speech, {params.stretch_s[1]:g} s with a "
+                "gap; say a longer --stretch_s"
+            )
+        logger.warning(f"--speech {REST}: {what} a stretch of speech, left out")
+    return fitting
 
 
 class _Planner:
@@ -131,9 +154,10 @@ class _Planner:
             at += self._samples(_SPEECH_GAP_S)
             if not self._queue:
                 self._queue = in_turn(self._others, len(self._others), self._rng)
-            if at + self._queue[-1].n_samples > n_samples:
+            fits = [i for i, clip in enumerate(self._queue) if at + clip.n_samples <= n_samples]
+            if not fits:
                 return Stretch(SPEECH, n_samples, None, tuple(placements))
-            placements.append(Placement(self._queue.pop(), at, level_db))
+            placements.append(Placement(self._queue.pop(fits[-1]), at, level_db))
             at += placements[-1].clip.n_samples
 
     def _lengths(self, n_samples: int) -> list[int]:
@@ -157,9 +181,11 @@ class _Planner:
     def _too_short(self, n_clips: int, n_samples: int, n_needed: int, n_others: int) -> UserError:
         needed_s, others_s, track_s = (n / self._rate for n in (n_needed, n_others, n_samples))
         remedy = "more --hours, or a smaller --gap_s"
-        if n_clips > 1:
-            most = (track_s - others_s) / needed_s * self._params.clips_per_hour
-            remedy = f"--clips_per_hour={max(1, int(0.95 * most))}, {remedy}"
+        most = 0.95 * (track_s - others_s) / needed_s
+        if most * n_clips < 1:
+            remedy = "a smaller --speech_fraction or --silence_fraction"
+        elif n_clips > 1:
+            remedy = f"--clips_per_hour={int(most * self._params.clips_per_hour)}, {remedy}"
         return UserError(
             f"a track of {track_s:,.0f} s is too short for {counted(n_clips, 'clip')}, which take "
             f"{needed_s:,.0f} s with their gaps, beside {others_s:,.0f} s of speech and silence; "

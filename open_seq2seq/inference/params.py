@@ -15,6 +15,31 @@ if TYPE_CHECKING:
 _DEFAULT_WINDOW_S = 1.0  # the length of the clips that most models are trained on
 
 
+def check_windows(window_s: float, hop_s: float) -> None:
+    """Refuse a hop that leaves sound out.
+
+    Raises:
+        ValueError: it is longer than the window.
+    """
+    if hop_s > window_s:
+        raise ValueError(
+            f"hop_s {hop_s:g} is longer than window_s {window_s:g}: what lies between two windows "
+            "would not be heard"
+        )
+
+
+def check_thresholds(thresholds: dict[str, float]) -> dict[str, float]:
+    """Return thresholds by label.
+
+    Raises:
+        ValueError: one is no probability that an event could have.
+    """
+    for label, threshold in thresholds.items():
+        if not 0 < threshold <= 1:
+            raise ValueError(f"expected above 0 and up to 1 for {label!r}, got {threshold}")
+    return thresholds
+
+
 class InferenceParams(Params):
     """How recordings are cut, and what is told of each piece."""
 
@@ -54,19 +79,12 @@ class InferenceParams(Params):
     @field_validator("thresholds")
     @classmethod
     def _are_probabilities(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        for label, threshold in thresholds.items():
-            if not 0 < threshold <= 1:
-                raise ValueError(f"expected above 0 and up to 1 for {label!r}, got {threshold}")
-        return thresholds
+        return check_thresholds(thresholds)
 
     @model_validator(mode="after")
     def _check_hop(self) -> InferenceParams:
-        window_s = self.window_s or _DEFAULT_WINDOW_S
-        if self.hop_s is not None and self.hop_s > window_s:
-            raise ValueError(
-                f"hop_s {self.hop_s:g} is longer than window_s {window_s:g}: what lies between two "
-                "windows would not be heard"
-            )
+        if self.hop_s is not None:
+            check_windows(self.window_s or _DEFAULT_WINDOW_S, self.hop_s)
         return self
 
     def windows(self, front_end: FrontEnd) -> Windows | None:

@@ -20,6 +20,7 @@ class Warnings:
         self._left = _MOST
         self._unsaid = 0
         self._is_finished = False
+        self._said: set[str] = set()
 
     def __call__(self, line: str) -> None:
         """Log a line about a recording, or count it."""
@@ -28,6 +29,12 @@ class Warnings:
             logger.warning(line)
         else:
             self._unsaid += 1
+
+    def once(self, line: str) -> None:
+        """Log a line that is no recording's, the first time."""
+        if line not in self._said:
+            self._said.add(line)
+            logger.warning(line)
 
     def begin(self) -> None:
         """Before the first recordings, log what is odd about the front end."""

@@ -16,6 +16,7 @@ from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.detection import calibrate, det_curves, hear, measure_heard, open_corpora
+from open_seq2seq.detection.advice import refuse
 from open_seq2seq.detection.corpora import Corpus
 from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.hearing import sound_s
@@ -61,6 +62,7 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     heard: Heard | None = None
     made: tuple[Calibration, Measurement] | None = None
     if own:
+        refuse(model.labels, (track for corpus in own for track in corpus.tracks), params)
         check_writable(logdir)
         heard = _hear(model, own, settings, scorer, reporter)
         made = calibrate(heard, params, model.step)
@@ -79,10 +81,10 @@ def detect(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
         "checkpoint_step": model.step,
         "false_accepts_per_hour_wanted": params.false_accepts_per_hour,
     }
-    curves = det_curves(heard, settings, params.match_tolerance_s)
-    write_results(folder, measurement, curves, about, made)
     if made is not None:
         _save(made[0], logdir)
+    curves = det_curves(heard, settings, params.match_tolerance_s)
+    write_results(folder, measurement, curves, about, made)
     logger.info(f"results: {folder}")
     return 0
 

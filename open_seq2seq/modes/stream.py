@@ -15,7 +15,7 @@ import numpy as np
 from open_seq2seq import distributed
 from open_seq2seq.config import Config
 from open_seq2seq.config.trained_run import TrainedRun
-from open_seq2seq.data.audio import BadAudioError
+from open_seq2seq.data.audio import BadAudioError, check_header
 from open_seq2seq.data.waveforms import bad_audio_message
 from open_seq2seq.errors import UserError, counted
 from open_seq2seq.inference import check_output, recordings_of
@@ -25,6 +25,7 @@ from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming import Event, StreamingDetector
 from open_seq2seq.streaming.microphone import chunks_of_microphone
 from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.signals import ended_by_sigterm
 
 STANDARD_INPUT, MICROPHONE = "-", "microphone"
 _CHUNK_BYTES = 3200  # a tenth of a second at 16 kHz
@@ -48,7 +49,7 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
     detector = StreamingDetector(model, **options.stream.given())
     sources = list(_sources(options.clips, detector.sample_rate, reading))
     n_events = 0
-    with _saving(options.save_events) as save:
+    with ended_by_sigterm(), _saving(options.save_events) as save:
         for name, chunks in sources:
             detector.reset()
             try:
@@ -58,9 +59,13 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
                         logger.info(_line(name, event, len(sources) > 1))
                         save(name, event)
             except BadAudioError as error:
-                raise UserError(bad_audio_message({name: str(error)})) from None
+                if reading.on_bad_audio == "stop":
+                    raise UserError(bad_audio_message({name: str(error)})) from None
+                logger.warning(f"{name}: not heard to its end, {error}")
             except KeyboardInterrupt:
-                break  # how a microphone is switched off
+                if name not in (STANDARD_INPUT, MICROPHONE):
+                    raise
+                break  # how these are switched off
     logger.info(counted(n_events, "event"))
     return 0
 
@@ -68,7 +73,13 @@ def stream(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) ->
 def _sources(
     paths: tuple[str, ...], rate: int, reading: Any
 ) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
-    """Yield the name of each stream and its chunks, int16 or float32 [samples]."""
+    """Yield the name of each stream and its chunks, int16 or float32 [samples].
+
+    Raises:
+        UserError: the headers of recordings tell that they cannot be used, and such are not to be
+            skipped.
+    """
+    bad = {}
     for path in paths:
         if path == STANDARD_INPUT:
             yield path, _standard_input()
@@ -76,8 +87,17 @@ def _sources(
             yield path, chunks_of_microphone(rate)
         else:
             for recording in recordings_of([path]):
+                try:
+                    check_header(recording.source, rate, any_length=True)
+                except BadAudioError as error:
+                    bad[recording.name] = str(error)
+                    continue
                 blocks = reading.read_blocks(recording.source, rate)
                 yield recording.name, (block.samples for block in blocks)
+    if bad and reading.on_bad_audio == "stop":
+        raise UserError(bad_audio_message(bad))
+    for name, reason in bad.items():
+        logger.warning(f"{name}: skipped, {reason}")
 
 
 def _standard_input() -> Iterator[np.ndarray]:
@@ -113,12 +133,12 @@ def _line(name: str, event: Event, with_name: bool) -> str:
 def _saving(path: Path | None) -> Iterator[Callable[[str, Event], None]]:
     """Yield a function that saves an event, as a line of JSON; the file is there at the end.
 
-    Events before an error are kept.
+    Events before an error, or before Ctrl-C, are kept.
     """
     if path is None:
         yield lambda name, event: None
         return
-    failure: UserError | None = None
+    failure: UserError | KeyboardInterrupt | None = None
     try:
         with (
             written_aside(path) as partial,
@@ -131,7 +151,7 @@ def _saving(path: Path | None) -> Iterator[Callable[[str, Event], None]]:
 
             try:
                 yield save
-            except UserError as error:
+            except (UserError, KeyboardInterrupt) as error:
                 failure = error
             flush_file(file)
     except OSError as error:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.errors import UserError
 from open_seq2seq.pretrained.model import PretrainedModel
+from open_seq2seq.system.signals import ended_by_sigterm
 
 ADDRESS = "127.0.0.1"
 _NEEDED = ("gradio", "websockets")
@@ -66,7 +66,7 @@ class Page:
             ready: takes the page's address when it is served.
         """
         with (
-            _ended_by_sigterm(),
+            ended_by_sigterm(),
             tempfile.TemporaryDirectory(  # of this user alone
                 prefix="open-seq2seq-try-", ignore_cleanup_errors=True
             ) as uploads,
@@ -103,13 +103,3 @@ def _listening_socket(port: int) -> socket.socket:
             f"--port: port {port} of {ADDRESS} {what}; name another one, or 0 for any that is free"
         ) from None
     return listening
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does: by default nothing would be cleaned up."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -19,7 +19,16 @@ from open_seq2seq.phrase.recipe import CONFIG, write_config
 from open_seq2seq.phrase.recordings import read_recordings
 from open_seq2seq.phrase.report import REPORT, write_report
 from open_seq2seq.phrase.texts import choose_texts
-from open_seq2seq.phrase.using import MICRO, RESULT, Stopped, calibrate, export, measure_file, train
+from open_seq2seq.phrase.using import (
+    FLOAT,
+    MICRO,
+    RESULT,
+    Stopped,
+    calibrate,
+    export,
+    measure_file,
+    train,
+)
 from open_seq2seq.storage import run_lock
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, logging_to, say, stdout_handler
@@ -138,6 +147,12 @@ class _Maker:
         say(f"report: {self._folder / REPORT}")
         if error := calibration.get("error"):
             raise UserError(f"the detector is made, but its thresholds are not calibrated: {error}")
+        for name in (FLOAT, MICRO):
+            if error := exported[name].get("error"):
+                raise UserError(
+                    f"the detector is made, but not exported ({name}): {error}; the same command "
+                    "tries it again"
+                )
         return 0
 
     def _make_sound(self) -> None:
@@ -171,7 +186,7 @@ class _Maker:
         )
 
     def _step(self, name: str, do: Any) -> dict[str, Any]:
-        if name in self._progress.done:
+        if self._progress.is_done(name):
             return self._progress.done[name]
         say(f"step: {_STEPS[name]}")
         facts = self._progress.step(name, do)

@@ -51,13 +51,19 @@ class Progress:
         """What each step that is done has told, with its ``seconds`` and ``cpu_seconds``."""
         return self._content["done"]
 
+    def is_done(self, name: str) -> bool:
+        """Tell whether a step is done, and no part of it told an ``error``."""
+        return name in self.done and not any(
+            isinstance(part, dict) and "error" in part for part in self.done[name].values()
+        )
+
     def step(self, name: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Do a step, unless it is done, and return what it tells, in JSON's types.
+        """Do a step, unless `is_done`, and return what it tells, in JSON's types.
 
         Raises:
             UserError: of the step, or the record cannot be written.
         """
-        if name not in self.done:
+        if not self.is_done(name):
             start, cpu = time.monotonic(), _cpu_seconds()
             facts = do()
             took = {"seconds": time.monotonic() - start, "cpu_seconds": _cpu_seconds() - cpu}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from open_seq2seq import cli
+from open_seq2seq.detection.advice import RateNotReached
 from open_seq2seq.errors import UserError
 from open_seq2seq.phrase.recipe import CONFIG
 from open_seq2seq.system.files import remove
@@ -82,7 +83,7 @@ def calibrate(
     ]
     try:
         run_command([*command, f"--calibrate={_list(corpora[0])}", *corpora[1]])
-    except UserError as error:
+    except RateNotReached as error:
         complain(f"warning: {error}")
         run_command([*command, *corpora[1]])
         return {"error": str(error)}

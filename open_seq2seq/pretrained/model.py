@@ -180,6 +180,11 @@ class PretrainedModel:
                 "calibrated_thresholds: the model has none; calibrate it with --mode=detect "
                 "--calibrate=CORPUS"
             )
+        if self.calibration.stream.method == "incremental":
+            self._warnings.once(
+                "calibrated_thresholds: they were chosen on what is heard incrementally; heard as "
+                "clips, the model's probabilities are others"
+            )
         thresholds = {**self.calibration.window_thresholds, **params.thresholds}
         return params.model_copy(update={"thresholds": thresholds})
 

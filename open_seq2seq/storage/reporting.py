@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system import terminal
 
 _LOG_FILE = "run.log"
+_MOST_WAITING = 10_000  # lines
 _BAR_WIDTH = 80  # characters of a terminal that has room for the bar and the times
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Reporter(logging.Handler):
         self.metrics = Metrics(None)
         self._console = terminal.console()
         self._files: RunFiles | None = None
-        self._waiting: list[str] = []
+        # of a run that has no logdir yet; modes without one may print for days
+        self._waiting: deque[str] = deque(maxlen=_MOST_WAITING)
         self._progress: Progress | None = None
         self._task: Any = None
 
@@ -74,7 +77,7 @@ class Reporter(logging.Handler):
         self.metrics = Metrics(self._files)
         for line in self._waiting:
             self._files.append(_LOG_FILE, line)
-        self._waiting = []
+        self._waiting.clear()
 
     def check_logdir(self) -> None:
         """Make sure that the logdir is still the folder that was opened.

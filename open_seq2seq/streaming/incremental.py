@@ -43,7 +43,7 @@ class IncrementalScorer:
             self._network = StreamNetwork(model)
         except ValueError as error:
             raise UserError(
-                f"method: incremental hears each frame once: {error}. Listen with --method=windows"
+                f"method: incremental hears each frame once: {error}. By method windows it can"
             ) from None
         self._hop = front_end.hop_length
         self._n_fft = front_end.n_fft

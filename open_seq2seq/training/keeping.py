@@ -72,9 +72,9 @@ class ModelKeeper:
                 self.datasets[section], self.params.eval_batch_size, should_stop
             )
             if evaluation is not None and section == "eval" and self.listening is not None:
-                detection = self.listening.detection() if self.workers.is_chief else None
-                detection = self.workers.broadcast_object(detection)
-                evaluation = evaluation._replace(detection=detection)
+                found = self.listening.detection(should_stop) if self.workers.is_chief else None
+                found = self.workers.broadcast_object(found)
+                evaluation = evaluation._replace(detection=found) if found is not None else None
         if evaluation is not None:
             self.reporter.metrics.record_evaluation(
                 evaluation,

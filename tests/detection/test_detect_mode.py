@@ -263,6 +263,44 @@ def test_what_cannot_be_measured_is_named(trained, tmp_path, monkeypatch, capsys
     assert problem in f"{caught.value} {capsys.readouterr().err}"
 
 
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--threshold=0.6"], "threshold: calibrate chooses the thresholds"),
+        ([], "no list of these recordings names a keyword"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused_before_anything_is_heard(
+    trained, tmp_path, monkeypatch, flags, problem
+):
+    monkeypatch.setattr(
+        "open_seq2seq.modes.detect.hear", lambda *args: pytest.fail("it was listened to")
+    )
+    soundfile.write(tmp_path / "x.wav", np.zeros(RATE), RATE)
+    with pytest.raises(UserError, match=problem):
+        detect(trained[0], f"--calibrate={tmp_path}", *flags)
+
+
+def test_a_label_with_dollars_does_not_lose_the_calibration(logdir, said, monkeypatch):
+    """What comes after the calibration may fail."""
+    monkeypatch.setattr(
+        "open_seq2seq.modes.detect.write_results", lambda *args: (_ for _ in ()).throw(OSError)
+    )
+    corpora = f"{said / 'talk'},quiet={said / 'noise'}"
+    with pytest.raises(OSError):
+        detect(logdir, "--false_accepts_per_hour=1000", f"--calibrate={corpora}")
+    assert (logdir / "detector.json").exists()
+
+
+def test_what_does_not_fit_to_the_calibration_is_named(calibrated, tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.zeros(RATE), RATE)
+    stream = ["--mode=stream", f"--logdir={calibrated}", "--window_s=0.2", str(tmp_path / "x.wav")]
+    with pytest.raises(
+        UserError, match=r"detector\.json: hop_s 0\.25 is longer than window_s 0\.2"
+    ):
+        cli.main(stream)
+
+
 def test_a_model_without_a_keyword_is_refused(trained, tmp_path):
     soundfile.write(tmp_path / "x.wav", np.zeros(RATE), RATE)
     labels = open_seq2seq.from_pretrained(trained[0]).labels

@@ -15,6 +15,7 @@ from open_seq2seq.config.track_params import TrackParams
 from open_seq2seq.detection import make_tracks
 from open_seq2seq.detection.track_summary import Summary
 from open_seq2seq.detection.tracks import open_track
+from open_seq2seq.errors import UserError
 from tests.support.paths import ROOT
 from tests.support.spoken_clips import END, QUIET, RATE, START, save_clips
 from tests.support.tones import save_wav
@@ -183,6 +184,22 @@ def test_the_same_flags_give_the_same_bytes(tmp_path, manifest, noise):
         content.append({path.name: path.read_bytes() for path in files})
     assert content[0] == content[1]
     assert all(content[0][name] != content[2][name] for name in content[0])
+
+
+def test_clips_too_long_for_a_stretch_of_speech_leave_room_for_others(tmp_path, manifest, caplog):
+    params = {**SHORT, "speech": "unknown", "speech_fraction": 0.5, "silence_fraction": 0.0}
+    params |= {"clips_per_hour": 60}
+    with pytest.raises(UserError, match=r"--speech unknown: 2 clips of 2 longer than a stretch"):
+        make(tmp_path / "none", manifest=str(manifest), **{**params, "stretch_s": [1.0, 1.1]})
+    rows = [*ROWS, ("unknown", "long")]
+    longer = save_clips(tmp_path / "words", rows)
+    long = next(path for path in (tmp_path / "words" / "clips").glob(f"{len(rows) - 1}.wav"))
+    save_wav(long, 0.1 * np.sin(np.arange(30 * RATE) / 3))
+    found, _, _ = make(tmp_path / "out", manifest=str(longer), **params)
+    assert "1 clip of 3 longer than a stretch of speech, left out" in caplog.text
+    said = Counter(each.word for _, spoken in found for each in spoken)
+    # three minutes of speech are of clips of a second with gaps of 0.2 to 0.6 s
+    assert min(said["bed"], said["cat"]) > 40 and "long" not in said
 
 
 def test_memory_is_bounded_by_a_stretch_not_by_the_hours(tmp_path, manifest):

@@ -5,6 +5,7 @@ import pytest
 
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.detection import det_curves, measure_heard
+from open_seq2seq.detection.counts import ALL
 from open_seq2seq.detection.report import lines_of
 from open_seq2seq.errors import UserError
 from tests.support.heard import heard_of, heard_track
@@ -45,7 +46,7 @@ def test_words_events_and_latencies_are_counted_by_hand(heard):
     # no: 4.6 finds its word; 9.5 is in an unknown word
     assert (no.said, no.found, no.false_accepts, no.repeats) == (1, 1, 1, 0)
     assert no.latency_s(50) == pytest.approx(0.1)
-    assert measurement.corpora["quiet"]["all"].false_accepts == 1
+    assert measurement.corpora["quiet"][ALL].false_accepts == 1
     together = measurement.all
     assert (together.said, together.found, together.false_accepts) == (3, 2, 4)
     hours = (100 * 0.1 + 0.9 + 350 * 0.1 + 0.9) / 3600
@@ -79,7 +80,7 @@ def test_the_tolerance_fits_what_is_averaged_unless_it_is_given(heard):
 def test_quiet_labels_are_neither_found_nor_missed(heard):
     settings = StreamParams(**{**dict(SETTINGS), "quiet_labels": ["yes", "unknown"]})
     measurement = measure_heard(heard, settings)
-    assert list(measurement.together) == ["no", "all"]
+    assert list(measurement.together) == ["no", ALL]
     assert (measurement.all.said, measurement.all.found, measurement.all.false_accepts) == (1, 1, 1)
     nothing = StreamParams(**{**dict(SETTINGS), "quiet_labels": list(LABELS)})
     with pytest.raises(UserError, match="no label of the model can be an event"):
@@ -88,7 +89,7 @@ def test_quiet_labels_are_neither_found_nor_missed(heard):
 
 def test_each_point_of_a_curve_is_what_a_detector_of_that_threshold_does(heard):
     curves = det_curves(heard, SETTINGS)
-    assert [curve.label for curve in curves] == ["all", "yes", "no"]
+    assert [curve.label for curve in curves] == [ALL, "yes", "no"]
     for curve in curves:
         assert len(curve.points) > 2
         for point, its in zip(curve.points, curve.as_json()["points"], strict=True):
@@ -125,3 +126,25 @@ def test_hours_of_eight_labels_are_swept_from_what_was_kept_once():
     assert len(curves) == 9 and all(len(curve.points) > 5 for curve in curves)
     rates = [point.per_hour for curve in curves for point in curve.points]
     assert 20.0 < max(rates) <= 100.0
+
+
+def test_a_keyword_named_all_is_not_the_total():
+    heard = heard_of(("all", "off", "unknown"), talk=[heard_track(bumps(60), [(1.0, 1.5, "all")])])
+    measurement = measure_heard(heard, SETTINGS)
+    assert list(measurement.together) == ["all", "off", ALL]
+    assert [measurement.together[label].said for label in ("all", "off", ALL)] == [1, 0, 1]
+    shown = [line.split()[0] for line in lines_of(measurement, heard, 1.0) if line[:2] == "  "]
+    assert shown == ["label", "all", "off", "all"]
+
+
+def test_curves_of_labels_with_any_bytes_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
+    from open_seq2seq.detection.plot import plot_curves
+
+    labels = ("$_$", "caf\udce9", "_quiet")
+    track = heard_track(bumps(60), [(1.0, 1.5, label) for label in labels])
+    heard = heard_of(labels, talk=[track])
+    plot_curves(
+        tmp_path / "det.png", det_curves(heard, SETTINGS), measure_heard(heard, SETTINGS).all
+    )
+    assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")

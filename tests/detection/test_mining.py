@@ -6,7 +6,9 @@ import pytest
 import soundfile
 
 from open_seq2seq.commands import mine as command
+from open_seq2seq.config.calibration import Calibration
 from open_seq2seq.config.mine_params import MineParams
+from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.data.manifests import read_labels, read_manifests
 from open_seq2seq.detection.mine import mine
@@ -173,3 +175,24 @@ def test_the_command_mines_with_a_trained_model(trained, tmp_path, capsys):
     assert f"{len(rows)} clip" in shown and "clips/00000.wav: " in shown
     command.main([*flags[:1], f"--output_dir={tmp_path / 'none'}", "--threshold=1", str(tmp_path)])
     assert "nothing is written" in capsys.readouterr().out and not (tmp_path / "none").exists()
+
+
+def test_the_quiet_labels_are_those_of_the_calibration(tmp_path):
+    model = Loudness()
+    model.calibration = Calibration(
+        checkpoint_step=1,
+        false_accepts_per_hour=1.0,
+        stream=StreamParams(quiet_labels=["no"]),
+        window_thresholds={},
+        extrapolated=False,
+        corpora=[],
+        recall_interval=(0.0, 1.0),
+        rate_interval=(0.0, 1.0),
+    )
+    model.step = 1
+    path = save_bursts(tmp_path / "a.wav", [(3.0, 0.3)])
+    params = MineParams(**PARAMS, label="no")
+    found = mine(model, [path], params, tmp_path / "out", lambda n, total: None)
+    assert set(found.events) == {"yes", "unknown"}
+    with pytest.raises(UserError, match=r"--label unknown: a keyword .*--quiet_labels, no$"):
+        mine(model, [path], MineParams(**PARAMS), tmp_path / "two", lambda n, total: None)

@@ -71,6 +71,14 @@ def folder(tmp_path):
         (f"{CLIPS} --protocol=mlperf --keyword=yse", "no such keyword, did you mean 'yes'?"),
         (f"{CLIPS} --protocol=mlperf --keyword=silence", "no clip of it in"),
         (f"{CLIPS} --protocol=mlperf --keyword=yes --hours=1", "--hours has no effect"),
+        (
+            f"{CLIPS} --protocol=mlperf --keyword=yes --background=own",
+            "--background=own has no effect with --protocol=mlperf",
+        ),
+        (
+            f"{CLIPS} --hours=0.1 --speech_fraction=0 --silence_fraction=1",
+            "say a smaller --speech_fraction or --silence_fraction",
+        ),
         ("--join={folder}/empty", "no audio files in this folder"),
         ("--join={folder}/broken", "repair it, or take it away"),
         ("--join={folder}/silent --snr_db=1,2", "--snr_db has no effect with --join"),

@@ -15,7 +15,8 @@ from open_seq2seq import cli
 from open_seq2seq.commands import phrase as command
 from open_seq2seq.config import load_config
 from open_seq2seq.data.manifests import read_labels, read_manifests
-from open_seq2seq.detection.counts import Counts
+from open_seq2seq.detection.advice import RateNotReached
+from open_seq2seq.detection.counts import ALL, Counts
 from open_seq2seq.errors import UserError
 from open_seq2seq.phrase import amounts
 from open_seq2seq.synthetic.vocabulary import common_words
@@ -75,7 +76,7 @@ class Modes:
 
     def _measure(self, arguments: Sequence[str]) -> None:
         names = [text.partition("=")[0] for text in arguments if not text.startswith("--")]
-        counts = Counts("all", hours=2.0, said=50, found=40, false_accepts=4, latencies_s=(0.5,))
+        counts = Counts(ALL, hours=2.0, said=50, found=40, false_accepts=4, latencies_s=(0.5,))
         event = {"path": "x/a.wav", "start": 1.0, "end": 2.0, "label": "stop", "score": 0.99}
         corpus = {"all": counts.as_json(), "highest_false_accepts": [event]}
         summary = {
@@ -236,10 +237,26 @@ def test_own_sound_is_a_source_and_a_test(modes, tmp_path, capsys):
     capsys.readouterr()
 
 
+@pytest.mark.slow
+def test_an_export_that_failed_is_tried_again(modes):
+    def refuse():
+        raise UserError("export: LiteRT is not installed here; pip install it")
+
+    modes.before["export"] = refuse
+    with pytest.raises(UserError, match=r"not exported \(float\): export: LiteRT is not"):
+        run(modes.folder)
+    assert "LiteRT is not installed" in (modes.folder / "report.md").read_text()
+    del modes.before["export"]
+    n_before = len(modes.modes)
+    assert run(modes.folder) == 0
+    assert modes.modes[n_before:] == ["export", "export", "detect"]
+    assert "model.tflite: 1,234 bytes" in (modes.folder / "report.md").read_text()
+
+
 def refuse_calibration(modes: Modes) -> Callable[[], None]:
     def refuse() -> None:
         if any("--calibrate" in text for text in modes.calls[-1]):
-            raise UserError("calibrate: no setting reaches 0.5 false accepts per hour")
+            raise RateNotReached("calibrate: no setting reaches 0.5 false accepts per hour")
 
     return refuse
 

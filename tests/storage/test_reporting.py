@@ -81,3 +81,16 @@ def test_a_narrow_terminal_without_unicode_gets_a_line_that_fits(terminal, monke
     lines = re.split(r"[\r\n]+", shown)
     assert r"sample: label \u72ac :dog: [red]" in lines
     assert "step 9/9 loss 2.4024, lr 0.0117, 1,234,5" in lines  # 40 characters
+
+
+def test_without_a_logdir_lines_do_not_pile_up(tmp_path):
+    reporter = Reporter(is_chief=True)
+    with logging_to(reporter):
+        for number in range(10_500):
+            LOGGER.debug("line %d", number)
+        reporter.open(tmp_path / "run")
+        reporter.close()
+    lines = (tmp_path / "run" / "run.log").read_text().splitlines()
+    assert [len(lines), lines[0].split("  ")[1], lines[-1].split("  ")[1]] == [
+        10_000, "line 500", "line 10499",
+    ]  # fmt: skip

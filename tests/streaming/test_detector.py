@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import signal
 import sys
 
 import numpy as np
@@ -162,6 +163,47 @@ def test_the_command_prints_and_saves_the_events_of_files(trained, model, track,
     out = capsys.readouterr().out
     assert f"{expected[0].start:.2f} to {expected[0].end:.2f} s: {expected[0].label} (" in out
     assert f"{2 * len(expected)} events" in out
+
+
+@pytest.mark.parametrize("bad", ["header", "samples"])
+def test_bad_files_stop_the_stream_before_it_begins_or_are_skipped(
+    trained, track, tmp_path, capsys, bad
+):
+    sound = track / np.float32(32768)
+    soundfile.write(tmp_path / "b.wav", sound, RATE, subtype="FLOAT")
+    if bad == "header":
+        (tmp_path / "a.wav").write_text("no audio")
+    else:
+        soundfile.write(tmp_path / "a.wav", np.append(sound, np.nan), RATE, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"a\.wav: (.|\n)*on_bad_audio=skip"):
+        stream(trained, tmp_path)
+    assert not capsys.readouterr().out
+    assert stream(trained, "--data_layer_params/on_bad_audio=skip", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert f"a.wav: {'skipped' if bad == 'header' else 'not heard to its end'}, " in out
+    assert "events\n" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_stream_of_files_and_keeps_the_events(
+    trained, model, track, tmp_path, monkeypatch, number
+):
+    expected, _ = heard(StreamingDetector(model, **PARAMS), [track])
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, track, RATE)
+    push, pushed = StreamingDetector.push, []
+
+    def push_once(self, samples):
+        if pushed:
+            signal.raise_signal(number)
+        pushed.append(samples)
+        return push(self, samples)
+
+    monkeypatch.setattr(StreamingDetector, "push", push_once)
+    saved = tmp_path / "events.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        stream(trained, f"--save_events={saved}", tmp_path / "a.wav", tmp_path / "b.wav")
+    assert len(saved.read_text().splitlines()) == len(expected)
 
 
 def test_samples_on_standard_input_are_heard_until_they_end(

@@ -153,7 +153,7 @@ def test_other_networks_are_heard_in_windows():
     layer = layer_of()
     network = build_network(encoder, decoder, layer, 3, LayerOptions())
     model = PretrainedModel(network, layer, LABELS, encoder=encoder, decoder=decoder)
-    with pytest.raises(UserError, match=r"has ResNetEncoder and .*\. Listen with --method=windows"):
+    with pytest.raises(UserError, match=r"has ResNetEncoder and .*\. By method windows it can"):
         StreamingDetector(model, method="incremental")
 
 

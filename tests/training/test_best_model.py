@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from open_seq2seq.evaluation import Detection, Evaluation
 from open_seq2seq.storage import checkpoints, logdir
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.progress import Progress, RunInfo
+from open_seq2seq.training import listening
 from open_seq2seq.training.checkpoint_average import CheckpointPool
 from open_seq2seq.training.selection import Selection
 
@@ -178,6 +180,10 @@ def test_false_accepts_on_tracks_choose_the_best_model(run, tracks, tmp_path):
             "validation_tracks_params/tracks: nowhere: no such recording",
         ),
         (["--validation_tracks_params={'tracks': []}"], "validation_tracks_params/tracks"),
+        (
+            ["--validation_tracks_params={'tracks': ['x'], 'window_s': 0.5, 'hop_s': 0.6}"],
+            "validation_tracks_params: hop_s 0.6 is longer than window_s 0.5",
+        ),
         (["--average_params={'num_checkpoints': 1}"], "average_params/num_checkpoints"),
     ],
 )
@@ -185,6 +191,41 @@ def test_what_cannot_be_measured_is_refused(run, tmp_path, flags, message):
     with pytest.raises(UserError, match=message):
         run("train_eval", tmp_path / "run", *flags)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("'method': 'incremental'", "validation_tracks_params/method: incremental hears each"),
+        ("'window_s': 3.0", "validation_tracks_params/window_s: 3 is longer than"),
+        ("'hop_s': 0.2", r"broken\.wav"),
+    ],
+)
+def test_tracks_that_cannot_be_heard_are_refused_before_training(
+    run, tracks, tmp_path, params, message
+):
+    if "hop_s" in params:
+        (tracks / "broken.wav").write_text("no audio")
+    flag = f"--validation_tracks_params={{'tracks': [{str(tracks)!r}], {params}}}"
+    with pytest.raises(UserError, match=message):
+        run("train_eval", tmp_path / "run", flag)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_is_heard_while_tracks_are(run, tracks, tmp_path, monkeypatch):
+    """The evaluation is left out, and made up for by the run that goes on."""
+    heard = listening.hear
+
+    def hear(*args):
+        signal.raise_signal(signal.SIGTERM)
+        return heard(*args)
+
+    monkeypatch.setattr(listening, "hear", hear)
+    flag = f"--validation_tracks_params={{'tracks': [{str(tracks)!r}], 'hop_s': 0.5}}"
+    status = run("train_eval", tmp_path / "run", flag, "--num_epochs=2")
+    assert status == 128 + signal.SIGTERM
+    stopped = checkpoints.load_newest(tmp_path / "run" / logdir.LAST)
+    assert stopped.step == 9 and stopped.progress.is_evaluation_due
 
 
 @pytest.mark.parametrize("word", [None, "hey", "unknown"])
