@@ -42,7 +42,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         description="Train, evaluate and use speech-command models.",
         epilog="Every parameter of the config can be changed here: --batch_size_per_gpu=16, "
         "--encoder_params/resnet_size=18, --dataset_version=v2, "
-        "--eval_params/data_layer_params/cache_data=False. docs/config_reference.md lists them.",
+        "--eval_params/data_layer_params/cache_data=False. docs/config_reference.md lists them. "
+        "Where a model was calibrated, detector.json has its defaults for listening.",
     )
     parser.add_argument(
         "--config_file",
@@ -75,7 +76,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--infer_output_file",
         type=user_path,
         metavar="FILE",
-        help="where --mode=infer writes its predictions: JSON lines if it ends in .jsonl, else CSV",
+        help="where --mode=infer writes its predictions: JSON lines if it ends in .jsonl, .ndjson "
+        "or .json, else CSV",
     )
     parser.add_argument(
         "--save_events",

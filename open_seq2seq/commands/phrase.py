@@ -59,7 +59,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="little of everything, to see in some minutes that it works; the detector is poor",
+        help="little of everything, to see in 2 minutes that it works; the detector finds nothing, "
+        "and the exit status is 2",
     )
     add_flags(parser, *_PARAMS, "")
     return parser

@@ -84,8 +84,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--dataset_version",
-        choices=tuple(LABELS),
-        help=f"labels to use (default: {DEFAULT_VERSION})",
+        metavar="VERSION",
+        help=f"labels to use: {', '.join(LABELS)} (default: {DEFAULT_VERSION})",
     )
     parser.add_argument(
         "--keywords",
@@ -135,6 +135,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _version_and_labels(flags: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    if flags.dataset_version not in (None, *LABELS):
+        raise UserError(
+            f"--dataset_version {flags.dataset_version}: expected one of {', '.join(LABELS)}; for "
+            "words of your own say --keywords=lamp,door instead"
+        )
     if flags.keywords is None:
         version = flags.dataset_version or DEFAULT_VERSION
         for flag in ("no_unknown", "no_silence"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from open_seq2seq.config.phrase_params import PhraseParams
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, named
 from open_seq2seq.phrase import sources, steps
 from open_seq2seq.phrase.amounts import QUICK, Amounts
 from open_seq2seq.phrase.checking import check_phrases, window_seconds
@@ -29,6 +29,7 @@ from open_seq2seq.phrase.using import (
     measure_file,
     train,
 )
+from open_seq2seq.preprocessing.speakers import speaker_pattern
 from open_seq2seq.storage import run_lock
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, logging_to, say, stdout_handler
@@ -57,6 +58,11 @@ def make_detector(
     folder = output_dir.expanduser().resolve()
     with logging_to(stdout_handler()):
         labels = check_phrases(phrases)
+        if len(labels) > 1:
+            say(
+                f"{len(labels)} phrases, a label each: {named(labels, 12)}; a phrase of several "
+                "words is written in quotes"
+            )
         progress = Progress(folder, _request(labels, params, amounts))
         if not progress.is_begun:
             _check_recordings(labels, params)
@@ -81,6 +87,12 @@ def _request(labels: Sequence[str], params: PhraseParams, amounts: Amounts) -> d
 
 def _check_recordings(labels: Sequence[str], params: PhraseParams) -> None:
     """Refuse recordings that cannot be used, before anything is written."""
+    if params.speaker_pattern is not None:
+        speaker_pattern(params.speaker_pattern)
+        if params.recordings is None:
+            raise UserError(
+                "--speaker_pattern is for --recordings; name their folder, or leave the flag out"
+            )
     if params.negatives is not None:
         read_negatives(params.negatives)
     if params.recordings is not None:
