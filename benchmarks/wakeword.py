@@ -7,8 +7,8 @@
     python run.py --config_file=benchmarks/wakeword.py --mode=train_eval --dataset_location=data
 
 Recordings of noise to train with are looked for in data/noise/train. The network is that of
-detector_micro. A third of the manifest's rows are the wake word; half of them are mixed with noise
-or talkers as loud as the word, as the protocol does.
+detector_micro. A sixth of the rows are the wake word, and four of five rows are mixed with noise or
+talkers, often as loud as the word, as in the protocol.
 """
 
 from example_configs.speech_commands import detector_micro as recipe
