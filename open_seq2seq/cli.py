@@ -126,10 +126,13 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         from open_seq2seq.config.flag_help import add_flags
 
         for mode, (_, module, cls) in _MODE_PARAMS.items():
-            # the flags of detect and of try are those of stream, and their own
-            modes = "stream, detect and try" if mode == "stream" else mode
-            add_flags(parser, module, cls, f"--mode={modes}: ")
+            add_flags(parser, module, cls, f"--mode={_with_its_flags(mode)}: ")
     return parser
+
+
+def _with_its_flags(mode: str) -> str:
+    """Return the modes that have a mode's flags."""
+    return "stream, detect and try" if mode == "stream" else mode
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -186,6 +189,7 @@ def read(
     Raises:
         UserError: a parameter is wrong.
     """
+    from open_seq2seq.components import types_of
     from open_seq2seq.config import load_config
     from open_seq2seq.config.flags import take_flags
     from open_seq2seq.config.trained_run import load_trained_run
@@ -194,11 +198,17 @@ def read(
     # the mode's own first: two modes may have a flag of one name
     modes = sorted(_MODE_PARAMS.items(), key=lambda each: each[0] != flags.mode)
     of_modes = {
-        name: take_flags(texts, getattr(import_module(module), cls), flags.mode, mode)
+        name: take_flags(
+            texts,
+            getattr(import_module(module), cls),
+            modes=_with_its_flags(mode),
+            is_its_mode=mode == flags.mode,
+        )
         for mode, (name, module, cls) in modes
     }
     if flags.config_file is None:
-        return load_trained_run(parse_values(texts)), of_modes
+        known = types_of(type(of_modes[_MODE_PARAMS[flags.mode][0]]))
+        return load_trained_run(parse_values(texts), known), of_modes
     return load_config(flags.config_file, flags.mode, parse_values(texts)), of_modes
 
 

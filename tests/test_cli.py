@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from open_seq2seq.cli import parse
+from open_seq2seq.commands import tracks
 from open_seq2seq.errors import UserError
 from tests.support.paths import ROOT, TINY
 
@@ -111,3 +112,19 @@ def test_a_mistake_ends_with_status_2_one_message_and_no_traceback(tmp_path, arg
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--output-dir=x"], "there is no flag --output-dir, did you mean '--output_dir'?"),
+        (["--output_dir=x", "--snr=3"], "there is no flag --snr, did you mean '--snr_db'?"),
+        (["--output_dir=x", "--snr_db", "-5,20"], "begins with a minus needs =, as in --snr_db=-5"),
+        (["--output_dir=x", "extra"], "unrecognized arguments: extra"),
+    ],
+)
+def test_wrong_flags_of_other_commands_are_answered_in_one_line(args, message, capsys):
+    with pytest.raises(SystemExit) as exit:
+        tracks.main(args)
+    shown = capsys.readouterr().err
+    assert exit.value.code == 2 and message in shown and shown.count("\n") == 1

@@ -13,21 +13,21 @@ from open_seq2seq.errors import UserError
 P = TypeVar("P", bound=Params)
 
 
-def take_flags(texts: dict[str, str], params: type[P], mode: str, its_mode: str) -> P:
+def take_flags(texts: dict[str, str], params: type[P], *, modes: str, is_its_mode: bool) -> P:
     """Take the flags of some parameters out of what a command line says of a config.
 
     Args:
         texts: by name; those of the parameters are removed.
         params: their class.
-        mode: that is run.
-        its_mode: that the parameters are for.
+        modes: that have such flags, as messages name them.
+        is_its_mode: whether the parameters are for the mode that is run.
 
     Raises:
         UserError: a value is wrong, or a flag is not for this mode.
     """
     own = {name: texts.pop(name) for name in types_of(params) if name in texts}
-    if own and mode != its_mode:
-        raise UserError(f"--{next(iter(own))} is for --mode={its_mode} only")
+    if own and not is_its_mode:
+        raise UserError(f"--{next(iter(own))} is for --mode={modes} only")
     return read_flags(own, params)
 
 

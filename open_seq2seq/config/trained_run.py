@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field
 
 from open_seq2seq.components import Params, PathText
-from open_seq2seq.config.problems import find_problems
+from open_seq2seq.config.problems import find_problems, suggestion
 from open_seq2seq.config.typed_text import read_fields
 from open_seq2seq.data.waveforms import Reading
 from open_seq2seq.errors import UserError, counted, listed
@@ -26,11 +27,12 @@ class TrainedRun(Params):
     )
 
 
-def load_trained_run(overrides: dict[str, Any]) -> TrainedRun:
+def load_trained_run(overrides: dict[str, Any], flags: Iterable[str] = ()) -> TrainedRun:
     """Return the run that a command line names without a config.
 
     Args:
         overrides: parameters by their paths, such as ``data_layer_params/on_bad_audio``.
+        flags: of the mode, one of which an unknown parameter may be meant for.
 
     Raises:
         UserError: a parameter is unknown here, or wrong; the message lists all problems.
@@ -45,6 +47,8 @@ def load_trained_run(overrides: dict[str, Any]) -> TrainedRun:
     if "logdir" not in values:
         raise UserError("name a run with --logdir, or its config with --config_file")
     problems = [p.removeprefix(": ") for p in find_problems(TrainedRun, values, "")]
+    unknown = {f"unknown parameter {name!r}": name for name in values}
+    problems = [p + suggestion(unknown[p], flags) if p in unknown else p for p in problems]
     if problems:
         raise UserError(
             f"{counted(len(problems), 'problem')} in the parameters; without --config_file there "

@@ -130,6 +130,8 @@ def test_bad_files_are_skipped_if_asked(trained, clips, tmp_path, capsys):
         (["--min_probability=nan", "x.wav"], r"--min_probability: expected"),
         (["--learning_rate=3", "x.wav"], "unknown parameter 'learning_rate'"),
         (["--data_layer_params/n_fft=3", "x.wav"], "unknown parameter 'n_fft'"),
+        (["--topk=3", "x.wav"], "unknown parameter 'topk', did you mean 'top_k'"),
+        (["--threshold=0.5", "x.wav"], "--threshold is for --mode=stream, detect and try only"),
         ([], "nothing to infer: name audio files"),
     ],
 )
@@ -167,6 +169,7 @@ def test_help_names_them(capsys):
         for name, field in params.model_fields.items():
             assert f"--{name} " in text and field.description.rstrip(".") in text
     assert "(default: 0.5)" in text and "(default: None)" not in text
+    assert "(default: unknown,silence)" in text and "(default: windows)" in text
 
 
 def test_a_run_of_custom_classes_says_that_it_needs_its_config(run, tone, tmp_path):

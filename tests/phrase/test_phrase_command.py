@@ -261,6 +261,19 @@ def refuse_calibration(modes: Modes) -> Callable[[], None]:
     return refuse
 
 
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--speaker_pattern=[", "not a regular expression"),
+        ("--speaker_pattern=(a)", "--speaker_pattern is for --recordings"),
+    ],
+)
+def test_a_speaker_pattern_that_means_nothing_is_refused(modes, flag, message):
+    with pytest.raises(UserError, match=message):
+        run(modes.folder, flag)
+    assert not modes.folder.exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(modes):
     modes.folder.mkdir()
     (modes.folder / "thesis.txt").write_text("do not lose")
