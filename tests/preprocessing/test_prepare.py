@@ -269,7 +269,7 @@ def test_flags_cannot_be_abbreviated(capsys):
     with pytest.raises(SystemExit) as stopped:
         command.main(["--data_dir", "x", "--key", "yes"])
     assert stopped.value.code == 2
-    assert "unrecognized arguments: --key" in capsys.readouterr().err
+    assert "there is no flag --key, did you mean '--keywords'" in capsys.readouterr().err
 
 
 def test_help_and_early_errors_do_not_import_pandas():
