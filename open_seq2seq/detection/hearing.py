@@ -24,7 +24,7 @@ from open_seq2seq.pretrained.model import PretrainedModel
 from open_seq2seq.streaming.incremental import IncrementalScorer
 from open_seq2seq.streaming.windows import Scorer, Scores
 
-_BATCH = 64  # windows; the first of a track, then the next ones, however it is read
+_BATCH = 64  # windows or hops; the first of a track, then the next ones, however it is read
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def check_hearing(model: PretrainedModel, corpora: Sequence[Corpus], params: Str
 
 def _scorer_of(model: PretrainedModel, windows: Windows, params: StreamParams) -> Scorer | None:
     """Return what hears a stream; None where each window is heard by itself."""
-    return IncrementalScorer(model, windows) if params.method == "incremental" else None
+    return IncrementalScorer(model, windows, _BATCH) if params.method == "incremental" else None
 
 
 def sound_s(model: PretrainedModel, corpora: Iterable[Corpus]) -> float:
@@ -134,8 +134,7 @@ def _hear_track(
     if scorer is None:
         scores = in_batches(blocks(), windows, model.probabilities)
     else:
-        scorer.reset()
-        scores = (each for block in blocks() for each in scorer.push(block))
+        scores = _of_scorer(scorer, blocks())
     starts, ends, rows = [], [], []
     for start, end, probabilities in scores:
         starts.append(start / rate)
@@ -151,6 +150,14 @@ def _hear_track(
             f"{track.path}: the model's probabilities for it are not finite. {NON_FINITE_ADVICE}"
         )
     return HeardTrack(track, n_samples / rate, np.array(starts), np.array(ends), together)
+
+
+def _of_scorer(scorer: Scorer, blocks: Iterable[np.ndarray]) -> Iterator[Scores]:
+    scorer.reset()
+    for block in blocks:
+        yield from scorer.push(block)
+    if isinstance(scorer, IncrementalScorer):
+        yield from scorer.finish()
 
 
 def in_batches(

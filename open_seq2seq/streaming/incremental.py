@@ -28,12 +28,14 @@ class IncrementalScorer:
         delay_s: seconds after the end of a window that have to be heard for its probabilities.
     """
 
-    def __init__(self, model: PretrainedModel, windows: Windows) -> None:
+    def __init__(self, model: PretrainedModel, windows: Windows, hops_at_once: int = 1) -> None:
         """Take the network apart.
 
         Args:
             model: a TDNN of stride 1 with a decoder that pools over the frames, or a BC-ResNet.
             windows: their length and hop in samples, rounded to frames.
+            hops_at_once: hops that are waited for and then computed together, which takes less
+                time; the last bits of the probabilities depend on it.
 
         Raises:
             UserError: the network cannot be computed so.
@@ -49,7 +51,8 @@ class IncrementalScorer:
         self._n_fft = front_end.n_fft
         most = self._network.pooled_frames or front_end.audio_length
         self._n_pooled = min(count_frames(windows.length, self._hop), most)
-        n_frames = max(1, round(windows.hop / self._hop))
+        self._n_frames = max(1, round(windows.hop / self._hop))
+        n_frames = hops_at_once * self._n_frames
         self._front_end = StreamFrontEnd(part_of(front_end, FrontEnd), n_frames)
         self.delay_s = self._network.look_ahead * self._hop / front_end.sample_rate
         self.products_per_second = self._network.n_products * front_end.sample_rate / self._hop
@@ -59,23 +62,31 @@ class IncrementalScorer:
         """Forget all samples."""
         self._front_end.reset()
         self._network.reset()
-        self._n_heard = 0  # frames; Python's integers have no end
+        self._n_samples = self._n_heard = 0  # frames; Python's integers have no end
         self._hidden: np.ndarray = np.zeros((self._n_pooled, len(self._network.kernel)), np.float32)
 
     def push(self, samples: np.ndarray) -> Iterator[Scores]:
         """Take int16 samples and yield the windows that they complete."""
-        network = self._network
+        network, n_pooled = self._network, self._n_pooled
+        self._n_samples += len(samples)
         for frames in self._front_end.push(samples):
-            self._hidden = np.concatenate([self._hidden, network(frames)])[-self._n_pooled :]
-            self._n_heard += len(frames)
-            if self._n_heard >= network.field - 1 + self._n_pooled:
-                last = self._n_heard - 1 - network.look_ahead  # frame of the newest output
-                first = last - self._n_pooled + 1
-                yield Scores(
-                    first * self._hop,
-                    last * self._hop + self._n_fft,
-                    network.probabilities(self._hidden),
-                )
+            hidden = np.concatenate([self._hidden, network(frames)])
+            pooled = np.lib.stride_tricks.sliding_window_view(hidden, n_pooled, axis=0)
+            for row in network.probabilities(pooled[self._n_frames :: self._n_frames]):
+                self._n_heard += self._n_frames
+                if self._n_heard >= network.field - 1 + n_pooled:
+                    last = self._n_heard - 1 - network.look_ahead  # frame of the newest output
+                    first = last - n_pooled + 1
+                    yield Scores(first * self._hop, last * self._hop + self._n_fft, row)
+            self._hidden = hidden[-n_pooled:]
+
+    def finish(self) -> Iterator[Scores]:
+        """Yield the windows that wait for further hops to be computed together; then `reset`."""
+        n_samples = self._n_samples
+        delay = self._network.look_ahead * self._hop
+        for scores in self.push(np.zeros(self._front_end.n_samples, np.int16)):
+            if scores.end + delay <= n_samples:
+                yield scores
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs to go on from here."""

@@ -54,26 +54,27 @@ class StreamNetwork:
         return frames
 
     def logits(self, hidden: np.ndarray) -> np.ndarray:
-        """Return the logits of the labels, float32 [labels].
+        """Return the logits of the labels, float32 [windows, labels].
 
         Args:
-            hidden: outputs that are pooled, [frames, hidden].
+            hidden: outputs that are pooled, [windows, hidden, frames].
         """
-        pooled = hidden.max(axis=0) if self.pools_maximum else hidden.mean(axis=0)
+        pooled = hidden.max(axis=2) if self.pools_maximum else hidden.mean(axis=2)
         logits: np.ndarray = pooled @ self.kernel + self.bias
         if self.merged is None:
             return logits
-        labels, others = np.split(logits, [len(logits) - self.merged.n])
-        labels[self.merged.label] = np.logaddexp.reduce([labels[self.merged.label], *others])
-        return labels
+        n_labels, merged = logits.shape[1] - self.merged.n, self.merged.label
+        its = np.concatenate([logits[:, merged : merged + 1], logits[:, n_labels:]], axis=1)
+        logits[:, merged] = np.logaddexp.reduce(its, axis=1)
+        return logits[:, :n_labels]
 
     def probabilities(self, hidden: np.ndarray) -> np.ndarray:
         """Return the probabilities of the labels, as `logits`."""
         logits = self.logits(hidden)
         if self.outputs == "sigmoid":
             return sigmoid(logits)
-        powers = np.exp(logits - logits.max())
-        return powers / powers.sum()
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
     def reset(self) -> None:
         """Forget all frames."""

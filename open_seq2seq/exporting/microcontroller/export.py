@@ -135,15 +135,16 @@ class MicrocontrollerExport:
         outputs = []
         for frames in self._frames:
             self._network.reset()
-            hidden = self._network(frames)[-self._n_pooled :]
+            hidden = self._network(frames)[-self._n_pooled :].T[None]
             if self._keyword is None:
-                outputs.append(self._network.probabilities(hidden))
+                (output,) = self._network.probabilities(hidden)
             else:
-                above = self._network.logits(hidden)[[self._keyword]]
+                (logits,) = self._network.logits(hidden)
+                output = logits[[self._keyword]]
                 if self._network.outputs == "softmax":
-                    others = np.delete(self._network.logits(hidden), self._keyword)
-                    above = above - others.max()
-                outputs.append(sigmoid(above))
+                    output = output - np.delete(logits, self._keyword).max()
+                output = sigmoid(output)
+            outputs.append(output)
         return np.stack(outputs)
 
     @property
