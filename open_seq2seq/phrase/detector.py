@@ -27,6 +27,7 @@ from open_seq2seq.phrase.using import (
     calibrate,
     export,
     measure_file,
+    tell_missing,
     train,
 )
 from open_seq2seq.preprocessing.speakers import speaker_pattern
@@ -67,6 +68,7 @@ def make_detector(
         if not progress.is_begun:
             _check_recordings(labels, params)
             progress.save()
+    tell_missing()
     with _alone(folder):
         try:
             return _Maker(folder, labels, params, amounts, progress).run()

@@ -13,6 +13,7 @@ from typing import Any
 from open_seq2seq import cli
 from open_seq2seq.detection.advice import RateNotReached
 from open_seq2seq.errors import UserError
+from open_seq2seq.exporting.trial import check_runtime
 from open_seq2seq.phrase.recipe import CONFIG
 from open_seq2seq.system.files import remove
 from open_seq2seq.system.terminal import complain, say
@@ -95,6 +96,16 @@ def _list(texts: list[str]) -> str:
     if all(re.fullmatch(r"[\w./=-]+", text) for text in texts):
         return ",".join(texts)
     return str(texts)
+
+
+def tell_missing() -> None:
+    """Warn of exports whose runtimes are not installed, before anything is made."""
+    for format in _FORMATS.values():
+        try:
+            check_runtime(format)
+        except UserError as error:
+            complain(f"warning: {error}; without it the detector is made, and not exported")
+            return
 
 
 def export(folder: Path, window_s: float) -> dict[str, Any]:

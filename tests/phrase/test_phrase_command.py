@@ -238,13 +238,16 @@ def test_own_sound_is_a_source_and_a_test(modes, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_an_export_that_failed_is_tried_again(modes):
-    def refuse():
+def test_an_export_that_failed_is_tried_again(modes, monkeypatch, capsys):
+    def refuse(*args):
         raise UserError("export: LiteRT is not installed here; pip install it")
 
+    monkeypatch.setattr("open_seq2seq.phrase.using.check_runtime", refuse)
     modes.before["export"] = refuse
     with pytest.raises(UserError, match=r"not exported \(float\): export: LiteRT is not"):
         run(modes.folder)
+    # it is said before the long work too
+    assert "without it the detector is made, and not exported" in capsys.readouterr().err
     assert "LiteRT is not installed" in (modes.folder / "report.md").read_text()
     del modes.before["export"]
     n_before = len(modes.modes)
