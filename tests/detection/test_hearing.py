@@ -95,6 +95,13 @@ def test_the_events_are_those_of_a_stream(model, incremental_model, track, folde
     )
     (corpus,) = hear(model, open_corpora([str(folder)]), StreamParams(**settings)).corpora
     assert corpus.hours == 40 / 3600
+    # batches and hops that are computed together leave out no window, to the end of the track
+    assert corpus.tracks[0].end_s.tolist() == [scores.end / RATE for scores in detector.scores]
+    np.testing.assert_allclose(
+        corpus.tracks[0].probabilities,
+        [scores.probabilities for scores in detector.scores],
+        atol=1e-5,
+    )
 
 
 def test_frames_that_have_to_be_waited_for_are_part_of_the_latency(incremental_model, folder):
