@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from open_seq2seq.config.phrase_params import PhraseParams
-from open_seq2seq.errors import UserError
+from open_seq2seq.errors import UserError, counted
 from open_seq2seq.phrase.recipe import DELAY_S
 from open_seq2seq.phrase.report_text import Facts, lines_of
 from open_seq2seq.phrase.steps import SIMILAR
@@ -80,9 +80,10 @@ def _results(measured: Facts, done: Facts) -> Iterator[str]:
     for name, corpus in measured["corpora"].items():
         counts = corpus["all"]
         if name == SIMILAR:
+            n = counted(counts["false_accepts"], "false accept")
             yield (
-                f"words that sound nearly like it, by synthetic voices: {counts['false_accepts']} "
-                f"false accepts of {done[SIMILAR]['words']} words"
+                f"words that sound nearly like it, by synthetic voices: {n} of "
+                f"{done[SIMILAR]['words']} words"
             )
             continue
         yield f"{_SOUND.get(name, name)}: {_counted(counts)}"
@@ -101,8 +102,8 @@ def _counted(counts: Facts) -> str:
         )
     low, high = counts["false_accepts_per_hour_interval"]
     parts.append(
-        f"{counts['false_accepts']} false accepts, {counts['false_accepts_per_hour']:.2f} per hour "
-        f"(95 % interval {low:.2f} to {high:.2f})"
+        f"{counted(counts['false_accepts'], 'false accept')}, "
+        f"{counts['false_accepts_per_hour']:.2f} per hour (95 % interval {low:.2f} to {high:.2f})"
     )
     return ", ".join(parts)
 

@@ -10,7 +10,7 @@ from typing import Any
 from open_seq2seq.data.official_split import SPLITS
 from open_seq2seq.errors import counted
 from open_seq2seq.phrase.recipe import CONFIG, DELAY_S
-from open_seq2seq.phrase.using import EXPORTED, RESULT
+from open_seq2seq.phrase.using import EXPORTED, RESULT, as_list
 
 _SHOWN = 5  # of the highest false accepts of a corpus
 
@@ -49,7 +49,7 @@ def lines_of(
     yield from _highest(measured)
     yield from _made(done)
     yield from _files(done)
-    yield from _usage(folder)
+    yield from _usage(folder, measured)
 
 
 def _settings(measured: Facts, done: Facts) -> Iterator[str]:
@@ -140,7 +140,7 @@ def _files(done: Facts) -> Iterator[str]:
     yield ""
 
 
-def _usage(folder: Path) -> Iterator[str]:
+def _usage(folder: Path, measured: Facts) -> Iterator[str]:
     result = shlex.quote(str(folder / RESULT))
     config = shlex.quote(str(folder / CONFIG))
     yield "## Using it, and going on"
@@ -150,7 +150,13 @@ def _usage(folder: Path) -> Iterator[str]:
     yield f"open-seq2seq --mode=detect --logdir={result} FOLDER_OF_RECORDINGS"
     yield f"open-seq2seq-mine --logdir={result} --output_dir=mined FOLDER_OF_RECORDINGS"
     yield f"open-seq2seq --config_file={config} --mode=train_eval --logdir=ANOTHER_FOLDER"
+    if corpora := measured.get("calibration", {}).get("corpora", []):
+        chosen_on = as_list([f"{each['name']}={each['path']}" for each in corpora])
+        settings = f"--method=incremental --window_s={measured['settings']['window_s']:g}"
+        flag = shlex.quote(f"--calibrate={chosen_on}")
+        yield f"open-seq2seq --mode=detect --logdir=ANOTHER_FOLDER {settings} {flag}"
     yield "```"
     yield ""
     yield "It listens; it is measured on recordings; what it takes for the phrase becomes clips to"
-    yield "train on, as a further source in the config; it is trained again."
+    yield "train on, as a further source in the config; it is trained again; and the thresholds of"
+    yield "what was trained are chosen."

@@ -83,7 +83,7 @@ def calibrate(
         [f"{name}={folder / path}" for name, path in each.items()] for each in (validation, test)
     ]
     try:
-        run_command([*command, f"--calibrate={_list(corpora[0])}", *corpora[1]])
+        run_command([*command, f"--calibrate={as_list(corpora[0])}", *corpora[1]])
     except RateNotReached as error:
         complain(f"warning: {error}")
         run_command([*command, *corpora[1]])
@@ -91,7 +91,7 @@ def calibrate(
     return {}
 
 
-def _list(texts: list[str]) -> str:
+def as_list(texts: list[str]) -> str:
     """Return a list as a flag takes it; without quotes, where none are needed."""
     if all(re.fullmatch(r"[\w./=-]+", text) for text in texts):
         return ",".join(texts)

@@ -82,6 +82,7 @@ class Modes:
         summary = {
             "corpora": dict.fromkeys(names, corpus),
             "all": counts.as_json(),
+            "calibration": {"corpora": [{"name": "tracks", "path": "x y/val"}]},
             "settings": {
                 "thresholds": {"stop": 0.7}, "threshold": 0.5,
                 "smoothing": 3, "hop_s": 0.1, "window_s": 1.0,
@@ -199,6 +200,8 @@ def check_report(folder: Path) -> None:
     assert "recall 80.0% of 50" in file
     assert "measured on synthetic voices only" in text and "x/a.wav" in text
     assert "exported/micro/model.tflite: 1,234 bytes" in text
+    chosen = "--window_s=1 '--calibrate=['\"'\"'tracks=x y/val'\"'\"']'"  # as a shell takes it
+    assert f"--mode=detect --logdir=ANOTHER_FOLDER --method=incremental {chosen}" in text
     report = json.loads((folder / "report.json").read_text())
     assert report["tested_on_people"] == {"recall": False, "false_accepts": False}
     assert report["look_ahead_s"] == pytest.approx(0.30)
