@@ -18,6 +18,8 @@ _KERNELS = (5, 5, 7, 9)
 FIELD = 1 + 4 + 4 + 6 + 2 * 8
 DELAY_S = (FIELD - 1) // 2 * FRAME_S  # that the network looks ahead
 
+_INDENT, _WIDTH = 16 * " ", 100  # of the sources in it
+
 _TEXT = '''\
 """A detector of {phrases}.
 
@@ -126,12 +128,20 @@ class Source(NamedTuple):
     is_running_speech: bool = False
     own_classes: bool = True  # whether its words are classes of their own in training
 
-    def __str__(self) -> str:
+    def lines(self) -> str:
+        """Return the entry of the config's list, as a formatter of code leaves it."""
         path = f'str(HERE / "{self.path}")'
-        if self.is_running_speech:
-            return f'{{"recordings": {path}, "weight": {self.weight:g}}}'
-        classes = "" if self.own_classes else ', "own_classes": False'
-        return f'{{"dataset_files": [{path}], "weight": {self.weight:g}{classes}}}'
+        entries = [
+            f'"recordings": {path}' if self.is_running_speech else f'"dataset_files": [{path}]',
+            f'"weight": {self.weight:g}',
+        ]
+        if not self.own_classes:
+            entries.append('"own_classes": False')
+        line = f"{_INDENT}{{{', '.join(entries)}}},"
+        if len(line) <= _WIDTH:
+            return line
+        inside = "".join(f"{_INDENT}    {entry},\n" for entry in entries)
+        return f"{_INDENT}{{\n{inside}{_INDENT}}},"
 
 
 def write_config(
@@ -177,7 +187,7 @@ def write_config(
         ),
         rows_per_epoch=amounts.rows_per_epoch,
         talk=next(source.path for source in reversed(sources) if source.is_running_speech),
-        sources="\n".join(f"                {source}," for source in sources),
+        sources="\n".join(source.lines() for source in sources),
     )
     path = folder / CONFIG
     try:

@@ -5,6 +5,8 @@ has the true ones.
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -174,6 +176,8 @@ def words_in(folder: Path) -> set[str]:
 
 
 def check_config(folder: Path) -> None:
+    check = [sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "--line-length=100"]
+    subprocess.run([*check, str(folder / "config.py")], check=True)
     config = load_config(str(folder / "config.py"), "train_eval", {})
     data = config.data_layers["train"]
     assert [source.weight for source in data.sources] == [0.7, 0.6, 0.3, 1.4]

@@ -1,5 +1,6 @@
 """A stream gives the same events with the same bits, however it is cut into chunks."""
 
+import functools
 import io
 import itertools
 import json
@@ -186,8 +187,13 @@ def test_bad_files_stop_the_stream_before_it_begins_or_are_skipped(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_stream_of_files_and_keeps_the_events(
-    trained, model, track, tmp_path, monkeypatch, number
+    trained, model, track, tmp_path, monkeypatch, request, number
 ):
+    # processes of a parallel test run ignore Ctrl-C
+    request.addfinalizer(
+        functools.partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+    )
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     expected, _ = heard(StreamingDetector(model, **PARAMS), [track])
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, track, RATE)
