@@ -15,6 +15,11 @@ ALL = ""  # in place of a label: all together; no label is empty
 Interval = tuple[float, float]
 
 
+def name_of(label: str) -> str:
+    """Return a label as it is shown."""
+    return label or "all"
+
+
 class Counts(NamedTuple):
     """Counts of one label, or of all together, in one corpus or several."""
 
@@ -29,7 +34,7 @@ class Counts(NamedTuple):
     @property
     def name(self) -> str:
         """The label as it is shown."""
-        return self.label or "all"
+        return name_of(self.label)
 
     @property
     def misses(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from open_seq2seq.config.stream_params import StreamParams
-from open_seq2seq.detection.counts import ALL, Counts
+from open_seq2seq.detection.counts import ALL, Counts, name_of
 from open_seq2seq.detection.firing import Series, Timeline, averaged, probabilities_of
 from open_seq2seq.detection.heard import Heard
 from open_seq2seq.detection.matching import Words
@@ -28,7 +28,7 @@ class Curve(NamedTuple):
     @property
     def name(self) -> str:
         """The label as it is shown."""
-        return self.label or "all"
+        return name_of(self.label)
 
     def as_json(self) -> dict[str, Any]:
         """Return the curve in JSON's types."""

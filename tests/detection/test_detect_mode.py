@@ -281,7 +281,7 @@ def test_what_cannot_be_calibrated_is_refused_before_anything_is_heard(
         detect(trained[0], f"--calibrate={tmp_path}", *flags)
 
 
-def test_a_label_with_dollars_does_not_lose_the_calibration(logdir, said, monkeypatch):
+def test_a_calibration_is_saved_before_anything_is_drawn(logdir, said, monkeypatch):
     """What comes after the calibration may fail."""
     monkeypatch.setattr(
         "open_seq2seq.modes.detect.write_results", lambda *args: (_ for _ in ()).throw(OSError)
