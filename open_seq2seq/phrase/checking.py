@@ -14,7 +14,7 @@ from open_seq2seq.synthetic.pronunciation import pronounce, seconds_said
 
 _LONGEST_S = 1.5  # of a phrase that is said quickly
 _SHORTEST_WINDOW_S, _STEP_S = 1.0, 0.1
-_SLOWLY = 1.7  # a phrase that is said slowly takes so many times as long
+_SLOWLY = 2.6  # a phrase that is said slowly, at 100 words per minute, takes so many times as long
 _FEW_PHONEMES = 5
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from open_seq2seq.errors import UserError, shown
 from open_seq2seq.synthetic.plan import MIN_SPEAKERS, Clip
 from open_seq2seq.synthetic.production import write_sounds
 from open_seq2seq.synthetic.pronunciation import check_phrases
-from open_seq2seq.synthetic.speakers import HELD_OUT_FRACTION, Speaker, make_speakers
+from open_seq2seq.synthetic.speakers import HELD_OUT_FRACTION, RATE_WPM, Speaker, make_speakers
 from open_seq2seq.synthetic.streams import generator
 from open_seq2seq.system.cores import n_cores
 
@@ -53,6 +53,7 @@ def write_phrases(
     group: str = "",
     n_voices: int = N_VOICES,
     clip_s: float = 1.0,
+    rate_wpm: tuple[int, int] = RATE_WPM,
     n_jobs: int = 0,
     on_progress: Callable[[int], None] = lambda n_clips: None,
 ) -> list[SpokenClip]:
@@ -68,6 +69,7 @@ def write_phrases(
         group: calls with another one have other recordings of the same phrase.
         n_voices: number of voices, four fifths of them for training.
         clip_s: length of a clip in seconds; a tenth of the clips is shorter.
+        rate_wpm: words per minute of the slowest and of the quickest voice, 80 or more.
         n_jobs: number of recording processes; 0: one per core.
         on_progress: called with the number of clips that were written since the last call.
 
@@ -83,7 +85,7 @@ def write_phrases(
             raise UserError(f"phrases: {shown(phrase.text)} appears twice; name each phrase once")
         texts.add(phrase.text)
     check_phrases((phrase.text for phrase in phrases if not phrase.is_phonemes), clip_s)
-    speakers = make_speakers(voices_per_split(n_voices), seed)
+    speakers = make_speakers(voices_per_split(n_voices), seed, rate_wpm=rate_wpm)
     folder.mkdir(parents=True)
     clips = []
     for i, phrase in enumerate(phrases):

@@ -70,6 +70,7 @@ ACCENTS = (
     "en-us-nyc",
 )
 
+RATE_WPM = (110, 185)  # words per minute of the slowest and of the quickest person
 HELD_OUT_FRACTION = 0.1  # of the voices, for validation and again for testing
 
 
@@ -103,8 +104,13 @@ def voices_by_split(seed: int) -> dict[Split, list[tuple[str, ...]]]:
     return families
 
 
-def make_speakers(n_speakers: dict[Split, int], seed: int) -> dict[Split, list[Speaker]]:
-    """Make ``n_speakers`` of each split, each with a unique name, from its families in turn."""
+def make_speakers(
+    n_speakers: dict[Split, int], seed: int, *, rate_wpm: tuple[int, int] = RATE_WPM
+) -> dict[Split, list[Speaker]]:
+    """Make ``n_speakers`` of each split, each with a unique name, from its families in turn.
+
+    Their rates are drawn from ``rate_wpm``, smallest and largest.
+    """
     taken: set[str] = set()
     speakers: dict[Split, list[Speaker]] = {}
     for split, families in voices_by_split(seed).items():
@@ -113,20 +119,24 @@ def make_speakers(n_speakers: dict[Split, int], seed: int) -> dict[Split, list[S
             rng = generator(seed, "speaker", split, index)
             identity = _find_identity(split, f"{seed}/{split}/{index}", taken)
             speakers[split].append(
-                _draw_speaker(identity, split, families[index % len(families)], rng)
+                _draw_speaker(identity, split, families[index % len(families)], rate_wpm, rng)
             )
     return speakers
 
 
 def _draw_speaker(
-    identity: str, split: Split, family: tuple[str, ...], rng: np.random.Generator
+    identity: str,
+    split: Split,
+    family: tuple[str, ...],
+    rate_wpm: tuple[int, int],
+    rng: np.random.Generator,
 ) -> Speaker:
     return Speaker(
         id=identity,
         split=split,
         voice=family[int(rng.integers(len(family)))],
         accent=ACCENTS[int(rng.integers(len(ACCENTS)))],
-        rate_wpm=int(rng.integers(110, 186)),
+        rate_wpm=int(rng.integers(*rate_wpm, endpoint=True)),
         pitch=int(rng.integers(25, 76)),
         pitch_range=int(rng.integers(20, 91)),
         formant_scale=float(rng.uniform(0.9, 1.1)),

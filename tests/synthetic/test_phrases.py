@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from open_seq2seq.data.official_split import official_split
+from open_seq2seq.data.word_extent import word_extent
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic.phrases import Phrase, voices_per_split, write_phrases
 from open_seq2seq.synthetic.recording import draw_onset
@@ -54,6 +55,19 @@ def test_each_voice_speaks_before_one_does_again_and_is_in_one_split(written):
     times = Counter(clip.speaker for clip in clips if clip[:2] == ("hey lamp", "train"))
     assert sorted(times.values()) == [1] * 8 + [2] * 6  # 20 clips of 14 voices
     assert all(official_split(clip.speaker) == clip.split for clip in clips)
+
+
+def test_voices_of_slower_rates_take_longer(tmp_path):
+    lengths = {}
+    for rates in ((90, 100), (170, 180)):
+        folder = tmp_path / str(rates[0])
+        phrase = Phrase("lamp", {"train": 12})
+        clips = write_phrases(folder, [phrase], n_voices=12, rate_wpm=rates, n_jobs=1)
+        sounds = [soundfile.read(folder / clip.path, dtype="int16") for clip in clips]
+        extents = [word_extent(*sound) for sound in sounds]
+        lengths[rates] = np.median([end - start for start, end in extents])
+    # as many words take 1.84 times as long; espeak-ng does not stretch all sounds alike
+    assert 1.4 < lengths[90, 100] / lengths[170, 180] < 2.2
 
 
 def test_the_same_bytes_with_more_processes_and_others_in_another_group(written, tmp_path):
