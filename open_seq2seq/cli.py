@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from open_seq2seq.config import Config
     from open_seq2seq.config.trained_run import TrainedRun
 
-MODES = ("train", "eval", "train_eval", "infer", "export", "stream", "detect", "try")
+MODES = (
+    *("show_data", "train", "eval", "train_eval", "report"),
+    *("infer", "export", "stream", "detect", "try"),
+)
 # of modes that have some: name among the options, module and class; imported when they are read
 _MODE_PARAMS = {
     "infer": ("inference", "open_seq2seq.inference.params", "InferenceParams"),
@@ -25,8 +28,9 @@ _MODE_PARAMS = {
     "stream": ("stream", "open_seq2seq.config.stream_params", "StreamParams"),
     "detect": ("detect", "open_seq2seq.config.detect_params", "DetectParams"),
     "try": ("page", "open_seq2seq.config.page_params", "PageParams"),
+    "show_data": ("show", "open_seq2seq.config.show_params", "ShowParams"),
 }
-_NEED_NO_CONFIG = tuple(_MODE_PARAMS)  # the checkpoint has all that they need
+_NEED_NO_CONFIG = ("report", "infer", "export", "stream", "detect", "try")  # the logdir is enough
 
 
 def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
@@ -49,8 +53,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         "--config_file",
         metavar="CONFIG",
         help="Python file with base_model and base_params, or the name of a shipped config, such "
-        "as speech_commands/resnet50; infer, export, stream, detect and try need none, only "
-        "--logdir",
+        "as speech_commands/resnet50; report, infer, export, stream, detect and try need none, "
+        "only --logdir",
     )
     parser.add_argument(
         "--list_configs", action="store_true", help="list the shipped configs and exit"
@@ -120,7 +124,8 @@ def make_parser(*, for_help: bool = False) -> argparse.ArgumentParser:
         metavar="CLIP",
         help="audio files, folders of them or manifests, for --mode=infer and stream; - is "
         "standard input; for stream also microphone; for --mode=detect corpora, folders of "
-        "recordings or single ones, also as NAME=FOLDER",
+        "recordings or single ones, also as NAME=FOLDER; for --mode=show_data clips of "
+        "the training manifest",
     )
     if for_help:
         from open_seq2seq.config.flag_help import add_flags
@@ -144,8 +149,10 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
             parser.error("--config_file is required; --list_configs lists the shipped ones")
         if "logdir" not in overrides:
             parser.error("name a trained run with --logdir, or its config with --config_file")
-    if flags.clips and flags.mode not in ("infer", "stream", "detect"):
-        parser.error(f"{flags.clips[0]}: audio files are for --mode=infer, stream and detect only")
+    if flags.clips and flags.mode not in ("infer", "stream", "detect", "show_data"):
+        parser.error(
+            f"{flags.clips[0]}: audio files are for --mode=infer, stream, detect and show_data only"
+        )
     if flags.infer_output_file is not None and flags.mode != "infer":
         parser.error("--infer_output_file is for --mode=infer only")
     if flags.save_events is not None and flags.mode != "stream":
@@ -207,7 +214,8 @@ def read(
         for mode, (name, module, cls) in modes
     }
     if flags.config_file is None:
-        known = types_of(type(of_modes[_MODE_PARAMS[flags.mode][0]]))
+        own = [of_modes[name] for mode, (name, _, _) in modes if mode == flags.mode]
+        known = [key for params in own for key in types_of(type(params))]
         return load_trained_run(parse_values(texts), known), of_modes
     return load_config(flags.config_file, flags.mode, parse_values(texts)), of_modes
 

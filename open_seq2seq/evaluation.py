@@ -14,8 +14,9 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import NON_FINITE_ADVICE, UserError, counted
+from open_seq2seq.layers.outputs import as_probabilities
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import Batch, KerasModel, Tensor
+from open_seq2seq.structs import Batch, KerasModel, OutputKind, Tensor
 
 _Z_95 = 1.959964  # quantile of the normal distribution at 0.975
 # section of a config -> split in metrics
@@ -30,6 +31,25 @@ class Detection(NamedTuple):
     hours: float  # of the tracks
 
 
+class Occasion(NamedTuple):
+    """When a model was evaluated, and on what."""
+
+    mode: str  # of the command
+    split: str  # val or test
+    step: int
+    epoch: float
+    dataset_version: str
+
+
+class ClipOutputs(NamedTuple):
+    """What a model gave for each clip of a dataset, in its order; arrays of one length."""
+
+    predictions: np.ndarray  # int64, index of the most probable label
+    probabilities: np.ndarray  # float64, of that label
+    of_label: np.ndarray  # float64, of the right label
+    losses: np.ndarray  # float64, nats
+
+
 class Evaluation(NamedTuple):
     """Metrics of a model on a dataset; accuracies and recalls are from 0 to 1."""
 
@@ -42,6 +62,7 @@ class Evaluation(NamedTuple):
     n_by_label: dict[str, int] | None = None  # clips; None where they were not counted
     n_non_finite: int = 0  # clips for which the model's outputs are NaN or infinite
     detection: Detection | None = None  # where there are validation tracks
+    clips: ClipOutputs | None = None
 
     @property
     def mean_recall(self) -> float:
@@ -103,9 +124,10 @@ def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
 class Evaluator:
     """Evaluates one model on any dataset; traces its graph once."""
 
-    def __init__(self, model: KerasModel, loss: Loss, workers: Workers) -> None:
-        self._model = model
-        self._loss = loss
+    def __init__(
+        self, model: KerasModel, loss: Loss, outputs: OutputKind, workers: Workers
+    ) -> None:
+        self._model, self._loss, self._outputs = model, loss, outputs
         self._workers = workers
         self._step = tf.function(self._run, autograph=False)
 
@@ -127,18 +149,22 @@ class Evaluator:
         # loss, clips whose label is among the five highest logits, clips with bad logits
         sums = np.zeros(3)
         confusion = np.zeros((n_labels, n_labels))  # [label, prediction]
+        of_clips = np.zeros((len(dataset), len(ClipOutputs._fields)))
         sampler = Sampler(
             len(dataset), batch_size, rank=self._workers.rank, size=self._workers.size
         )
-        for (batch,) in dataset.batches(sampler.in_order()):
+        plan = sampler.in_order()
+        for slots, (batch,) in zip(plan.rows[:, 0], dataset.batches(plan), strict=True):
             if self._workers.any(should_stop()):
                 return None
             # float64: losses of a model that diverges add up to more than float32 holds
-            outputs = (output.numpy().astype(np.float64) for output in self._step(batch))
-            losses, predictions, in_top5, is_bad = outputs
+            outputs = [output.numpy().astype(np.float64) for output in self._step(batch)]
+            in_top5, is_bad, predictions, _, _, losses = outputs
             weights = batch.weights.numpy()
             sums += (losses @ weights, in_top5 @ weights, is_bad @ weights)
             np.add.at(confusion, (batch.labels.numpy(), predictions.astype(int)), weights)
+            is_real = weights > 0
+            of_clips[slots[is_real]] = np.stack(outputs[2:], axis=1)[is_real]
         totals = self._workers.total(np.concatenate([sums, confusion.ravel()]))
         confusion = totals[3:].reshape(n_labels, n_labels)
         n_clips = confusion.sum()
@@ -155,14 +181,24 @@ class Evaluator:
             seconds=time.monotonic() - started,
             n_by_label=dict(zip(dataset.labels, map(int, per_label), strict=True)),
             n_non_finite=int(totals[2]),
+            clips=self._gathered(of_clips),
         )
 
-    def _run(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _gathered(self, of_clips: np.ndarray) -> ClipOutputs:
+        """Put together what each worker has of the clips, zeros elsewhere."""
+        predictions, *others = self._workers.total(of_clips).T
+        return ClipOutputs(predictions.astype(int), *others)
+
+    def _run(self, batch: Batch) -> tuple[Tensor, ...]:
         logits = self._model(batch.inputs, training=False)
         in_top5 = tf.math.in_top_k(batch.labels, logits, k=min(5, logits.shape[-1]))
+        predictions = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        probabilities = as_probabilities(logits, self._outputs)
         return (
-            self._loss(logits, batch),
-            tf.argmax(logits, axis=-1, output_type=tf.int32),
             tf.cast(in_top5, tf.float32),
             1.0 - tf.cast(tf.reduce_all(tf.math.is_finite(logits), axis=-1), tf.float32),
+            predictions,
+            tf.gather(probabilities, predictions, batch_dims=1),
+            tf.gather(probabilities, batch.labels, batch_dims=1),
+            self._loss(logits, batch),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -129,6 +130,19 @@ def output_layer(decoder: Decoder, network: KerasModel) -> str:
             f"one of the layers with weights: {', '.join(with_weights)}; correct its output_layer"
         )
     return name
+
+
+def multiply_adds(network: KerasModel) -> int:
+    """Return the multiply-adds of one clip in convolutions and matrix products.
+
+    Each weight of a kernel is used once for every position of its layer's output.
+    """
+    return sum(
+        math.prod(variable.shape) * math.prod(layer.output.shape[1:-1])
+        for layer in network.layers
+        for variable in layer.weights
+        if "kernel" in variable.name
+    )
 
 
 def trained_variables(frozen_pattern: str | None, network: KerasModel) -> list[Variable]:

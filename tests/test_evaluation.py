@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from open_seq2seq.evaluation import Evaluation, wilson_interval
+from open_seq2seq.evaluation import Evaluation, Occasion, wilson_interval
 from open_seq2seq.storage.metrics import Metrics
 from open_seq2seq.storage.run_files import RunFiles
 
@@ -45,9 +45,7 @@ def evaluation(right: dict[str, int], n: dict[str, int]) -> Evaluation:
 def lines_of(tested: Evaluation, caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.clear()
     with caplog.at_level("INFO", logger="open_seq2seq"):
-        Metrics(None).record_evaluation(
-            tested, mode="eval", split="val", step=7, epoch=1.0, version="v2"
-        )
+        Metrics(None).record_evaluation(tested, Occasion("eval", "val", 7, 1.0, "v2"))
     return caplog.messages
 
 
@@ -87,12 +85,7 @@ def test_the_interval_is_recorded(tmp_path):
     files = RunFiles(tmp_path / "run")
     metrics = Metrics(files)
     metrics.record_evaluation(
-        evaluation({"a": 0, "b": 0}, {"a": 20, "b": 0}),
-        mode="eval",
-        split="test",
-        step=7,
-        epoch=1.0,
-        version="v2",
+        evaluation({"a": 0, "b": 0}, {"a": 20, "b": 0}), Occasion("eval", "test", 7, 1.0, "v2")
     )
     metrics.close()
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())

@@ -14,6 +14,7 @@ from tests.support.paths import CONFIGS, ROOT
 # what scripts/NAME.py and run.py open the door to
 DOORS = {
     "run.py": "open_seq2seq.cli",
+    "scripts/compare_runs.py": "open_seq2seq.commands.compare",
     "scripts/import_nemo.py": "open_seq2seq.commands.import_nemo",
     "scripts/import_openseq2seq.py": "open_seq2seq.commands.import_openseq2seq",
     "scripts/make_rooms.py": "open_seq2seq.commands.rooms",
@@ -24,6 +25,7 @@ DOORS = {
 }
 COMMANDS = {
     "open-seq2seq": "open_seq2seq.cli:run",
+    "open-seq2seq-compare": "open_seq2seq.commands.compare:run",
     "open-seq2seq-import-nemo": "open_seq2seq.commands.import_nemo:run",
     "open-seq2seq-import-openseq2seq": "open_seq2seq.commands.import_openseq2seq:run",
     "open-seq2seq-mine": "open_seq2seq.commands.mine:run",

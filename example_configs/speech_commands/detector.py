@@ -49,7 +49,7 @@ base_params = nested_update(
         "encoder_params": {"convnet_layers": layers(first=96, inner=80, last=128)},
         "decoder_params": {"pooled_frames": POOLED_FRAMES},
         # most rows are unknown, and keywords must not be taken for it
-        "loss_params": {"label_weights": {"unknown": 0.5}},
+        "loss_params": {"label_weights": {"unknown": 0.8}},
         "num_epochs": 30,
         "average_params": {"num_checkpoints": 8},
         "data_layer_params": {

@@ -58,6 +58,7 @@ class Config(NamedTuple):
     regularizer: Any  # a function without arguments that makes one, or None
     initializer: Any  # a function without arguments that makes one, or None
     data_layers: dict[str, SpeechCommandsDataLayer]  # by section; only those that the config has
+    file: str = ""  # that it was read from
 
 
 def load_config(path: str, mode: str, overrides: Overrides) -> Config:
@@ -65,7 +66,7 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
 
     Args:
         path: Python file with ``base_model``, ``base_params`` and overlays.
-        mode: train, eval, train_eval, infer, export or stream; says which overlay the run's own
+        mode: of the command; says which overlay the run's own
             parameters come from.
         overrides: from the command line; a key may begin with ``eval_params/`` to change that
             overlay only. A `TypedText` is read as the type of its parameter, others are values.
@@ -74,7 +75,8 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
         UserError: the file cannot be run, or any parameter is wrong; the message lists all
             problems.
     """
-    names = _run(path)
+    file = find_config_file(path)
+    names = _run(file)
     section = {"train_eval": "train", "export": "infer", "stream": "infer"}.get(mode, mode)
     overlaid = [name for name in SECTIONS if _has_overlay(names, overrides, name)]
     wanted = ["train", "eval", section, *overlaid]
@@ -90,7 +92,7 @@ def load_config(path: str, mode: str, overrides: Overrides) -> Config:
     if problems:
         count = counted(len(problems), "problem")
         raise UserError(f"{path}: {count} in the config:{listed(problems)}")
-    return _build(names["base_model"], merged, section)
+    return _build(names["base_model"], merged, section)._replace(file=file)
 
 
 def _has_overlay(names: dict[str, Any], overrides: Overrides, section: str) -> bool:
@@ -112,7 +114,6 @@ def nested_update(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, An
 
 def _run(path: str) -> dict[str, Any]:
     """Run a config file and return its names. A config is Python code: run only those you trust."""
-    path = find_config_file(path)
     folder = Path(path).resolve().parent
     root = str(Path(__file__).parents[2])
     sys.path.insert(0, root)  # so that configs can import each other by example_configs....

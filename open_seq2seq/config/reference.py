@@ -22,6 +22,7 @@ from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.problems import type_name
 from open_seq2seq.config.run_params import RETIRED, RunParams
+from open_seq2seq.config.show_params import ShowParams
 from open_seq2seq.config.slots import SLOTS, ClassSlot, FunctionSlot, Slot
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
@@ -68,6 +69,7 @@ _OF_TRAINED_MODELS: dict[str, type[Params]] = {
     "Without a config: TrainedRun": TrainedRun,
     "Flags of `--mode=infer`: InferenceParams": InferenceParams,
     "Flags of `--mode=export`: ExportParams": ExportParams,
+    "Flags of `--mode=show_data`: ShowParams": ShowParams,
     "Flags of `--mode=stream`: StreamParams": StreamParams,
     "Flags of `--mode=detect`: DetectParams": DetectParams,
     "Flags of `--mode=try`: PageParams": PageParams,

@@ -325,6 +325,11 @@ class Output(Group):
         default=["learning_rate", "loss_scale", "global_gradient_norm"],
         description="What TensorBoard summaries hold besides the loss.",
     )
+    write_report: bool = Field(
+        default=True,
+        description="Whether a final evaluation leaves a report in logdir, and pictures and sound "
+        "for TensorBoard.",
+    )
     print_loss_steps: int | None = Field(
         default=10, gt=0, description="Steps between lines with the loss; None: no such lines."
     )

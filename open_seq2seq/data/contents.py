@@ -28,7 +28,7 @@ class Part(NamedTuple):
 class Contents(NamedTuple):
     """The rows of all sources. Running speech is one row, whose path is the name of its source."""
 
-    table: pd.DataFrame  # columns label, path, word, and part: index of the source
+    table: pd.DataFrame  # columns label, path, word, speaker, and part: index of the source
     parts: tuple[Part, ...]
     rows_per_epoch: int | None = None
 
@@ -67,7 +67,8 @@ class Contents(NamedTuple):
                     recordings=find_speech(f"{name}/recordings", source.recordings)
                 )
                 label = _label(name, source.label, labels)
-                table = pd.DataFrame({"label": [label], "path": [name], "word": [""]})
+                row = {"label": label, "path": name, "word": "", "speaker": ""}
+                table = pd.DataFrame([row])
             tables.append(table.assign(part=index))
             parts.append(part)
         return cls(pd.concat(tables, ignore_index=True), tuple(parts), rows_per_epoch)

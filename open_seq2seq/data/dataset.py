@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from open_seq2seq.components import part_of
 from open_seq2seq.data import flaws
@@ -15,6 +16,7 @@ from open_seq2seq.data.acoustics import Acoustics
 from open_seq2seq.data.augment import Augmentation, Draws
 from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.contents import Contents
+from open_seq2seq.data.context import ContextDraws
 from open_seq2seq.data.dataset_versions import SILENCE, UNKNOWN, merged_classes
 from open_seq2seq.data.epoch import Epoch, draw_epoch, draws_of
 from open_seq2seq.data.front_end import Extent, FrontEnd
@@ -122,6 +124,28 @@ class Dataset:
         """Return the row in each slot of an epoch, int64 [slots]."""
         return self.mixture.rows(self.seed, self._drawn_epoch(epoch))
 
+    def describe(self, epoch: int) -> pd.DataFrame:
+        """Return label, word, speaker and path of the row in each slot of an epoch.
+
+        Column is_clip is false of running speech, whose path is the name of its source.
+        """
+        return self._table(self.rows(epoch))
+
+    def clips(self) -> pd.DataFrame:
+        """Return label, word, speaker and path of every row that is a clip."""
+        return self._table(np.flatnonzero(self._rows.is_clip))
+
+    def _table(self, rows: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "label": np.array(self.labels, object)[self._rows.labels[rows]],
+                "word": self._rows.words[rows],
+                "speaker": self._rows.speakers[rows],
+                "path": self.paths[rows],
+                "is_clip": self._rows.is_clip[rows],
+            }
+        )
+
     @property
     def merged(self) -> MergedClasses | None:
         """The further classes as the network has them."""
@@ -146,9 +170,7 @@ class Dataset:
         """Made on first use: opening a dataset must not open a device."""
         params = self.params  # front end and augmentation at once
         if params.augmentation == "librosa":
-            return LibrosaEngine(
-                params, params, params, seed=self.seed, background=self._sounds.background
-            )
+            return self._renderer
         make: Callable[..., SpectralEngine] = shared_engine
         if self._sounds.background is not None:
             make = functools.partial(SpectralEngine, background=self._sounds.background)
@@ -158,6 +180,13 @@ class Dataset:
             part_of(params, Acoustics),
             seed=self.seed,
             longest=self._sounds.longest,
+        )
+
+    @functools.cached_property
+    def _renderer(self) -> LibrosaEngine:
+        params = self.params
+        return LibrosaEngine(
+            params, params, params, seed=self.seed, background=self._sounds.background
         )
 
     def _find_flaws(self) -> dict[str, str]:
@@ -175,14 +204,7 @@ class Dataset:
         Two threads run ahead: one reads, and one gives the spectral engine, on the model's device,
         the work that the model leaves time for.
         """
-        drawn = draw_epoch(
-            self.params,
-            self.mixture,
-            training=self.training,
-            seed=self.seed,
-            epoch=epoch,
-            epoch_of_images=self._drawn_epoch(epoch),
-        )
+        drawn = self.drawn(epoch)
         steps = zip(plan.rows, plan.weights, strict=True)
         read = prefetch(
             ([self._read(*part, drawn) for part in zip(*step, strict=True)] for step in steps),
@@ -194,6 +216,41 @@ class Dataset:
             contextlib.closing(prefetch(made, _STEPS_MADE_AHEAD)) as ready,
         ):
             yield from ready
+
+    def drawn(self, epoch: int) -> Epoch:
+        """Return all that is drawn for the slots of an epoch."""
+        return draw_epoch(
+            self.params,
+            self.mixture,
+            training=self.training,
+            seed=self.seed,
+            epoch=epoch,
+            epoch_of_images=self._drawn_epoch(epoch),
+        )
+
+    def images(self, slots: np.ndarray, drawn: Epoch) -> np.ndarray:
+        """Return what the network sees of some slots, float32 [slots, frames, features].
+
+        Args:
+            slots: int [slots].
+            drawn: what is drawn for them, as `drawn` returns it or changed.
+        """
+        nothing: np.ndarray = np.zeros(0, np.int32)
+        part = _Part(slots, nothing, nothing, nothing, nothing)
+        images = self._image(self._sound(part, drawn, self._sounds.contexts(slots, drawn)))
+        return np.asarray(self._covered(images, slots, drawn))
+
+    def render(self, slot: int, drawn: Epoch) -> np.ndarray:
+        """Return the sound of a slot with its augmentation, float32 [samples], 1 is full scale.
+
+        It is librosa's, whichever engine makes the images: the spectral one has no waveform.
+        """
+        slots = np.array([slot])
+        waveforms, lengths, draws = self._sounds.of(
+            slots, drawn, self._sounds.contexts(slots, drawn)
+        )
+        only = Draws(*(values[0] for values in draws))
+        return self._renderer.waveform(waveforms[0, : lengths[0]], only)
 
     def draws(self, epoch: int) -> Draws:
         """Return what is drawn for the sound of each slot of an epoch."""
@@ -227,8 +284,12 @@ class Dataset:
         if self._kept is not None and self._kept.has(slots):
             lengths, images = self._kept.lengths.values[slots], self._kept.images.values[slots]
             return part._replace(lengths=lengths, images=images)
+        return self._sound(part, epoch, contexts)
+
+    def _sound(self, part: _Part, epoch: Epoch, contexts: ContextDraws | None) -> _Part:
+        """Return a batch with its sound, or with its images where the host makes them."""
         params = self.params
-        waveforms, lengths, drawn = self._sounds.of(slots, epoch, contexts)
+        waveforms, lengths, drawn = self._sounds.of(part.slots, epoch, contexts)
         part = part._replace(lengths=params.frames_that_count(lengths, drawn.stretch))
         if isinstance(self._engine, LibrosaEngine):
             samples = [
@@ -242,16 +303,10 @@ class Dataset:
         return part._replace(clips=Clips.of(waveforms, lengths, drawn))
 
     def _to_batch(self, part: _Part, epoch: Epoch) -> Batch:
-        images = part.images
-        if images is None:
-            assert isinstance(self._engine, SpectralEngine) and part.clips is not None
-            images = self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
+        images = self._image(part)
         if self._kept is not None and not self._kept.has(part.slots):
             self._kept.put(part.slots, part.lengths, np.asarray(images))
-        images = tf.convert_to_tensor(images)
-        if epoch.rectangles is not None:
-            rectangles = tf.constant(epoch.rectangles[part.slots])
-            images = _covering()(images, rectangles, self._mask_value)
+        images = self._covered(images, part.slots, epoch)
         labels = tf.constant(part.labels)
         targets = tf.one_hot(part.classes, len(self.labels) + len(self.classes))
         batch = Batch(images, tf.constant(part.lengths), labels, targets, tf.constant(part.weights))
@@ -259,11 +314,22 @@ class Dataset:
             return batch
         return _mixing()(batch, tf.constant(epoch.fractions[part.slots]))
 
-    @property
-    def _mask_value(self) -> float:
-        if self.params.mask_value is None:
-            return self.params.fill_value
-        return self.params.mask_value
+    def _image(self, part: _Part) -> Tensor | np.ndarray:
+        """Return the images of a batch, float32 [batch, frames, features]."""
+        if part.images is not None:
+            return part.images
+        assert isinstance(self._engine, SpectralEngine) and part.clips is not None
+        return self._engine.features(Clips(*map(tf.convert_to_tensor, part.clips)))
+
+    def _covered(self, images: Tensor | np.ndarray, slots: np.ndarray, epoch: Epoch) -> Tensor:
+        """Return images with what is masked."""
+        images = tf.convert_to_tensor(images)
+        if epoch.rectangles is None:
+            return images
+        value = self.params.mask_value
+        if value is None:
+            value = self.params.fill_value
+        return _covering()(images, tf.constant(epoch.rectangles[slots]), value)
 
 
 @functools.cache

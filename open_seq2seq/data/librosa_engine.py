@@ -56,7 +56,7 @@ class LibrosaEngine:
         """
         from librosa import feature  # a second to import; only needed here
 
-        waveform = self._augment(samples.astype(np.float32) / 32768.0, draws)
+        waveform = self.waveform(samples, draws)
         p = self.front_end
         mel = feature.melspectrogram(
             y=waveform,
@@ -85,9 +85,16 @@ class LibrosaEngine:
         )
         return image.astype(np.float32)
 
-    def _augment(self, waveform: np.ndarray, draws: Draws) -> np.ndarray:
+    def waveform(self, samples: np.ndarray, draws: Draws) -> np.ndarray:
+        """Return one augmented clip, float32 [samples], 1 is full scale.
+
+        Args:
+            samples: int16 [samples].
+            draws: scalars, what was drawn for this clip.
+        """
         from librosa import effects  # type: ignore[attr-defined]
 
+        waveform = samples.astype(np.float32) / 32768.0
         if draws.stretch != 1.0:
             waveform = effects.time_stretch(waveform, rate=float(draws.stretch))
         semitones = self._semitones[draws.pitch]

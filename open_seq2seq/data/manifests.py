@@ -69,8 +69,8 @@ def read_manifests(paths: list[Path], labels: tuple[str, ...] | None) -> pd.Data
             missing.
 
     Returns:
-        a table with columns ``label`` (int32; 0 without labels), ``word`` ("" where the manifest
-        says none) and ``path`` (absolute), in file order.
+        a table with columns ``label`` (int32; 0 without labels), ``word`` and ``speaker`` (""
+        where the manifest says none) and ``path`` (absolute), in file order.
 
     Raises:
         UserError: a file is missing, empty or not a manifest; a label is no index into ``labels``
@@ -108,8 +108,11 @@ def _read_manifest(path: Path, labels: tuple[str, ...] | None) -> pd.DataFrame:
         table["path"],
     )
     _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
-    words = table["word"].to_list() if list(table.columns).count("word") == 1 else ""
-    return pd.DataFrame({"label": index.to_numpy(np.int32), "word": words, "path": clips})
+    said = {
+        name: table[name].to_list() if list(table.columns).count(name) == 1 else ""
+        for name in ("word", "speaker")
+    }
+    return pd.DataFrame({"label": index.to_numpy(np.int32), **said, "path": clips})
 
 
 def _read_table(path: Path) -> pd.DataFrame:

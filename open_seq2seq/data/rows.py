@@ -24,6 +24,8 @@ class Rows(NamedTuple):
     classes: np.ndarray  # int32, the label or a word of unknown
     loss_weights: np.ndarray  # float32
     paths: np.ndarray  # object: str; of running speech the name of the source
+    words: np.ndarray  # object: str, what is said; "" where the manifest does not say
+    speakers: np.ndarray  # object: str, the same
 
     @classmethod
     def of(
@@ -60,7 +62,7 @@ class Rows(NamedTuple):
             table["label"].to_numpy(np.int32),
             class_indices(table, labels, classes),
             loss_weights[parts],
-            table["path"].to_numpy(object),
+            *(table[name].to_numpy(object) for name in ("path", "word", "speaker")),
         )
         return cls(*(column[is_usable] for column in columns))
 

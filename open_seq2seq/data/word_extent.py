@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_PIECE_S = 0.01
+PIECE_S = 0.01
 _QUIETEST = 10  # percent of the pieces, whose level is the background's
 _BELOW_PEAK_DB = 30.0
 _ABOVE_QUIET_DB = 8.0
@@ -23,11 +23,9 @@ def word_extent(samples: np.ndarray, sample_rate: int) -> tuple[int, int]:
         samples: int16 [samples].
         sample_rate: in Hz.
     """
-    piece = max(1, round(_PIECE_S * sample_rate))
-    n_pieces = len(samples) // piece
-    if n_pieces < 2:
+    levels = piece_levels_db(samples, sample_rate)
+    if len(levels) < 2:
         return 0, len(samples)
-    levels = _levels_db(samples[: n_pieces * piece].reshape(n_pieces, piece))
     loudest = int(levels.argmax())
     least = max(
         levels[loudest] - _BELOW_PEAK_DB, np.percentile(levels, _QUIETEST) + _ABOVE_QUIET_DB
@@ -35,14 +33,26 @@ def word_extent(samples: np.ndarray, sample_rate: int) -> tuple[int, int]:
     loud = np.flatnonzero(levels >= least)
     if not len(loud):
         return 0, len(samples)
-    longest_pause = round(_LONGEST_PAUSE_S / _PIECE_S)
+    longest_pause = round(_LONGEST_PAUSE_S / PIECE_S)
     runs = np.split(loud, np.flatnonzero(np.diff(loud) > longest_pause + 1) + 1)
     run = next(run for run in runs if run[0] <= loudest <= run[-1])
+    piece = _piece(sample_rate)
     return int(run[0]) * piece, (int(run[-1]) + 1) * piece
 
 
-def _levels_db(pieces: np.ndarray) -> np.ndarray:
-    """Return the level of each piece without its mean, in dB of one step of int16."""
-    power = pieces.astype(np.float64).var(axis=1)
+def piece_levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return the level of each whole piece of 10 ms without its mean, in dB of one step of int16.
+
+    Args:
+        samples: int16 [samples].
+        sample_rate: in Hz.
+    """
+    piece = _piece(sample_rate)
+    n_pieces = len(samples) // piece
+    power = samples[: n_pieces * piece].reshape(n_pieces, piece).astype(np.float64).var(axis=1)
     floor = 10.0 ** (_SILENT_DB / 10.0)
     return 10.0 * np.log10(np.maximum(power, floor))
+
+
+def _piece(sample_rate: int) -> int:
+    return max(1, round(PIECE_S * sample_rate))

@@ -11,6 +11,7 @@ from open_seq2seq.config import Config
 from open_seq2seq.config.detect_params import DetectParams
 from open_seq2seq.config.export_params import ExportParams
 from open_seq2seq.config.page_params import PageParams
+from open_seq2seq.config.show_params import ShowParams
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.inference.params import InferenceParams
@@ -33,6 +34,7 @@ class RunOptions(NamedTuple):
     page: PageParams = PageParams()
     stream: StreamParams = StreamParams()
     detect: DetectParams = DetectParams()
+    show: ShowParams = ShowParams()
     save_events: Path | None = None
     clips: tuple[str, ...] = ()
 
@@ -76,6 +78,14 @@ def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], i
         from open_seq2seq.modes.detect import detect
 
         return detect
+    if options.mode == "show_data":
+        from open_seq2seq.modes.show_data import show_data
+
+        return show_data
+    if options.mode == "report":
+        from open_seq2seq.modes.report import report
+
+        return report
     if options.mode == "try":
         from open_seq2seq.modes.try_page import try_model
 

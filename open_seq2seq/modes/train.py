@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +18,13 @@ from open_seq2seq.errors import UserError, counted
 from open_seq2seq.losses.label_weights import class_weights
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
-from open_seq2seq.network import check_decoder
+from open_seq2seq.modes.report import report_after
+from open_seq2seq.network import check_decoder, multiply_adds
 from open_seq2seq.storage import run_lock
 from open_seq2seq.storage.logdir import check_logdir
 from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.storage.run_files import RunFiles
+from open_seq2seq.storage.starts import commit, record_start
 from open_seq2seq.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -111,29 +113,35 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
             if options.enable_logs:
                 _log_surroundings(config)
             trainer.start(checkpoint)
+            if reporter.files is not None:
+                _record_start(trainer, config, reporter.files)
             status = trainer.run()
             if status == 0:
                 trainer.keeper.finish()
+                report_after(config, reporter, trainer.datasets["train"])
             return status
     except UserError as error:
         logger.debug(f"error: {error}")
         raise
 
 
+def _record_start(trainer: Trainer, config: Config, files: RunFiles) -> None:
+    record_start(
+        files,
+        config,
+        trainer.datasets,
+        version=__version__,
+        n_processes=trainer.workers.size,
+        step=trainer.state.step,
+        n_parameters=sum(v.value.shape.num_elements() for v in trainer.model.trainable_variables),
+        multiply_adds=multiply_adds(trainer.model),
+    )
+
+
 def _log_surroundings(config: Config) -> None:
     """Add to the log what someone would need to know to repeat the run."""
     logger.debug(f"command: {' '.join(sys.argv)}")
-    logger.debug(f"open_seq2seq {__version__}, git {_commit()}, Python {platform.python_version()}")
+    revision = commit() or "none"
+    logger.debug(f"open_seq2seq {__version__}, git {revision}, Python {platform.python_version()}")
     for name, value in config.params:
         logger.debug(f"{name} = {value!r}")
-
-
-def _commit() -> str:
-    """Return the commit of the checkout, "none" for a package installed elsewhere."""
-    root = Path(__file__).parents[1]
-    if not (root / ".git").exists():
-        return "none"
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=root
-    )
-    return git.stdout.strip() or "none"

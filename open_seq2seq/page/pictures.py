@@ -11,8 +11,8 @@ from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.data.audio import as_wav
 from open_seq2seq.data.features import hz_to_mel
 from open_seq2seq.data.front_end import FrontEnd
-from open_seq2seq.page.images import heat_image, opacity_image, wav_address
 from open_seq2seq.page.recording import LONGEST_S, Heard
+from open_seq2seq.reports.images import heat_image, opacity_image, wav_address
 from open_seq2seq.streaming import Event
 
 _COLUMNS = 600  # of the waveform

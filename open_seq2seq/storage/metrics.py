@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from open_seq2seq.lazy import tf
 from open_seq2seq.storage.run_files import RunFiles
 
 if TYPE_CHECKING:
-    from open_seq2seq.evaluation import Evaluation  # needs pandas, which takes half a second
+    # needs pandas, which takes half a second
+    from open_seq2seq.evaluation import Evaluation, Occasion
 
-_FILE = "metrics.jsonl"
+METRICS_FILE = "metrics.jsonl"  # evaluations
+TRAINING_FILE = "training.jsonl"  # steps
 _SHOWN = 3  # labels in the terminal
 
 logger = logging.getLogger(__name__)
@@ -30,17 +33,9 @@ class Metrics:
         self._files = files
         self._writers: dict[str, Any] = {}
 
-    def record_evaluation(
-        self,
-        evaluation: Evaluation,
-        *,
-        mode: str,
-        split: str,
-        step: int,
-        epoch: float,
-        version: str,
-    ) -> None:
+    def record_evaluation(self, evaluation: Evaluation, occasion: Occasion) -> None:
         """Log an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
+        split, step = occasion.split, occasion.step
         logger.info(
             f"{split}: step {step}, {counted(evaluation.n_clips, 'clip')}, "
             f"loss {evaluation.loss:.4f}, "
@@ -68,22 +63,35 @@ class Metrics:
         if self._files is None:
             return
         line = {
-            "mode": mode,
-            "step": step,
-            "epoch": round(epoch, 4),
-            "dataset_version": version,
-            "split": split,
-            **evaluation._asdict(),
+            **occasion._asdict(),
+            "epoch": round(occasion.epoch, 4),
+            **evaluation._replace(clips=None)._asdict(),
             "detection": detection and detection._asdict(),
             "top1_interval": evaluation.top1_interval,
         }
+        del line["clips"]
         if not math.isfinite(evaluation.loss):  # JSON has no NaN and no infinity
             line["loss"] = None
-        self._files.append(_FILE, json.dumps(line), to_disk=True)
+        self._files.append(METRICS_FILE, json.dumps(line), to_disk=True)
         scalars = {name: getattr(evaluation, name) for name in ("loss", "top1", "top5")}
         if detection is not None:
             scalars["detected_recall"] = detection.recall
         self.summarize(split, step, scalars)
+
+    def record_step(
+        self, step: int, loss: float, learning_rate: float, loss_scale: float, clips_per_s: float
+    ) -> None:
+        """Append a training step to training.jsonl, as one line."""
+        if self._files is None:
+            return
+        line = {
+            "step": step,
+            "loss": loss if math.isfinite(loss) else None,
+            "learning_rate": learning_rate,
+            "loss_scale": loss_scale,
+            "clips_per_s": round(clips_per_s, 1),
+        }
+        self._files.append(TRAINING_FILE, json.dumps(line))
 
     def summarize(
         self,
@@ -93,6 +101,18 @@ class Metrics:
         histograms: dict[str, Any] | None = None,
     ) -> None:
         """Write values for TensorBoard under ``section`` (train, val or test)."""
+
+        def write() -> None:
+            # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
+            for key, value in scalars.items():
+                tf.summary.scalar(key, np.float32(value))
+            for key, values in (histograms or {}).items():
+                tf.summary.histogram(key, values)
+
+        self.write_summaries(section, step, write)
+
+    def write_summaries(self, section: str, step: int, write: Callable[[], Any]) -> None:
+        """Call a function that writes summaries, with TensorBoard's writer of ``section``."""
         if self._files is None:
             return
         name = f"tensorboard/{section}"
@@ -101,12 +121,8 @@ class Metrics:
             if section not in self._writers:
                 folder = os.fsencode(self._files.logdir / name)  # a name can have any bytes
                 self._writers[section] = tf.summary.create_file_writer(folder)
-            # NumPy's numbers: of Python's, TensorFlow keeps a copy of each one it has ever seen
             with self._writers[section].as_default(step=np.int64(step)):
-                for key, value in scalars.items():
-                    tf.summary.scalar(key, np.float32(value))
-                for key, values in (histograms or {}).items():
-                    tf.summary.histogram(key, values)
+                write()
             self._writers[section].flush()
 
     def close(self) -> None:

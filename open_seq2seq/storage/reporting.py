@@ -7,27 +7,19 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
+from typing import TYPE_CHECKING
 
 from open_seq2seq.errors import UserError
+from open_seq2seq.storage.display import BarDisplay, TrainingDisplay
 from open_seq2seq.storage.metrics import Metrics
 from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system import terminal
 
+if TYPE_CHECKING:
+    from open_seq2seq.evaluation import Evaluation, Occasion  # needs pandas, half a second
+
 _LOG_FILE = "run.log"
 _MOST_WAITING = 10_000  # lines
-_BAR_WIDTH = 80  # characters of a terminal that has room for the bar and the times
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +43,7 @@ class Reporter(logging.Handler):
         self._files: RunFiles | None = None
         # of a run that has no logdir yet; modes without one may print for days
         self._waiting: deque[str] = deque(maxlen=_MOST_WAITING)
-        self._progress: Progress | None = None
-        self._task: Any = None
+        self._display: BarDisplay | TrainingDisplay | None = None
 
     def open(self, logdir: Path, *, only_if_writable: bool = False) -> None:
         """Make ``logdir`` and write into it from now on.
@@ -78,6 +69,11 @@ class Reporter(logging.Handler):
         for line in self._waiting:
             self._files.append(_LOG_FILE, line)
         self._waiting.clear()
+
+    @property
+    def files(self) -> RunFiles | None:
+        """The files of the open logdir; None before it is open, or where it cannot be written."""
+        return self._files
 
     def check_logdir(self) -> None:
         """Make sure that the logdir is still the folder that was opened.
@@ -108,38 +104,34 @@ class Reporter(logging.Handler):
 
     def start_bar(self, total: int, done: int = 0, unit: str = "step") -> None:
         """Show a progress bar of so many units, on a terminal."""
-        if not self.shows_bar:
-            return
-        columns: list[ProgressColumn]
-        if self._console.width < _BAR_WIDTH:
-            # cut without rich's ellipsis, which not every terminal has
-            cut = Column(no_wrap=True, overflow="crop")
-            text = f"{unit} {{task.completed:.0f}}/{{task.total:.0f}} {{task.description}}"
-            columns = [TextColumn(text, table_column=cut)]
-        else:
-            columns = [
-                TextColumn(unit),
-                MofNCompleteColumn(),
-                BarColumn(bar_width=None),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-            ]
-        self._progress = Progress(*columns, console=self._console)
-        self._progress.start()
-        self._task = self._progress.add_task("", total=total, completed=done)
+        if self.shows_bar:
+            self._show(BarDisplay(self._console, total, done, unit))
+
+    def start_training(self, total: int, done: int) -> None:
+        """Show the display of a training run of so many steps, on a terminal."""
+        if self.shows_bar:
+            self._show(TrainingDisplay(self._console, total, done))
+
+    def _show(self, display: BarDisplay | TrainingDisplay) -> None:
+        self._display = display
+        display.start()
 
     def move_bar(self, done: int, description: str | None = None) -> None:
         """Bring the bar to so many units."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done, description=description)
+        if self._display is not None:
+            self._display.move(done, description)
+
+    def record_evaluation(self, evaluation: Evaluation, occasion: Occasion) -> None:
+        """Log an evaluation, record and show it."""
+        self.metrics.record_evaluation(evaluation, occasion)
+        if isinstance(self._display, TrainingDisplay) and occasion.split == "val":
+            self._display.add_accuracy(evaluation.top1)
 
     def close(self) -> None:
         """Take the bar away and close the files; `open` may be called again."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
         self.metrics.close()
         self.metrics = Metrics(None)
         self._files = None

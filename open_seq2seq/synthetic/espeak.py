@@ -49,7 +49,7 @@ class Utterance(NamedTuple):
 
 
 class Espeak:
-    """The library, loaded and initialised; its state is global, so use one per process.
+    """The library, loaded and initialised; its state is that of the whole process.
 
     Raises:
         UserError: the package espeakng-loader or its data is missing.
@@ -70,7 +70,6 @@ class Espeak:
                 "about 150 characters"
             )
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def say(self, utterance: Utterance) -> np.ndarray:
         """Return the speech, int16 at `ESPEAK_RATE`, without the silence around it."""
@@ -89,6 +88,8 @@ class Espeak:
         if utterance.is_phonemes:
             text, flags = b"[[" + text + b"]]", _UTF8 | _PHONEME_INPUT
         self._chunks.clear()
+        # each time: the library has one for all instances of a process
+        library.espeak_SetSynthCallback(self._callback)
         library.espeak_Synth(
             text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTER_POSITION, 0, flags, None, None
         )

@@ -11,8 +11,12 @@ from open_seq2seq.system.files import is_vacant, partial_path, written_aside
 
 
 @contextmanager
-def new_folder(output_dir: Path) -> Iterator[Path]:
+def new_folder(output_dir: Path, flag: str = "output_dir") -> Iterator[Path]:
     """Yield a folder that is renamed to ``output_dir`` at the end, or removed after an error.
+
+    Args:
+        output_dir: the folder.
+        flag: that names it, for messages.
 
     Raises:
         UserError: ``output_dir`` is not empty, or it cannot be written.
@@ -22,12 +26,12 @@ def new_folder(output_dir: Path) -> Iterator[Path]:
     try:
         if not is_vacant(output_dir):
             raise UserError(
-                f"output_dir: {output_dir} exists and is not an empty folder; name a new one, or "
+                f"{flag}: {output_dir} exists and is not an empty folder; name a new one, or "
                 "delete it first"
             )
         if partial.exists():
             raise UserError(
-                f"output_dir: {partial} exists, left by a run that was killed or that is still "
+                f"{flag}: {partial} exists, left by a run that was killed or that is still "
                 "going on; delete it, or name another folder"
             )
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +40,6 @@ def new_folder(output_dir: Path) -> Iterator[Path]:
             yield folder
     except OSError as error:
         raise UserError(
-            f"output_dir: cannot write {output_dir} ({error.strerror or error}); "
+            f"{flag}: cannot write {output_dir} ({error.strerror or error}); "
             "name a folder on a writable disk"
         ) from None

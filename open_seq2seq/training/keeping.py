@@ -12,8 +12,8 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import sync_statistics
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator
-from open_seq2seq.storage import architecture, checkpoints, logdir, variables
+from open_seq2seq.evaluation import SPLIT_OF_SECTION, Evaluation, Evaluator, Occasion
+from open_seq2seq.storage import architecture, checkpoints, evaluations, logdir, variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.training.checkpoint_average import CheckpointPool
@@ -54,10 +54,11 @@ class ModelKeeper:
         labels, has_tracks = self.data.labels, p.validation_tracks_params is not None
         check_metric_of_run(p.best_metric, "best_metric", labels, has_tracks=has_tracks)
         self.selection = Selection(p.best_metric)
-        self.evaluator = Evaluator(self.model, config.loss, workers)
+        self.evaluator = Evaluator(self.model, config.loss, config.decoder.outputs, workers)
         self.listening: Listening | None = None
         if p.validation_tracks_params is not None and "eval" in datasets:
             self.listening = Listening(p.validation_tracks_params, config, labels, self.model)
+        self._last: Evaluation | None = None  # of the model as it is, on the validation split
         self.pool: CheckpointPool | None = None
         if p.average_params is not None and "eval" in datasets:
             self.pool = CheckpointPool(self.logdir / logdir.TO_AVERAGE, p.average_params)
@@ -76,15 +77,17 @@ class ModelKeeper:
                 found = self.workers.broadcast_object(found)
                 evaluation = evaluation._replace(detection=found) if found is not None else None
         if evaluation is not None:
-            self.reporter.metrics.record_evaluation(
-                evaluation,
-                mode=self.mode,
-                split=SPLIT_OF_SECTION[section],
-                step=self.state.step,
-                epoch=self.state.progress.epochs_done,
-                version=self.params.dataset_version,
-            )
+            self.reporter.record_evaluation(evaluation, self._occasion(section))
         return evaluation
+
+    def _occasion(self, section: str) -> Occasion:
+        return Occasion(
+            self.mode,
+            SPLIT_OF_SECTION[section],
+            self.state.step,
+            self.state.progress.epochs_done,
+            self.params.dataset_version,
+        )
 
     def _evaluate_at_end(self, section: str) -> Evaluation:
         evaluation = self.evaluate(section)
@@ -92,8 +95,26 @@ class ModelKeeper:
         evaluation.check_finite(SPLIT_OF_SECTION[section])
         return evaluation
 
+    def _record_clips(self, section: str, evaluation: Evaluation) -> None:
+        """Record what the model that is left gave for each clip."""
+        evaluations.record(
+            self.reporter.files,
+            self.workers,
+            self.datasets[section],
+            evaluation,
+            self._occasion(section),
+            self.config.data_layers[section].manifest_paths(),
+            self._checkpoint_folder.name,
+        )
+
+    @property
+    def _checkpoint_folder(self) -> Path:
+        """The folder of the checkpoint that ``--mode=eval`` would take."""
+        return logdir.checkpoint_folder(self.logdir, best=self.params.restore_best_checkpoint)
+
     def keep(self, evaluation: Evaluation) -> None:
         """Save the model of an evaluation if it is the best, and among those to average."""
+        self._last = evaluation
         self.state.progress, is_best = self.selection.after(self.state.progress, evaluation)
         if is_best:
             self._save(logdir.BEST, 1)
@@ -169,16 +190,19 @@ class ModelKeeper:
                 state.progress = checkpoint.progress
             state.progress = self.workers.broadcast_object(state.progress)
             self.workers.broadcast([v.value for v in self.model.variables])
-            self._evaluate_at_end("eval")
+            self._last = self._evaluate_at_end("eval")
+        if self._last is not None:
+            self._record_clips("eval", self._last)
         accuracy = ""
         if "test" in self.datasets:
             evaluation = self._evaluate_at_end("test")
+            self._record_clips("test", evaluation)
             n_clips = counted(evaluation.n_clips, "clip")
             accuracy = (
                 f"test accuracy {evaluation.top1:.2%} on {n_clips} "
                 f"({evaluation.top1_interval_text}); "
             )
-        folder = logdir.checkpoint_folder(self.logdir, best=p.restore_best_checkpoint)
         logger.info(
-            f"done: {accuracy}checkpoint in {folder.resolve()}, logs in {self.logdir.resolve()}"
+            f"done: {accuracy}checkpoint in {self._checkpoint_folder.resolve()}, logs in "
+            f"{self.logdir.resolve()}"
         )

@@ -100,7 +100,7 @@ class StepReports:
                 f"loss scale was {float(metrics.loss_scale):g}"
             )
         if _is_due(p.print_loss_steps, step):
-            self._report_loss(step, float(metrics.loss), learning_rate)
+            self._report_loss(step, metrics, learning_rate)
         self._reporter.move_bar(step)
         if _is_due(p.print_samples_steps, step):
             self._report_sample(batch)
@@ -112,12 +112,18 @@ class StepReports:
         if _is_due(p.save_summaries_steps, step):
             self._summarize(step, metrics, learning_rate)
 
-    def _report_loss(self, step: int, loss: float, learning_rate: float) -> None:
-        values = f"loss {loss:.4f}, lr {learning_rate:.3g}, {self._speed.clips_per_s:.0f} clips/s"
+    def _report_loss(self, step: int, metrics: StepMetrics, learning_rate: float) -> None:
+        loss, speed = float(metrics.loss), self._speed.clips_per_s
+        self._reporter.metrics.record_step(
+            step, loss, learning_rate, float(metrics.loss_scale), speed
+        )
         epoch = (step - 1) // self._schedule.steps_per_epoch + 1
-        line = f"step {step} of {self._schedule.total}, epoch {epoch}, {values}"
+        values = f"epoch {epoch}, loss {loss:.4f}, lr {learning_rate:.3g}, {speed:.0f} clips/s"
+        line = f"step {step} of {self._schedule.total}, {values}"
         if self._reporter.shows_bar:
             logger.debug(line)
+            if float(metrics.loss_scale) != 1.0:
+                values += f", loss scale {float(metrics.loss_scale):g}"
             self._reporter.move_bar(step, values)
         else:
             left_s = (self._schedule.total - step) * self._speed.seconds_per_step

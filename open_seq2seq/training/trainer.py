@@ -183,7 +183,7 @@ class Trainer:
                 f"epoch, {counted(self.sampler.rows_per_step, 'clip')} a step"
             )
         with StopSignal() as stop_signal:
-            self.reporter.start_bar(total, state.step)
+            self.reporter.start_training(total, state.step)
             if not self._train(stop_signal):
                 self.keeper.save_last()
                 logger.info(

@@ -64,9 +64,9 @@ def test_the_part_of_every_slot_is_built(key):
         assert part.func in options
 
 
-def test_a_config_has_nothing_but_parameters_model_and_slots():
+def test_a_config_has_nothing_but_its_file_parameters_model_and_slots():
     keys = {f"{key}s" if slot.per_section else key for key, slot in SLOTS.items()}
-    assert set(Config._fields) == {"params", "model"} | keys
+    assert set(Config._fields) == {"file", "params", "model"} | keys
 
 
 @EVERY_SLOT

@@ -12,9 +12,9 @@ import open_seq2seq
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.data import SpeechCommandsDataLayer
 from open_seq2seq.errors import UserError
-from open_seq2seq.page.images import heat_image, opacity_image
 from open_seq2seq.page.pictures import page_of
 from open_seq2seq.page.recording import LONGEST_S, hear, log_mel_of
+from open_seq2seq.reports.images import heat_image, opacity_image
 from open_seq2seq.streaming import StreamingDetector
 
 RATE = 16000
@@ -29,7 +29,8 @@ def model(trained):
 def pixels(address):
     kind, content = address.split(",", 1)
     assert kind == "data:image/png;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))), float)
+    image = Image.open(io.BytesIO(base64.b64decode(content)))
+    return np.asarray(image.convert("RGB") if image.mode == "P" else image, float)
 
 
 def as_int16(samples):

@@ -38,6 +38,7 @@ base_params = {
     "lr_policy": "cosine_decay",
     "lr_policy_params": {"learning_rate": 0.02},
     "print_loss_steps": 5,
+    "write_report": False,  # it takes a second; tests of reports ask for it
     "encoder": PeakEncoder,
     "decoder": FullyConnectedDecoder,
     "loss": CrossEntropyLoss,

@@ -1,12 +1,13 @@
 """What espeak-ng says of phrases: phonemes, homophones, and phrases that it cannot say."""
 
+import gc
 import sys
 
 import pytest
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.synthetic import pronunciation
-from open_seq2seq.synthetic.espeak import Espeak, Utterance
+from open_seq2seq.synthetic.espeak import ESPEAK_RATE, Espeak, Utterance
 from open_seq2seq.synthetic.pronunciation import can_say, check_phrases, pronounce
 
 
@@ -81,3 +82,14 @@ def test_without_espeak_the_package_is_named(monkeypatch):
     for ask in (pronounce, can_say):
         with pytest.raises(UserError, match="pip install espeakng-loader"):
             ask("stop")
+
+
+def test_several_instances_of_a_process_speak_in_turn():
+    utterance = Utterance("lamp", "en-us", "m3", 150, 50, 50)
+    one, other = Espeak(), Espeak()
+    lengths = [len(each.say(utterance)) for each in (one, other, one)]
+    del other
+    gc.collect()
+    lengths.append(len(one.say(utterance)))
+    # what was said before moves the samples, not the length by much
+    assert min(lengths) > 0.9 * max(lengths) > 0.2 * ESPEAK_RATE

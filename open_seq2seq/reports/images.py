@@ -13,17 +13,24 @@ _MOST_COLUMNS = 1600  # more are not seen on any screen
 _COLOURS = np.array(
     [[8, 8, 40], [70, 20, 110], [150, 40, 105], [225, 90, 55], [250, 170, 50], [255, 250, 190]]
 )
+_N_COLOURS = 64  # of an image: a third of the bytes of all colours, and no eye sees steps
 _BLUE = (47, 111, 235)  # seen on white and on black
 
 
-def heat_image(values: np.ndarray) -> str:
-    """Return an image of [columns, rows], the first row at the bottom, as the address of a PNG."""
+def heat_image(values: np.ndarray, limits: tuple[float, float] | None = None) -> str:
+    """Return an image of [columns, rows], the first row at the bottom, as the address of a PNG.
+
+    Args:
+        values: of the image.
+        limits: values of the darkest and the lightest colour; by default the smallest and largest.
+    """
     values = _averaged(values)
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / max(high - low, 1e-6)
-    stops = np.linspace(0.0, 1.0, len(_COLOURS))
-    channels = [np.interp(scaled, stops, channel) for channel in _COLOURS.T]
-    return _png(np.stack(channels, axis=-1).swapaxes(0, 1)[::-1], "RGB")
+    low, high = limits or (float(values.min()), float(values.max()))
+    scaled = np.clip((values - low) / max(high - low, 1e-6), 0.0, 1.0)
+    index = np.rint(scaled * (_N_COLOURS - 1)).astype(np.uint8).T[::-1]
+    image = Image.fromarray(np.ascontiguousarray(index), "P")
+    image.putpalette(_palette())
+    return _png(image)
 
 
 def opacity_image(probabilities: np.ndarray) -> str:
@@ -34,12 +41,12 @@ def opacity_image(probabilities: np.ndarray) -> str:
     opacity = np.clip(np.nan_to_num(probabilities), 0.0, 1.0).T
     pixels = np.empty((*opacity.shape, 4))
     pixels[..., :3], pixels[..., 3] = _BLUE, 255.0 * opacity
-    return _png(pixels, "RGBA")
+    return _png(Image.fromarray(np.rint(pixels).astype(np.uint8), "RGBA"))
 
 
 def wav_address(wav: bytes) -> str:
     """Return the address of a WAV file that is part of the page."""
-    return _address("audio/wav", wav)
+    return data_address("audio/wav", wav)
 
 
 def _averaged(values: np.ndarray) -> np.ndarray:
@@ -52,11 +59,20 @@ def _parts(values: np.ndarray, n_each: int) -> list[np.ndarray]:
     return [values[start : start + n_each] for start in range(0, len(values), n_each)]
 
 
-def _png(pixels: np.ndarray, mode: str) -> str:
+def _palette() -> list[int]:
+    """Return red, green and blue of all colours, one after the other."""
+    steps = np.linspace(0.0, 1.0, _N_COLOURS)
+    stops = np.linspace(0.0, 1.0, len(_COLOURS))
+    channels = [np.interp(steps, stops, channel) for channel in _COLOURS.T]
+    return np.rint(np.stack(channels, axis=-1)).astype(int).ravel().tolist()
+
+
+def _png(image: Image.Image) -> str:
     file = BytesIO()
-    Image.fromarray(np.rint(pixels).astype(np.uint8), mode).save(file, "PNG")
-    return _address("image/png", file.getvalue())
+    image.save(file, "PNG", optimize=True)
+    return data_address("image/png", file.getvalue())
 
 
-def _address(kind: str, content: bytes) -> str:
+def data_address(kind: str, content: bytes) -> str:
+    """Return the address of a file that is part of the page."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,189 @@
+"""Runs side by side: their configs, accuracies, and whether the differences mean anything."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from open_seq2seq.errors import UserError
+from open_seq2seq.evaluation import wilson_interval
+from open_seq2seq.reports import recorded
+from open_seq2seq.reports.recorded import Recorded
+from open_seq2seq.reports.significance import Difference, difference
+
+# parameters that say where a run is and how it is watched, not what it is
+_IRRELEVANT = frozenset(
+    {"logdir", "random_seed", "print_loss_steps", "print_samples_steps", "print_bench_info_steps"}
+)
+_MOST_ALONE = 12  # clips that only one gets right, of each pair
+
+
+class Model(NamedTuple):
+    """Runs of one config, which differ by their seeds alone."""
+
+    name: str
+    runs: list[Recorded]
+    is_right: np.ndarray  # fraction of the runs that get each clip right, [clips]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the runs."""
+        return float(self.is_right.mean())
+
+
+class Pair(NamedTuple):
+    """Two models on the same clips."""
+
+    first: str
+    second: str
+    difference: Difference
+    alone: list[dict[str, Any]]  # clips that only one of them gets right
+
+
+class Comparison(NamedTuple):
+    """All that is said of several runs."""
+
+    split: str
+    clips: pd.DataFrame  # label, speaker, path, of those that all runs have heard
+    n_left_out: int  # clips that not all of them have heard
+    models: list[Model]
+    pairs: list[Pair]
+    parameters: list[tuple[str, list[Any]]]  # those that differ, with the value of each model
+
+
+def compare(logdirs: Sequence[Path], split: str) -> Comparison:
+    """Compare runs on the clips that all of them have heard.
+
+    Args:
+        logdirs: of two runs or more.
+        split: test or val.
+
+    Raises:
+        UserError: a run has no record of that split, or they have no clips in common.
+    """
+    runs = [recorded.read(logdir) for logdir in logdirs]
+    for run in runs:
+        if split not in run.evaluations:
+            raise UserError(
+                f"{run.logdir}: what its model said of each clip of {split} is not recorded; "
+                f"--mode=eval records it"
+            )
+    tables = [_keyed(run.evaluations[split].clips) for run in runs]
+    common = tables[0].index
+    for table in tables[1:]:
+        common = common.intersection(table.index, sort=False)
+    if not len(common):
+        raise UserError(
+            f"the runs have no clips of {split} in common; runs of one manifest can be compared"
+        )
+    rights = [
+        (table.loc[common, "label"] == table.loc[common, "prediction"]).to_numpy(float)
+        for table in tables
+    ]
+    models = _models(runs, rights)
+    clips = tables[0].loc[common, ["label", "speaker", "path"]].reset_index(drop=True)
+    predictions = {
+        run.logdir: table.loc[common, "prediction"].to_numpy()
+        for run, table in zip(runs, tables, strict=True)
+    }
+    pairs = [_pair(one, two, clips, predictions) for one, two in itertools.combinations(models, 2)]
+    n_left_out = len(set().union(*(table.index for table in tables))) - len(common)
+    return Comparison(split, clips, n_left_out, models, pairs, _differing(models))
+
+
+def _keyed(clips: pd.DataFrame) -> pd.DataFrame:
+    """Return clips by what tells them from others: sound, label, and how often that came before.
+
+    Not the path, which may be another one on another machine.
+    """
+    names = clips["digest"].where(clips["digest"] != "", clips["path"]) + " " + clips["label"]
+    number = names.groupby(names).cumcount().astype(str)
+    return clips.set_index(names + " " + number)
+
+
+def _models(runs: Sequence[Recorded], rights: Sequence[np.ndarray]) -> list[Model]:
+    """Put runs of one config together; one whose config is not recorded stands for itself."""
+    groups: dict[str, list[int]] = {}
+    for index, run in enumerate(runs):
+        config = repr(_parameters(run)) if run.starts else f"run {index}"
+        groups.setdefault(config, []).append(index)
+    names = _names([run.logdir for run in runs])
+    models = []
+    for members in groups.values():
+        name = names[members[0]]
+        if len(members) > 1:
+            name += (
+                f" and {len(members) - 1} more seeds" if len(members) > 2 else " and another seed"
+            )
+        is_right = np.mean([rights[index] for index in members], axis=0)
+        models.append(Model(name, [runs[index] for index in members], is_right))
+    return models
+
+
+def _names(logdirs: Sequence[Path]) -> list[str]:
+    """Return what is not common to all paths."""
+    paths = [str(path.resolve()) for path in logdirs]
+    common = os.path.commonpath(paths) if len(set(paths)) > 1 else str(Path(paths[0]).parent)
+    return [os.path.relpath(path, common) for path in paths]
+
+
+def _parameters(run: Recorded) -> dict[str, Any]:
+    values = run.starts[-1].parameters
+    return {key: value for key, value in sorted(values.items()) if key not in _IRRELEVANT}
+
+
+def _differing(models: Sequence[Model]) -> list[tuple[str, list[Any]]]:
+    known = [_parameters(model.runs[0]) if model.runs[0].starts else {} for model in models]
+    keys = sorted(set().union(*known))
+    rows = [(key, [each.get(key) for each in known]) for key in keys]
+    return [(key, values) for key, values in rows if any(v != values[0] for v in values[1:])]
+
+
+def _pair(one: Model, two: Model, clips: pd.DataFrame, predictions: dict[Path, np.ndarray]) -> Pair:
+    speakers = clips["speaker"].where(clips["speaker"] != "", clips["path"]).to_numpy()
+    gains = two.is_right - one.is_right
+    surest = np.argsort(-np.abs(gains), kind="stable")
+    alone = []
+    for winner, sign in ((one, -1), (two, 1)):
+        chosen = [row for row in surest if gains[row] * sign > 0][:_MOST_ALONE]
+        alone += [
+            {
+                **clips.iloc[row].to_dict(),
+                "right": winner.name,
+                "first_said": str(predictions[one.runs[0].logdir][row]),
+                "second_said": str(predictions[two.runs[0].logdir][row]),
+            }
+            for row in chosen
+        ]
+    found = difference(one.is_right, two.is_right, speakers)
+    return Pair(one.name, two.name, found, alone)
+
+
+def interval_of(model: Model) -> tuple[float, float]:
+    """Return the 95 % interval of a model's accuracy, Wilson's; seeds hear the same clips."""
+    return wilson_interval(model.accuracy, len(model.is_right))
+
+
+def facts_of(model: Model) -> dict[str, Any]:
+    """Return size and speed of a model; None for what is not recorded."""
+    starts = [run.starts[-1] for run in model.runs if run.starts]
+    rates = [
+        line["clips_per_s"]
+        for run in model.runs
+        for line in run.training
+        if line.get("clips_per_s")
+    ]
+    return {
+        "n_parameters": starts[0].n_parameters if starts else None,
+        "multiply_adds": starts[0].multiply_adds if starts else None,
+        "training_clips_per_s": statistics.median(rates) if rates else None,
+        "machine": starts[0].machine if starts else None,
+        "seeds": [start.parameters.get("random_seed") for start in starts],
+    }

@@ -1,0 +1,38 @@
+"""The files of a report: a page, the same as Markdown, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from open_seq2seq.errors import UserError
+from open_seq2seq.reports import recorded
+from open_seq2seq.reports.contents import contents_of
+from open_seq2seq.reports.page import page_of, text_of
+from open_seq2seq.system.files import write_text
+
+FOLDER = "report"
+PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
+_LONE = "backslashreplace"  # names that are not UTF-8 are shown as what they are
+
+
+def write_report(logdir: Path) -> Path:
+    """Write ``report/`` in a run's logdir, and return the page.
+
+    Raises:
+        UserError: there is no run, or the files cannot be written.
+    """
+    run = recorded.read(logdir)
+    contents = contents_of(run)
+    folder = logdir / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        write_text(folder / DATA, json.dumps(contents, indent=1) + "\n")
+        write_text(folder / TEXT, text_of(contents), _LONE)
+        write_text(folder / PAGE, page_of(contents, run), _LONE)
+    except OSError as error:
+        raise UserError(
+            f"logdir: cannot write the report in {folder} ({error.strerror or error}); make room, "
+            "or copy the run to where you can write"
+        ) from None
+    return folder / PAGE

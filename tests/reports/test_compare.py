@@ -1,0 +1,132 @@
+"""Runs side by side, from the command to the page."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from open_seq2seq.commands import compare as command
+from open_seq2seq.errors import UserError
+from open_seq2seq.storage import evaluations
+from tests.support.browser import chrome
+
+
+def copy_of(trained, folder, seed=None, **changed):
+    """Return a copy of a run as if it had another seed or other parameters."""
+    shutil.copytree(trained, folder)
+    path = folder / "starts.jsonl"
+    start = json.loads(path.read_text())
+    start["parameters"] |= changed | ({} if seed is None else {"random_seed": seed})
+    path.write_text(json.dumps(start) + "\n")
+    return folder
+
+
+def predict(logdir, rows, prediction=None):
+    """Give some test clips another prediction, by default the right one."""
+    path = logdir / "evaluations" / "test.csv"
+    clips = pd.read_csv(path, keep_default_na=False)
+    clips.loc[rows, "prediction"] = clips.loc[rows, "label"] if prediction is None else prediction
+    clips.to_csv(path, index=False)
+
+
+@pytest.fixture
+def two(trained, tmp_path):
+    """Two runs with other learning rates; of the 48 clips 40 are right, then 4 and 6 others."""
+    one = copy_of(trained, tmp_path / "one", **{"lr_policy_params/learning_rate": 0.1})
+    other = copy_of(trained, tmp_path / "other", **{"lr_policy_params/learning_rate": 0.2})
+    wrong = {one: range(4, 10), other: range(4)}
+    for logdir, rows in wrong.items():
+        predict(logdir, list(range(40)))
+        predict(logdir, list(rows), "silence")
+        predict(logdir, list(range(40, 48)), "yes")
+    return one, other
+
+
+def test_a_comparison_counts_the_clips_that_one_alone_gets_right(two, capsys):
+    command.main([str(logdir) for logdir in two])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "48 clips of test"
+    # 34 and 36 of 48
+    assert any(re.fullmatch(r"  one +1 +70\.83%  .*", line) for line in lines)
+    assert any(re.fullmatch(r"  other +1 +75\.00%  .*", line) for line in lines)
+    assert "other against one: +4.17 points" in lines
+    # 6 against 4: 2 * P(X <= 4), X binomial(10, 1/2): 2 * 386 / 1024
+    assert any(f"p = {2 * 386 / 1024:.3g}: it may be chance" in line for line in lines)
+    assert "  right more often: 6 with other, 4 with one" in lines
+    assert any(
+        re.fullmatch(r"  lr_policy_params/learning_rate +0\.1 +0\.2", line) for line in lines
+    )
+
+
+def test_seeds_of_one_config_are_one_model(trained, two, tmp_path, capsys):
+    one, other = two
+    second = copy_of(one, tmp_path / "one2", seed=7)
+    predict(second, [4, 5])  # two of the six that the first seed misses
+    command.main([str(each) for each in (one, other, second)])
+    lines = capsys.readouterr().out.splitlines()
+    # (34 + 36) / 2 of 48
+    assert any(re.fullmatch(r"  one and another seed +2 +72\.92%  .*", line) for line in lines)
+
+
+def test_the_page_plays_what_only_one_gets_right(two, tmp_path):
+    page = tmp_path / "compare.html"
+    command.main([*map(str, two), f"--output={page}"])
+    text = page.read_text()
+    assert "+4.17 points" in text and "http" not in text.replace("http://www.w3.org", "")
+    assert text.count("<audio") == 10
+    with chrome() as driver:
+        driver.get(page.as_uri())
+        sounds = driver.find_elements("css selector", "audio")
+        assert all(each.get_attribute("src").startswith("data:audio/") for each in sounds)
+        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_clips_are_known_by_their_sound_not_their_place(two, capsys):
+    path = two[1] / "evaluations" / "test.csv"
+    clips = pd.read_csv(path, keep_default_na=False)
+    clips["path"] = "/elsewhere/" + np.arange(len(clips)).astype(str) + ".wav"
+    clips.sample(frac=1, random_state=0).to_csv(path, index=False)
+    command.main([str(logdir) for logdir in two])
+    assert "right more often: 6 with other, 4 with one" in capsys.readouterr().out
+
+
+def test_only_common_clips_count(two, capsys):
+    folder = two[1] / "evaluations"
+    clips = pd.read_csv(folder / "test.csv", keep_default_na=False)
+    clips[8:].to_csv(folder / "test.csv", index=False)
+    saved = json.loads((folder / "test.json").read_text())
+    (folder / "test.json").write_text(json.dumps(saved | {"n_clips": 40}))
+    command.main([str(logdir) for logdir in two])
+    out = capsys.readouterr().out
+    assert "40 clips of test" in out and "8 clips that not all runs have heard: left out" in out
+
+
+@pytest.mark.parametrize("fault", ["one", "same", "none", "unfinished", "other data"])
+def test_what_cannot_be_compared_is_refused(two, tmp_path, fault):
+    one, other = map(str, two)
+    message = {
+        "one": "two runs or more",
+        "same": "two runs or more",
+        "none": "is no folder",
+        "unfinished": "--mode=eval records it",
+        "other data": "no clips of test in common",
+    }[fault]
+    logdirs = {"one": [one], "same": [one, one], "none": [one, str(tmp_path / "no")]}.get(
+        fault, [one, other]
+    )
+    if fault == "unfinished":
+        shutil.rmtree(two[1] / evaluations.FOLDER)
+    if fault == "other data":
+        path = two[1] / "evaluations" / "test.csv"
+        clips = pd.read_csv(path, keep_default_na=False)
+        clips.assign(digest="0" * 16 + clips["path"]).to_csv(path, index=False)
+    with pytest.raises(UserError, match=message):
+        command.main(logdirs)
+
+
+def test_a_page_that_cannot_be_written_is_told(two, tmp_path):
+    with pytest.raises(UserError, match="--output: cannot write"):
+        command.main([*map(str, two), f"--output={tmp_path / 'no' / 'page.html'}"])
