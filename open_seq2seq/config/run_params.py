@@ -325,6 +325,14 @@ class Output(Group):
         default=["learning_rate", "loss_scale", "global_gradient_norm"],
         description="What TensorBoard summaries hold besides the loss.",
     )
+    trackers: list[Literal["wandb", "mlflow"]] = Field(
+        default=[],
+        description="Trackers that get the parameters and the scalars of TensorBoard: 'wandb' "
+        "(Weights & Biases) and 'mlflow', extras of these names.",
+    )
+    tracker_project: Text = Field(
+        default="speech_commands", description="Project or experiment that trackers put the run in."
+    )
     write_report: bool = Field(
         default=True,
         description="Whether a final evaluation leaves a report in logdir, and pictures and sound "

@@ -20,11 +20,12 @@ from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
 from open_seq2seq.modes.report import report_after
 from open_seq2seq.network import check_decoder, multiply_adds
-from open_seq2seq.storage import run_lock
+from open_seq2seq.storage import run_lock, trackers
 from open_seq2seq.storage.logdir import check_logdir
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.storage.run_files import RunFiles
-from open_seq2seq.storage.starts import commit, record_start
+from open_seq2seq.storage.starts import commit, parameters_of, record_start
+from open_seq2seq.storage.trackers import Trackers
 from open_seq2seq.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 def train(config: Config, options: RunOptions, reporter: Reporter) -> int:
     """Train, and evaluate if the mode says so; return the exit status."""
     # everything that can be wrong is found before the logdir is made
+    trackers.check(config.params.trackers)
     if distributed.launched_rank() == 0:
         check_logdir(
             Path(config.params.logdir),
@@ -115,6 +117,10 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
             trainer.start(checkpoint)
             if reporter.files is not None:
                 _record_start(trainer, config, reporter.files)
+                p = config.params
+                reporter.metrics.trackers = Trackers(
+                    p.trackers, trainer.logdir, p.tracker_project, parameters_of(config)
+                )
             status = trainer.run()
             if status == 0:
                 trainer.keeper.finish()

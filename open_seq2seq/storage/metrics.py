@@ -14,6 +14,7 @@ import numpy as np
 from open_seq2seq.errors import counted, named
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.run_files import RunFiles
+from open_seq2seq.storage.trackers import Trackers
 
 if TYPE_CHECKING:
     # needs pandas, which takes half a second
@@ -27,11 +28,16 @@ logger = logging.getLogger(__name__)
 
 
 class Metrics:
-    """Writes the chief's metrics; without files it only logs them."""
+    """Writes the chief's metrics; without files it only logs them.
+
+    Attributes:
+        trackers: that get the scalars too; None: none.
+    """
 
     def __init__(self, files: RunFiles | None) -> None:
         self._files = files
         self._writers: dict[str, Any] = {}
+        self.trackers: Trackers | None = None
 
     def record_evaluation(self, evaluation: Evaluation, occasion: Occasion) -> None:
         """Log an evaluation and append it to metrics.jsonl, as one line, and to TensorBoard."""
@@ -110,6 +116,9 @@ class Metrics:
                 tf.summary.histogram(key, values)
 
         self.write_summaries(section, step, write)
+        if self.trackers is not None:
+            values = {f"{section}/{name}": value for name, value in scalars.items()}
+            self.trackers.log(step, values)
 
     def write_summaries(self, section: str, step: int, write: Callable[[], Any]) -> None:
         """Call a function that writes summaries, with TensorBoard's writer of ``section``."""
@@ -126,7 +135,10 @@ class Metrics:
             self._writers[section].flush()
 
     def close(self) -> None:
-        """Close the files of TensorBoard."""
+        """Close the files of TensorBoard, and the runs at trackers."""
+        if self.trackers is not None:
+            self.trackers.finish()
+            self.trackers = None
         for section, writer in self._writers.items():
             assert self._files is not None
             with self._files.tolerating(f"tensorboard/{section}"):
