@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
+from io import BytesIO
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from open_seq2seq.data.audio import BadAudioError, read_wav
+from open_seq2seq.data.audio import BadAudioError, as_wav, read_wav
 from open_seq2seq.lazy import tf
 from open_seq2seq.reports.labels import confusion
 from open_seq2seq.reports.recorded import Evaluated, Recorded
@@ -51,12 +52,26 @@ def _text(name: str, text: str) -> None:
     tf.summary.text(name, f"```\n{shown}\n```")
 
 
+# encoded here: TensorFlow's own way stacks strings, of which oneDNN complains on some CPUs
 def _image(name: str, picture: np.ndarray) -> None:
-    tf.summary.image(name, picture[None])
+    from PIL import Image
+    from tensorboard.plugins.image import metadata
+
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    height, width = picture.shape[:2]
+    values = [str(width).encode(), str(height).encode(), file.getvalue()]
+    tf.summary.write(name, tf.constant(values), metadata=metadata.create_summary_metadata("", ""))
 
 
 def _sound(name: str, samples: np.ndarray) -> None:
-    tf.summary.audio(name, samples[None, :, None], _RATE)
+    from tensorboard.plugins.audio import metadata
+
+    values = [[as_wav(samples, _RATE), b""]]
+    wav = metadata.Encoding.Value("WAV")
+    tf.summary.write(
+        name, tf.constant(values), metadata=metadata.create_summary_metadata("", "", wav)
+    )
 
 
 def _hyperparameters(start: RunStart) -> None:
@@ -71,13 +86,13 @@ def _hyperparameters(start: RunStart) -> None:
 
 
 def _misheard(evaluated: Evaluated) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield name and samples, float32 [samples], of the surest mistakes."""
+    """Yield name and samples, int16 [samples], of the surest mistakes."""
     clips = evaluated.clips
     wrong = clips[clips["label"] != clips["prediction"]]
     surest = wrong.sort_values("probability", ascending=False, kind="stable").head(_MISHEARD)
     for number, row in enumerate(surest.itertuples(index=False), start=1):
         try:
-            samples = read_wav(str(row.path), _RATE).samples.astype(np.float32) / 32768.0
+            samples = read_wav(str(row.path), _RATE).samples
         except BadAudioError:
             continue
         name = f"misheard/{number:02} {row.label} taken for {row.prediction}"
