@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from open_seq2seq.data.front_end import FrontEnd
+from open_seq2seq.errors import counted
 from open_seq2seq.reports import rendering, sounds
 from open_seq2seq.reports.charts import Axis, Series, chart
 from open_seq2seq.reports.comparison import Comparison, Model, Pair, facts_of, interval_of
@@ -28,7 +29,8 @@ def page_of(comparison: Comparison) -> str:
         "compare.html",
         sounds=pool,
         c=comparison._replace(pairs=pairs),
-        split=NAMES[comparison.split],
+        title=f"{counted(len(comparison.models), 'model')} on "
+        f"{counted(len(comparison.clips), 'clip')} of the {NAMES[comparison.split]}",
         models=[_row(model) for model in comparison.models],
         verdicts=[verdict(pair) for pair in pairs],
         charts=_charts(comparison),
