@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def report(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) -> int:
     """Write the report of a run and return the exit status."""
     logdir = run.logdir if isinstance(run, TrainedRun) else run.params.logdir
-    say(f"report: {write_report(Path(logdir)).resolve()}")
+    say(f"report: {write_report(read(Path(logdir))).resolve()}")
     return 0
 
 
@@ -42,8 +42,8 @@ def report_after(config: Config, reporter: Reporter, training: Dataset | None = 
     if files is None or not config.params.write_report:
         return
     try:
-        page = write_report(files.logdir)
         run = read(files.logdir)
+        page = write_report(run)
     except UserError as error:
         logger.warning(str(error))
         return

@@ -117,10 +117,10 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
             trainer.start(checkpoint)
             if reporter.files is not None:
                 _record_start(trainer, config, reporter.files)
-                p = config.params
-                reporter.metrics.trackers = Trackers(
-                    p.trackers, trainer.logdir, p.tracker_project, parameters_of(config)
-                )
+                if (p := config.params).trackers:
+                    reporter.metrics.trackers = Trackers(
+                        p.trackers, trainer.logdir, p.tracker_project, parameters_of(config)
+                    )
             status = trainer.run()
             if status == 0:
                 trainer.keeper.finish()

@@ -12,7 +12,7 @@ from open_seq2seq.data.audio import as_wav
 from open_seq2seq.data.features import hz_to_mel
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.page.recording import LONGEST_S, Heard
-from open_seq2seq.reports.images import heat_image, opacity_image, wav_address
+from open_seq2seq.reports.images import heat_image, opacity_image, wav_address, waveform_polygon
 from open_seq2seq.streaming import Event
 
 _COLUMNS = 600  # of the waveform
@@ -63,16 +63,12 @@ def _row(names: str, plot: str, kind: str) -> str:
 
 
 def _waveform(heard: Heard) -> str:
-    """Return the lowest and the highest sample of each column, as one shape."""
-    parts = np.array_split(heard.samples.astype(np.float64) / 32768.0, _COLUMNS)
-    spans = [(part.min(), part.max()) for part in parts if len(part)]
-    peak = max(1e-3, max(max(-low, high) for low, high in spans))
-    # a sample alone is still a line
-    upper = [f"{x},{-high / peak - 0.01:.3f}" for x, (_, high) in enumerate(spans)]
-    lower = [f"{x},{-low / peak + 0.01:.3f}" for x, (low, _) in enumerate(spans)]
+    """Return the waveform as one shape."""
+    points, peak = waveform_polygon(heard.samples, _COLUMNS)
+    n_columns = min(_COLUMNS, len(heard.samples))
     return (
-        f"<svg viewBox='0 -1.05 {len(spans)} 2.1' preserveAspectRatio='none' role='img' "
-        f"aria-label='Waveform'><polygon points='{' '.join(upper + lower[::-1])}'/></svg>"
+        f"<svg viewBox='0 -1.05 {n_columns} 2.1' preserveAspectRatio='none' role='img' "
+        f"aria-label='Waveform'><polygon points='{points}'/></svg>"
         f"<span class='corner'>peak {20 * np.log10(peak):.0f} dB</span>"
     )
 

@@ -151,12 +151,11 @@ def _pair(one: Model, two: Model, clips: pd.DataFrame, predictions: dict[Path, n
     gains = two.is_right - one.is_right
     surest = np.argsort(-np.abs(gains), kind="stable")
     alone = []
-    for winner, sign in ((one, -1), (two, 1)):
+    for sign in (-1, 1):  # those of the first model, then those of the second
         chosen = [row for row in surest if gains[row] * sign > 0][:_MOST_ALONE]
         alone += [
             {
                 **clips.iloc[row].to_dict(),
-                "right": winner.name,
                 "first_said": str(predictions[one.runs[0].logdir][row]),
                 "second_said": str(predictions[two.runs[0].logdir][row]),
             }
@@ -184,6 +183,4 @@ def facts_of(model: Model) -> dict[str, Any]:
         "n_parameters": starts[0].n_parameters if starts else None,
         "multiply_adds": starts[0].multiply_adds if starts else None,
         "training_clips_per_s": statistics.median(rates) if rates else None,
-        "machine": starts[0].machine if starts else None,
-        "seeds": [start.parameters.get("random_seed") for start in starts],
     }

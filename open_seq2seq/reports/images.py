@@ -44,6 +44,25 @@ def opacity_image(probabilities: np.ndarray) -> str:
     return _png(Image.fromarray(np.rint(pixels).astype(np.uint8), "RGBA"))
 
 
+def waveform_polygon(samples: np.ndarray, n_columns: int) -> tuple[str, float]:
+    """Return the lowest and the highest sample of each column, as the points of one SVG polygon.
+
+    Args:
+        samples: int16 [samples].
+        n_columns: at most so many; a column is 1 wide, and the peak is 1 away from 0.
+
+    Returns:
+        the points, and the peak; 1 is full scale.
+    """
+    parts = np.array_split(samples / 32768.0, n_columns)
+    spans = [(part.min(), part.max()) for part in parts if len(part)]
+    peak = max(1e-3, max(max(-low, high) for low, high in spans))
+    # a sample alone is still a line
+    upper = [f"{x},{-high / peak - 0.01:.3f}" for x, (_, high) in enumerate(spans)]
+    lower = [f"{x},{-low / peak + 0.01:.3f}" for x, (low, _) in enumerate(spans)]
+    return " ".join(upper + lower[::-1]), peak
+
+
 def wav_address(wav: bytes) -> str:
     """Return the address of a WAV file that is part of the page."""
     return data_address("audio/wav", wav)

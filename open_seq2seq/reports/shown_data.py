@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -221,13 +221,3 @@ def _fitting(dataset: Dataset, path: str) -> str:
         return f"{wanted} frames"
     where = "on both sides" if params.pad_side == "both" else "at the end"
     return f"{n_frames} frames, padded to {wanted} {where}"
-
-
-def as_json(clip: ShownClip) -> dict[str, Any]:
-    """Return what is said of a shown clip."""
-    return {
-        "label": clip.label,
-        "word": clip.word,
-        "path": clip.path,
-        "steps": [{"name": step.name, "caption": step.caption} for step in clip.steps],
-    }

@@ -15,7 +15,7 @@ from open_seq2seq.data.audio import BadAudioError, read_wav
 from open_seq2seq.data.augment import NO_AUGMENTATION, Draws, no_draws
 from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
-from open_seq2seq.reports.images import data_address, heat_image
+from open_seq2seq.reports.images import data_address, heat_image, waveform_polygon
 
 PER_CELL = 20  # clips of a cell of the confusion matrix that are listed
 PICTURED = 24  # clips misheard with most confidence that are drawn
@@ -91,12 +91,7 @@ def _has_mp3() -> bool:
 
 def polygon(samples: np.ndarray) -> str:
     """Return a waveform, int16 [samples], as the points of a polygon; see `Sound`."""
-    parts = np.array_split(samples / 32768.0, _COLUMNS)
-    spans = [(part.min(), part.max()) for part in parts if len(part)]
-    peak = max(1e-3, max(max(-low, high) for low, high in spans))
-    upper = [f"{x},{-high / peak - 0.01:.2f}" for x, (_, high) in enumerate(spans)]
-    lower = [f"{x},{-low / peak + 0.01:.2f}" for x, (low, _) in enumerate(spans)]
-    return " ".join(upper + lower[::-1])
+    return waveform_polygon(samples, _COLUMNS)[0]
 
 
 def _drawing(front_end: FrontEnd) -> Callable[[np.ndarray], str]:

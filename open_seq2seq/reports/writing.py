@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from open_seq2seq.errors import UserError
-from open_seq2seq.reports import recorded
 from open_seq2seq.reports.contents import contents_of
 from open_seq2seq.reports.page import page_of, text_of
+from open_seq2seq.reports.recorded import Recorded
 from open_seq2seq.system.files import write_text
 
 FOLDER = "report"
@@ -16,15 +16,14 @@ PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
 _LONE = "backslashreplace"  # names that are not UTF-8 are shown as what they are
 
 
-def write_report(logdir: Path) -> Path:
+def write_report(run: Recorded) -> Path:
     """Write ``report/`` in a run's logdir, and return the page.
 
     Raises:
-        UserError: there is no run, or the files cannot be written.
+        UserError: the files cannot be written.
     """
-    run = recorded.read(logdir)
     contents = contents_of(run)
-    folder = logdir / FOLDER
+    folder = run.logdir / FOLDER
     try:
         folder.mkdir(exist_ok=True)
         write_text(folder / DATA, json.dumps(contents, indent=1) + "\n")

@@ -23,7 +23,7 @@ from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import Evaluation, Occasion
 from open_seq2seq.storage.run_files import RunFiles
-from open_seq2seq.storage.starts import sha256_of
+from open_seq2seq.storage.starts import digests_of
 from open_seq2seq.system.files import write_text, written_aside
 from open_seq2seq.system.paths import NAME_ERRORS
 
@@ -89,7 +89,7 @@ def record(
         loss=loss if math.isfinite(loss) else None,
         checkpoint=checkpoint,
         labels=list(dataset.labels),
-        manifests={path: sha256_of(Path(path)) for path in manifests},
+        manifests=digests_of(manifests),
         sound=hashlib.sha256("".join(clips["digest"].fillna("-")).encode()).hexdigest(),
         ended=time.strftime("%Y-%m-%d %H:%M:%S"),
     )

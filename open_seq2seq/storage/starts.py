@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import platform
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.system.cores import n_cores
+from open_seq2seq.system.files import sha256_of
 
 FILE = "starts.jsonl"
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "librosa", "soundfile", "horovod")
@@ -80,7 +81,7 @@ def record_start(
         commit=commit(),
         machine=f"{_processor()}, {n_cores()} cores, {platform.platform(terse=True)}",
         manifests={
-            section: {path: sha256_of(Path(path)) for path in layer.manifest_paths()}
+            section: digests_of(layer.manifest_paths())
             for section, layer in config.data_layers.items()
             if section in datasets
         },
@@ -177,12 +178,13 @@ def commit() -> str:
     return f"{revision}+" if changed else revision
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, "" where it cannot be read any more."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+def digests_of(paths: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file, "" of one that cannot be read any more."""
+    digests = dict.fromkeys(paths, "")
+    for path in paths:
+        with contextlib.suppress(OSError):
+            digests[path] = sha256_of(Path(path))
+    return digests
 
 
 def _content(path: str) -> str:

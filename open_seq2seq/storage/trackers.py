@@ -68,9 +68,8 @@ class Trackers:
             with _Tolerance(self, name):
                 self._open[name] = _KINDS[name](logdir, project, parameters, ids.get(name))
         ids |= {name: tracker.id for name, tracker in self._open.items()}
-        if names:
-            with _Tolerance(self, FILE):
-                write_text(logdir / FILE, json.dumps(ids) + "\n")
+        with _Tolerance(self, FILE):
+            write_text(logdir / FILE, json.dumps(ids) + "\n")
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Record values of a training step; those that are not finite are left out."""

@@ -11,6 +11,7 @@ import pytest
 
 from open_seq2seq.cli import main
 from open_seq2seq.errors import UserError
+from open_seq2seq.reports import recorded
 from open_seq2seq.reports.writing import write_report
 
 SPLITS = ("val", "test")
@@ -83,7 +84,7 @@ def test_an_older_run_has_a_report_that_names_what_is_missing(logdir):
     for name in ("starts.jsonl", "training.jsonl", "evaluations"):
         path = logdir / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    write_report(logdir)
+    write_report(recorded.read(logdir))
     report, text, page = read(logdir)
     assert report["splits"] == {} and len(report["missing"]) == 3
     assert "--mode=eval records it" in text
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_while_it_wrote_has_a_report(logdir):
     with open(logdir / "metrics.jsonl", "a") as file:
         file.write('{"mode": "train_eval", "st')
     (logdir / "evaluations" / "test.csv").write_text("label,prediction\nyes,")
-    write_report(logdir)
+    write_report(recorded.read(logdir))
     report = read(logdir)[0]
     assert list(report["splits"]) == ["val"]
     assert any("lack the column" in line for line in report["missing"])
@@ -116,7 +117,7 @@ def test_labels_are_text_whatever_they_are(logdir):
         return clips.assign(**renamed)
 
     edit_clips(logdir, "test", rename)
-    write_report(logdir)
+    write_report(recorded.read(logdir))
     report, text, page = read(logdir)
     assert [row["label"] for row in report["splits"]["test"]["labels"]] == saved["labels"]
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
@@ -132,7 +133,7 @@ def test_a_hundred_thousand_clips_are_still_a_small_page(logdir):
     saved = json.loads(path.read_text())
     path.write_text(json.dumps(saved | {"n_clips": 100_000}))
     edit_clips(logdir, "test", repeat)
-    write_report(logdir)
+    write_report(recorded.read(logdir))
     assert (logdir / "report" / "report.html").stat().st_size < 5_000_000
     assert read(logdir)[0]["splits"]["test"]["accuracy"]["n"] == 100_000
 
@@ -146,7 +147,7 @@ def test_what_is_no_run_is_refused(tmp_path, kind):
         folder.mkdir()
         (folder / "events.out.tfevents").write_text("")
     with pytest.raises(UserError, match=r"no records of a run|is no folder"):
-        write_report(folder)
+        write_report(recorded.read(folder))
     assert not (folder / "report").exists()
 
 
@@ -165,7 +166,7 @@ def test_detection_is_a_part_of_it(logdir):
         {"false_accepts_per_hour": x, "miss_rate": 1 / x, "threshold": 0.5} for x in (1, 2, 4)
     ]
     (folder / "det.json").write_text(json.dumps({"curves": [{"label": "all", "points": points}]}))
-    write_report(logdir)
+    write_report(recorded.read(logdir))
     _, text, page = read(logdir)
     assert "80.0 % of 50 (67.0 % to 88.8 %)" in text and "2.00 (0.54 to 5.12)" in text
     assert "&lt;room&gt;" in page and "false accepts per hour over" not in text
