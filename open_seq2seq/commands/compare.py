@@ -80,13 +80,13 @@ def lines_of(comparison: Comparison) -> Iterator[str]:
     """Yield a comparison as the terminal shows it."""
     from open_seq2seq.reports.compare_page import verdict
     from open_seq2seq.reports.comparison import facts_of, interval_of
-    from open_seq2seq.reports.rendering import number
+    from open_seq2seq.reports.rendering import number, significant
 
     yield f"{counted(len(comparison.clips), 'clip')} of {comparison.split}"
     if comparison.n_left_out:
         yield f"{counted(comparison.n_left_out, 'clip')} that not all runs have heard: left out"
     head = ("model", "runs", "accuracy", "95% interval", "parameters", "multiply-adds", "clips/s")
-    rows: list[tuple[str, ...]] = [head]
+    rows: list[tuple[str, ...]] = [(*head, "Wh")]
     for model in comparison.models:
         low, high = interval_of(model)
         facts = facts_of(model)
@@ -100,8 +100,14 @@ def lines_of(comparison: Comparison) -> Iterator[str]:
                     number(facts[name])
                     for name in ("n_parameters", "multiply_adds", "training_clips_per_s")
                 ),
+                significant(facts["energy_wh"]),
             )
         )
+        if len(model.runs) > 1:
+            rows += [
+                (f"  {printable(name)}", "", f"{accuracy:.2%}", *[""] * 5)
+                for name, accuracy in zip(model.run_names, model.run_accuracies, strict=True)
+            ]
     yield ""
     yield from _table(rows)
     for pair in comparison.pairs:

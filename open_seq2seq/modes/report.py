@@ -41,6 +41,7 @@ def report_after(config: Config, reporter: Reporter, training: Dataset | None = 
     files = reporter.files
     if files is None or not config.params.write_report:
         return
+    logger.info("report: being written ...")
     try:
         run = read(files.logdir)
         page = write_report(run)

@@ -50,6 +50,7 @@ def _row(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "n_runs": len(model.runs),
+        "runs": list(zip(model.run_names, model.run_accuracies, strict=True)),
         "accuracy": {"value": model.accuracy, "low": low, "high": high},
         **facts_of(model),
     }
@@ -67,20 +68,24 @@ def _with_sound(clip: dict[str, Any], pool: list[str]) -> dict[str, Any]:
 
 def _charts(comparison: Comparison) -> dict[str, Markup]:
     step = Axis("training step")
-    lines = [(model, run) for model in comparison.models for run in model.runs[:1]]
+    lines = [
+        line
+        for model in comparison.models
+        for line in zip(model.run_names, model.runs, strict=True)
+    ]
     accuracy = [
         Series(
-            model.name,
+            name,
             [(e["step"], 100 * e["top1"]) for e in validation_of(run) if e["top1"] is not None],
         )
-        for model, run in lines
+        for name, run in lines
     ]
     loss = [
         Series(
-            model.name,
+            name,
             [(e["step"], e["loss"]) for e in thinned(run.training) if e["loss"] is not None],
         )
-        for model, run in lines
+        for name, run in lines
     ]
     return {
         "accuracy": Markup(chart(accuracy, step, Axis("validation accuracy, %"))),

@@ -30,6 +30,8 @@ class Model(NamedTuple):
 
     name: str
     runs: list[Recorded]
+    run_names: list[str]
+    run_accuracies: list[float]
     is_right: np.ndarray  # fraction of the runs that get each clip right, [clips]
 
     @property
@@ -122,9 +124,22 @@ def _models(runs: Sequence[Recorded], rights: Sequence[np.ndarray]) -> list[Mode
             name += (
                 f" and {len(members) - 1} more seeds" if len(members) > 2 else " and another seed"
             )
-        is_right = np.mean([rights[index] for index in members], axis=0)
-        models.append(Model(name, [runs[index] for index in members], is_right))
+        own = [rights[index] for index in members]
+        models.append(
+            Model(
+                name,
+                [runs[index] for index in members],
+                [f"{names[index]}{_seed(runs[index])}" for index in members],
+                [float(each.mean()) for each in own],
+                np.mean(own, axis=0),
+            )
+        )
     return models
+
+
+def _seed(run: Recorded) -> str:
+    seed = run.starts[-1].parameters.get("random_seed") if run.starts else None
+    return "" if seed is None else f", seed {seed}"
 
 
 def _names(logdirs: Sequence[Path]) -> list[str]:
@@ -171,7 +186,7 @@ def interval_of(model: Model) -> tuple[float, float]:
 
 
 def facts_of(model: Model) -> dict[str, Any]:
-    """Return size and speed of a model; None for what is not recorded."""
+    """Return size, speed and energy of a model; None for what is not recorded."""
     starts = [run.starts[-1] for run in model.runs if run.starts]
     rates = [
         line["clips_per_s"]
@@ -183,4 +198,11 @@ def facts_of(model: Model) -> dict[str, Any]:
         "n_parameters": starts[0].n_parameters if starts else None,
         "multiply_adds": starts[0].multiply_adds if starts else None,
         "training_clips_per_s": statistics.median(rates) if rates else None,
+        "energy_wh": _energy_wh(model),
     }
+
+
+def _energy_wh(model: Model) -> float | None:
+    """Return what one training used, in watt-hours; the mean of those that know."""
+    joules = [run.energy_j for run in model.runs if run.energy_j is not None]
+    return statistics.mean(joules) / 3600 if joules else None

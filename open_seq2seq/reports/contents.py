@@ -173,6 +173,7 @@ def _model(recorded: Recorded, checkpoint: Checkpoint | None) -> dict[str, Any] 
         "encoder": architecture.get("encoder"),
         "decoder": architecture.get("decoder"),
         "front_end": architecture.get("data_layer_params"),
+        "n_bytes": sum(values.nbytes for values in checkpoint.model.values()),
         "n_values": sum(values.size for values in checkpoint.model.values()),
     }
 
@@ -181,6 +182,7 @@ def _speed(recorded: Recorded) -> dict[str, Any]:
     rates = [line["clips_per_s"] for line in recorded.training if line.get("clips_per_s")]
     return {
         "training_clips_per_s": statistics.median(rates) if rates else None,
+        "energy_wh": None if recorded.energy_j is None else recorded.energy_j / 3600,
         "evaluation_clips_per_s": {
             split: each.record.n_clips / each.record.seconds
             for split, each in recorded.evaluations.items()

@@ -58,6 +58,7 @@ def _environment(*, is_html: bool) -> jinja2.Environment:
         "percent": percent,
         "with_interval": with_interval,
         "number": number,
+        "significant": significant,
         "md": escaped,
     }
     environment.filters |= filters
@@ -84,3 +85,8 @@ def with_interval(score: Mapping[str, float] | None) -> str:
 def number(value: float | None) -> str:
     """Return a large number with its thousands apart."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def significant(value: float | None) -> str:
+    """Return a number with three digits that count."""
+    return "–" if value is None else f"{value:,.3g}" if value < 100 else number(value)

@@ -15,6 +15,7 @@ from open_seq2seq.errors import counted, named
 from open_seq2seq.lazy import tf
 from open_seq2seq.storage.run_files import RunFiles
 from open_seq2seq.storage.trackers import Trackers
+from open_seq2seq.system.energy import EnergyMeter
 
 if TYPE_CHECKING:
     # needs pandas, which takes half a second
@@ -37,6 +38,7 @@ class Metrics:
     def __init__(self, files: RunFiles | None) -> None:
         self._files = files
         self._writers: dict[str, Any] = {}
+        self._meter = None if files is None else EnergyMeter()
         self.trackers: Trackers | None = None
 
     def record_evaluation(self, evaluation: Evaluation, occasion: Occasion) -> None:
@@ -88,8 +90,9 @@ class Metrics:
         self, step: int, loss: float, learning_rate: float, loss_scale: float, clips_per_s: float
     ) -> None:
         """Append a training step to training.jsonl, as one line."""
-        if self._files is None:
+        if self._files is None or self._meter is None:
             return
+        energy_j = self._meter.lap()
         line = {
             "step": step,
             "loss": loss if math.isfinite(loss) else None,
@@ -97,6 +100,8 @@ class Metrics:
             "loss_scale": loss_scale,
             "clips_per_s": round(clips_per_s, 1),
         }
+        if energy_j is not None:  # since the last line
+            line["energy_j"] = round(energy_j, 1)
         self._files.append(TRAINING_FILE, json.dumps(line))
 
     def summarize(

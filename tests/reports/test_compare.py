@@ -69,6 +69,26 @@ def test_seeds_of_one_config_are_one_model(trained, two, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     # (34 + 36) / 2 of 48
     assert any(re.fullmatch(r"  one and another seed +2 +72\.92%  .*", line) for line in lines)
+    assert [" ".join(line.split()) for line in lines if ", seed " in line] == [
+        "one, seed 0 70.83%",
+        "one2, seed 7 75.00%",
+    ]
+    command.main([str(one), str(second), f"--output={tmp_path / 'page.html'}"])
+    page = (tmp_path / "page.html").read_text()
+    assert "one2, seed 7</th>" in page and "one2, seed 7</span>" in page  # accuracy, and curves
+
+
+def test_energy_is_the_mean_of_the_runs_of_a_model(two, capsys):
+    one, other = two
+    lines = [{"step": 1, "energy_j": 5000.0}, {"step": 2, "energy_j": 4000.0}]
+    # the step that was taken again, after a checkpoint, was paid twice
+    lines += [{"step": 2, "energy_j": 1800.0}]
+    (one / "training.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (other / "training.jsonl").write_text(json.dumps({"step": 1}) + "\n")
+    command.main([str(one), str(other)])
+    out = capsys.readouterr().out
+    assert re.search(r"  one +1 .* 3\n", out)  # 10800 J
+    assert re.search(r"  other +1 .* –\n", out)
 
 
 def test_the_page_plays_what_only_one_gets_right(two, tmp_path):
