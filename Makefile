@@ -3,6 +3,7 @@
 # make test          set-up, lint, types and the test suite
 # make trials        the tests that take half a minute (kills, lost processes, full disks), or repeat a proof
 # make format        rewrite the code as the linter wants it
+# make docs          the reference of parameters, and the documentation as a site, site/index.html
 # All take PYTHON=python3.12 for another interpreter and GPU=1 for TensorFlow with CUDA.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(fi
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo try logdir test suite trials web lint format docs setup
+.PHONY: demo try logdir test suite trials web lint format docs tutorial setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -94,5 +95,15 @@ format: $(VENV)/ready-test
 	$(RUN) -m ruff check --fix .
 
 # the reference is made from the parameter classes; a test compares the two
-docs: $(VENV)/ready-$(BUILD)
+docs: $(VENV)/ready-docs
 	$(RUN) -m open_seq2seq.config.reference docs/config_reference.md
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+	@echo "site/index.html; with the search: $(RUN) -m http.server --bind 127.0.0.1 -d site"
+
+$(VENV)/ready-docs: $(VENV)/ready-$(BUILD)
+	$(INSTALL) --editable '.[docs]'
+	@touch $@
+
+# docs/tutorial.ipynb with what comes out of it, in minutes
+tutorial: $(VENV)/ready-test
+	$(RUN) -m tests.support.notebooks

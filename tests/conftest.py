@@ -37,6 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that start jobs and runs: two workers that share the files end at about
     the same time.
     """
+    for item in items:
+        for need in ("network", "microphone", "machines"):
+            if item.get_closest_marker(need) and need not in item.config.option.markexpr:
+                item.add_marker(pytest.mark.skip(reason=f"-m {need} runs it"))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -23,8 +23,8 @@ from open_seq2seq.config.run_params import RunParams
 from tests.support.paths import ROOT
 
 PACKAGE = ROOT / "open_seq2seq"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-IDS = [page.name if page.parent == ROOT else f"docs/{page.name}" for page in PAGES]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 each_page = pytest.mark.parametrize("page", PAGES, ids=IDS)
 
 # files that readers make, or that commands make for them
@@ -81,7 +81,7 @@ def named_blocks(page: Path) -> dict[str, str]:
     return dict(re.findall(r"`([\w/.]+\.py)`[^\n]*:\n\n```python\n(.*?)```", text, re.DOTALL))
 
 
-EXAMPLE = named_blocks(ROOT / "CONTRIBUTING.md")
+EXAMPLE = named_blocks(ROOT / "docs" / "adding_a_model.md")
 
 
 # what pages name

@@ -13,7 +13,7 @@ from open_seq2seq.decoders import FullyConnectedDecoder
 from open_seq2seq.encoders import BCResNetEncoder
 
 dataset_version = "v2-12"  # v1-12, v1-30, v2 or v2-12: the only line to change for another dataset
-# 1, 1.5, 2, 3, 6 or 8; on the command line, freq_mask_width goes with encoder_params/scale
+# 1, 1.5, 2, 3, 6 or 8; on the command line, all masks of train_params go with encoder_params/scale
 scale = 1
 freq_mask_width = {1: 0, 1.5: 1, 2: 3, 3: 5, 6: 7, 8: 7}[scale]
 

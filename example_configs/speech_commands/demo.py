@@ -15,7 +15,7 @@ base_params = nested_update(
     {
         "dataset_location": "data/demo",
         "logdir": "result/demo",
-        # an eighth of the filters, and BatchNorm statistics that settle within a few hundred steps
+        # a quarter of the filters, and BatchNorm statistics that settle within a few hundred steps
         "encoder_params": {"resnet_size": 18, "num_filters": 16, "bn_momentum": 0.97},
         "num_epochs": 16,
         "dtype": "float32",

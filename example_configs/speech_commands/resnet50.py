@@ -40,7 +40,7 @@ base_params = nested_update(
         "lr_policy_params": {
             "learning_rate": 0.2,
             "power": 2.0,
-        },  # for 8 GPUs; see README for fewer
+        },  # for 8 GPUs; for fewer see docs/distributed.md
         # front end: 128 log-mel bands in 128 frames
         "data_layer_params": {"num_audio_features": 128, "audio_length": 128},
     },

@@ -62,7 +62,9 @@ def draw_clip(clip: ShownClip, sample_rate: int, hop_length: int) -> Figure:
         image.set_xlabel("s", fontsize=7)
         image.set_ylabel("feature", fontsize=7)
         image.tick_params(labelsize=7)
-    figure.suptitle(_shown(f"{clip.label}: {clip.path}"), fontsize=10)
+    # of the path what tells clips apart; folders above are of one machine
+    name = "/".join(Path(clip.path).parts[-2:])
+    figure.suptitle(_shown(f"{clip.label}: {name}"), fontsize=10)
     return figure
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ def processors(powercap: Path = _POWERCAP) -> list[Counter]:
             name = (folder / "name").read_text()
             if folder.name.count(":") == 1 and name.startswith("package"):
                 span = _joules(folder / "max_energy_range_uj")
-                counter = Counter(lambda path=folder / "energy_uj": _joules(path), span)
+                counter = Counter(partial(_joules, folder / "energy_uj"), span)
                 counter.read()
                 counters.append(counter)
     return counters
@@ -84,7 +85,7 @@ def _gpus() -> list[Counter]:
         gpu = ctypes.c_void_p()
         if library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(gpu)):
             continue
-        counter = Counter(lambda gpu=gpu: _gpu_joules(library, gpu), 2.0**64 / 1e3)
+        counter = Counter(partial(_gpu_joules, library, gpu), 2.0**64 / 1e3)
         with contextlib.suppress(OSError):  # GPUs before Volta have none
             counter.read()
             counters.append(counter)

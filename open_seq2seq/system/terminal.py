@@ -51,7 +51,22 @@ def console() -> Console:
     """
     from rich.console import Console  # not needed for --help
 
-    return Console(file=escaping(sys.stdout), markup=False, emoji=False, highlight=False)
+    return Console(
+        file=escaping(sys.stdout),
+        markup=False,
+        emoji=False,
+        highlight=False,
+        force_terminal=_is_interactive(),
+    )
+
+
+def _is_interactive() -> bool:
+    """Tell whether somebody looks at stdout in a terminal, where a bar can move.
+
+    A cell of a notebook is none, though Jupyter asks commands for colours, which rich takes for a
+    terminal, and gives them one where they are called with an exclamation mark.
+    """
+    return sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 def progress_bar(terminal: Console) -> Progress:

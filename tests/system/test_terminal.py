@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import pty
 import subprocess
 import sys
 
@@ -31,6 +32,25 @@ def test_what_an_encoding_lacks_is_escaped_and_nothing_else_changed(terminal, wr
     written = terminal(encoding)
     write(NAME)
     assert written.getvalue() == dog + rb"\udce9 :dog: [red]x[/red].wav" + b"\n"
+
+
+@pytest.mark.parametrize(("in_notebook", "is_terminal"), [(False, True), (True, False)])
+def test_a_cell_of_a_notebook_is_no_terminal(monkeypatch, in_notebook, is_terminal):
+    """Jupyter gives a command of a cell a terminal, and asks for colours."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    if in_notebook:
+        monkeypatch.setenv("JPY_PARENT_PID", "1")
+    with open(theirs, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert console().is_terminal is is_terminal
+    os.close(ours)
+
+
+def test_colours_that_are_asked_for_make_no_terminal(monkeypatch, terminal):
+    terminal("utf-8")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert not console().is_terminal
 
 
 def test_argparse_can_print_any_name(terminal):

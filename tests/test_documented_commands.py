@@ -1,0 +1,152 @@
+"""The commands of README and docs/ run: in the order of their page, on data of seconds.
+
+What is shortened is said here. Commands that another test runs, or that need what a test machine
+lacks, are named with the reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import readers_folder
+from tests.support.forked import fork, wait
+from tests.support.paths import ROOT
+from tests.test_documentation import blocks, commands, modules
+
+GUIDES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
+
+# not run here; the reason says where else, or what is missing
+ELSEWHERE = {
+    r"^make ": "the Makefile; continuous integration calls it",
+    r"^python -m (pytest|http.server)": "of others",
+    r"^python (trials|benchmarks)/": "minutes to hours; results.md and reliability.md have figures",
+    r"^open-seq2seq-phrase|detectors/|hey_lamp": "tests/phrase, with fewer voices",
+    r"--mode=try": "tests/page",
+    r"import-(nemo|openseq2seq)|result/imported|result/matchboxnet": "tests/importing",
+    r"--trackers": "tests/storage",
+    r"OTHER_LOGDIR": "names of others",
+}
+# pages whose commands are those of the measurements on them
+MEASURED = {"docs/results.md", "docs/reliability.md", "docs/phrase.md"}
+# need what the machine of a test may lack
+NEEDS = {
+    r"--download": pytest.mark.network,
+    r"microphone": pytest.mark.microphone,
+    r"^horovodrun": pytest.mark.machines,
+}
+# networks whose first step takes more than ten seconds
+HEAVY = re.compile(
+    r"resnet50|jasper|bcresnet|speech_commands/(micro|detector|matchbox)|negatives|saved_model"
+)
+
+STEPS = ("--num_epochs=None", "--max_steps=2", "--no_dir_check")
+FEWER = {  # command, a flag that it must have, and what is shorter
+    r"--mode=train": STEPS,
+    r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*STEPS, "--mode=train", "--logdir=new"),
+    r"-prepare .*--negatives": ("--synthetic_clips=20", "--synthetic_voices=4"),
+    r"-prepare .*sentences": ("--sentence_minutes=1",),
+    r"-synthesize .*--sentences": ("--sentences=1",),
+    r"-synthesize .*--clips_per_word": ("--clips_per_word=10", "--words=go,stop"),
+    r"-rooms ": ("--rooms=2",),
+    r"-tracks .*--hours": ("--hours=0.01",),
+    r"-mine ": ("--most=5",),
+    r"--mode=detect .*--calibrate": ("--false_accepts_per_hour=1000",),
+}
+NAMES = {"LOGDIR": "result/demo", "DIR": "data/speech_commands/v0.02", "FILE": "track.wav"}
+LONGEST_S = 300
+
+
+def line_of(command: str, arguments: list[str]) -> str:
+    return f"{command} {shlex.join(arguments)}"
+
+
+def documented() -> list:
+    """Every command of every guide, once, with the marks of what it needs."""
+    seen, found = set(), []
+    for page in GUIDES:
+        for command, arguments in commands(ROOT / page):
+            line = line_of(command, arguments)
+            if not arguments or line in seen or page in MEASURED:
+                continue
+            seen.add(line)
+            if any(re.search(pattern, line) for pattern in ELSEWHERE):
+                continue
+            marks = [mark for pattern, mark in NEEDS.items() if re.search(pattern, line)]
+            if HEAVY.search(line):
+                marks.append(pytest.mark.long)
+            found.append(pytest.param(command, arguments, marks=marks, id=f"{page}: {line}"))
+    return found
+
+
+def call(folder: str, module: str, arguments: list[str]) -> int | None:
+    """Do what a command does, in a folder; in a process of its own."""
+    os.chdir(folder)
+    if "<" in arguments:
+        sys.stdin = open(arguments[-1], encoding="utf-8")  # noqa: SIM115
+        arguments = arguments[: arguments.index("<")]
+    return importlib.import_module(module).main(arguments)
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("readers")
+    readers_folder.make(folder)
+    return folder
+
+
+def provide(folder: Path, arguments: list[str]) -> None:
+    """Give what a command uses the name that its page gives it: a run, and other speech."""
+    is_training = any("--mode=train" in argument for argument in arguments)
+    for argument in arguments:
+        name = argument.removeprefix("--logdir=")
+        is_used = not is_training if name != argument else name.startswith("result/")
+        if is_used and not (folder / name).exists():
+            shutil.copytree(folder / readers_folder.RUN, folder / name)
+        for speech in re.findall(r"data/[\w/-]*-sentences/\w+", argument):
+            if not (folder / speech).exists():
+                shutil.copytree(folder / "FOLDER", folder / speech)
+
+
+def clear(folder: Path, arguments: list[str]) -> None:
+    """Take away what an earlier command, or the folder's maker, has left where this one writes."""
+    for argument in arguments:
+        flag, _, value = argument.partition("=")
+        is_output = flag in ("--output_dir", "--export_dir") and value not in ("data", "data/lamp")
+        is_run = flag == "--logdir" and any("--mode=train" in each for each in arguments)
+        if (is_output or is_run) and value:
+            shutil.rmtree(folder / value, ignore_errors=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "arguments"), documented())
+def test_it_runs(readers, command, arguments):
+    line = line_of(command, arguments)
+    arguments = [
+        re.sub(r"\b(LOGDIR|DIR|FILE)\b", lambda m: NAMES[m[0]], each) for each in arguments
+    ]
+    for pattern, flags in FEWER.items():
+        if re.search(pattern, line):
+            arguments += flags
+    if "mine.py" in line:
+        (readers / "mine.py").write_text(blocks(ROOT / "README.md", "python")[0])
+    provide(readers, arguments)
+    clear(readers, arguments)
+    output = readers / "output"
+    output.unlink(missing_ok=True)
+    process = fork(call, str(readers), modules()[command], arguments, output=output)
+    assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")[-3000:]
+
+
+def test_what_is_left_out_is_there():
+    lines = "\n".join(line_of(*each) for page in GUIDES for each in commands(ROOT / page))
+    for pattern in {**NEEDS, **FEWER}:
+        if pattern not in (r"^horovodrun",):
+            assert re.search(pattern, lines, re.MULTILINE), pattern
