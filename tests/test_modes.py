@@ -460,3 +460,8 @@ def test_a_signal_saves_a_checkpoint(tone_dataset, tmp_path, number, status):
     assert "the checkpoint is saved" in output.read_text()
     assert "Traceback" not in output.read_text()
     assert newest(tmp_path / "run").step >= 5
+
+
+def test_full_memory_is_named_with_what_to_do(run, tmp_path):
+    with pytest.raises(UserError, match=r"memory is full .*a smaller --batch_size_per_gpu"):
+        run("train", tmp_path / "run", "--encoder_params/n_hidden=20000000000")  # terabytes

@@ -5,8 +5,9 @@ r"""Make a checkpoint of this toolkit from an OpenSeq2Seq (TensorFlow 1) ResNet 
 
 CHECKPOINT is a checkpoint's name without the endings of its files, or a folder, of which the newest
 is taken. The config describes the network as it was trained; any parameter of it can be changed as
-for open-seq2seq: --encoder_params/resnet_size=18. What is written has no optimizer state: to
-fine-tune it, start another run with --load_model=result/imported --logdir=DIR.
+for open-seq2seq: --encoder_params/resnet_size=18. hop_length and pad_value are those of OpenSeq2Seq
+unless they are given. What is written has no optimizer state: to fine-tune it, start another run
+with --load_model=result/imported --logdir=DIR.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import logging_to, run_command, say, stdout_handler
 
 _PAD_VALUE = "data_layer_params/pad_value"
+_HOP_LENGTH = "data_layer_params/hop_length"
 
 
 def main(arguments: list[str]) -> None:
@@ -34,19 +36,17 @@ def main(arguments: list[str]) -> None:
     from open_seq2seq.importing.openseq2seq import import_checkpoint
 
     config = load_config(flags.config_file, "infer", parse_values(texts))
+    # whatever its config said: frames a quarter of the FFT apart, and short clips padded with 0.0
+    heard = {_HOP_LENGTH: str(config.data_layers["infer"].n_fft // 4), _PAD_VALUE: "0.0"}
+    assumed = {key: text for key, text in heard.items() if key not in texts}
+    config = load_config(flags.config_file, "infer", parse_values(texts | assumed))
     logdir = flags.output_dir or Path(config.params.logdir)
     with logging_to(stdout_handler()):
         import_checkpoint(flags.checkpoint, config, read_labels(flags.labels_file), logdir)
-    texts["logdir"] = str(logdir)
-    if config.data_layers["infer"].pad_value != 0.0:
-        say(
-            "note: OpenSeq2Seq padded short clips with 0.0, which is loud, and the model learned "
-            f"it; give it --{_PAD_VALUE}=0.0"
-        )
-        texts[_PAD_VALUE] = "0.0"
-    parameters = [f"--{key}={text}" for key, text in texts.items()]
-    command = shlex.join([f"--config_file={flags.config_file}", *parameters])
-    say(f"try it: open-seq2seq --mode=infer {command} CLIP.wav")
+    if assumed:
+        given = shlex.join(f"--{key}={text}" for key, text in assumed.items())
+        say(f"the front end is OpenSeq2Seq's: {given}; give other values if it had others")
+    say(f"try it: open-seq2seq --mode=infer {shlex.quote(f'--logdir={logdir}')} CLIP.wav")
 
 
 def run() -> None:

@@ -378,9 +378,23 @@ class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Proce
 
 
 # OpenSeq2Seq's keys that have no counterpart here, with what to do instead.
+_TENSORRT = (
+    "use_trt",
+    "trt_precision_mode",
+    "trt_max_workspace_size_bytes",
+    "trt_minimum_segment_size",
+    "trt_is_dynamic_op",
+    "trt_maximum_cached_engines",
+)
 RETIRED = {
-    "use_trt": "TensorRT is applied to an exported model, not in training; remove it",
-    "trt_params": "TensorRT is applied to an exported model, not in training; remove it",
+    **dict.fromkeys(
+        _TENSORRT, "TensorRT is applied to an exported model, not in training; remove it"
+    ),
+    "finetune": "name the other run in load_model; remove it",
+    "base_logdir": "name the other run in load_model; remove it",
+    "lm_vocab_file": "it belongs to language models; remove it",
+    "processed_data_folder": "it belongs to language models; remove it",
+    "debug_port": "TensorFlow's debugger is not attached to a run; remove it",
     "gpu_ids": "choose GPUs with the environment variable CUDA_VISIBLE_DEVICES; remove it",
     "hooks": "session hooks belong to TensorFlow 1; remove it",
 }

@@ -144,18 +144,35 @@ _FUNCTION = (
     "same use works too."
 )
 
+_OF_ALL_LAYERS = dict.fromkeys(
+    ("initializer", "initializer_params", "regularizer", "regularizer_params", "dtype"),
+    "it counts for the whole network; move it to base_params",
+)
+
 _ROWS: tuple[Slot, ...] = (
     ClassSlot(
         "data_layer",
         _exported(data),
         retired={
+            "repeat": "training repeats, and evaluation does not; remove it",
             "repeat_samples": "each epoch takes every row once; open-seq2seq-prepare balances the "
             "labels",
         },
         per_section=True,
     ),
-    ClassSlot("encoder", _exported(encoders)),
-    ClassSlot("decoder", _exported(decoders)),
+    ClassSlot(
+        "encoder",
+        _exported(encoders),
+        retired={
+            **_OF_ALL_LAYERS,
+            "first_num_filters": "it is num_filters now",
+            "first_kernel_size": "it is kernel_size now",
+            "first_conv_stride": "it is conv_stride now",
+            "drop_block_prob": "no blocks are left out; remove it",
+            "drop_block_index": "no blocks are left out; remove it",
+        },
+    ),
+    ClassSlot("decoder", _exported(decoders), retired=_OF_ALL_LAYERS),
     ClassSlot("loss", _exported(losses)),
     ClassSlot("optimizer", OPTIMIZERS),
     ClassSlot(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from open_seq2seq.config.page_params import PageParams
 from open_seq2seq.config.show_params import ShowParams
 from open_seq2seq.config.stream_params import StreamParams
 from open_seq2seq.config.trained_run import TrainedRun
+from open_seq2seq.errors import UserError
 from open_seq2seq.inference.params import InferenceParams
 from open_seq2seq.storage.reporting import Reporter
 
@@ -50,7 +52,29 @@ def run_mode(config: Config | TrainedRun, options: RunOptions, reporter: Reporte
     """
     if isinstance(config, Config):
         distributed.check(config.params.use_horovod, config.params.num_gpus)
-    return _function_of(options)(config, options, reporter)
+    with _naming_full_memory():
+        return _function_of(options)(config, options, reporter)
+
+
+@contextlib.contextmanager
+def _naming_full_memory() -> Iterator[None]:
+    """Say what to do where the memory of the device, or of the machine, is full.
+
+    Raises:
+        UserError: it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        # by its name: some modes need no TensorFlow
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
+        reason = str(error).strip().split("\n")[0] or "MemoryError"
+        raise UserError(
+            f"the memory is full ({reason}); take a smaller --batch_size_per_gpu, with a larger "
+            "--iter_size for steps of as many clips, or in an evaluation a smaller "
+            "--eval_batch_size_per_gpu; other causes are in docs/troubleshooting.md"
+        ) from None
 
 
 def _function_of(options: RunOptions) -> Callable[[Any, RunOptions, Reporter], int]:

@@ -143,6 +143,16 @@ def test_what_python_cannot_read_is_text(text):
             "data_layer_params: win_length 5000 is longer than n_fft 1024",
         ),
         ({"use_trt": True}, "base_params: 'use_trt' is not supported: TensorRT"),
+        ({"finetune": True}, "base_params: 'finetune' is not supported: name the other run in"),
+        ({"data_layer_params/repeat": True}, "data_layer_params: 'repeat' is not supported: "),
+        (
+            {"encoder_params/first_conv_stride": 1},
+            "encoder_params: 'first_conv_stride' is not supported: it is conv_stride now",
+        ),
+        (
+            {"decoder_params/regularizer": "l2_regularizer"},
+            "decoder_params: 'regularizer' is not supported: it counts for the whole network; move",
+        ),
     ],
 )
 def test_a_mistake_names_path_value_and_what_was_expected(overrides, line):

@@ -1,6 +1,7 @@
 """Import of OpenSeq2Seq's TensorFlow 1 checkpoints: parity of logits, and what is refused."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from open_seq2seq.lazy import tf
 from open_seq2seq.storage import checkpoints, variables
 from tests.support import parity
 from tests.support.paths import EXAMPLES, TINY
+from tests.support.tones import make_tone, save_wav
 
 RESNET50 = EXAMPLES / "resnet50.py"
 RESNET18 = [f"--config_file={RESNET50}", "--encoder_params/resnet_size=18"]
@@ -44,6 +46,10 @@ def labels_file(tmp_path):
     path = tmp_path / "labels.txt"
     path.write_text("yes\nno\nsilence\n")
     return path
+
+
+# a quarter of n_fft, and what short clips were padded with
+OLD_FRONT_END = ("--data_layer_params/hop_length=256", "--data_layer_params/pad_value=0.0")
 
 
 def write_checkpoint(path, values, step=1234):
@@ -187,8 +193,13 @@ def test_an_imported_resnet18_has_openseq2seqs_logits(tmp_path, capsys):
     target = output / "checkpoints" / "step-00001200"
     assert f"{len(values)} variables imported into {target}" in text
     assert "warning" not in text
-    assert "--data_layer_params/pad_value=0.0" in text
-    assert f"--encoder_params/resnet_size=18 --logdir={output}" in text
+    # 1024 / 4: what it heard, whatever its config said
+    heard = "--data_layer_params/hop_length=256 --data_layer_params/pad_value=0.0"
+    assert f"the front end is OpenSeq2Seq's: {heard}; " in text
+    (tried,) = re.findall(r"^try it: open-seq2seq (.*) CLIP.wav$", text, re.MULTILINE)
+    clip = save_wav(tmp_path / "clip.wav", make_tone(700.0))
+    assert cli.main([*shlex.split(tried), str(clip)]) == 0
+    assert re.search(r"clip\.wav: word\d+ ", capsys.readouterr().out)
     _, _, progress, info = checkpoints.load_newest(output / "checkpoints")
     assert (progress.step, progress.best_top1) == (1200, -1.0)
     assert (info.labels[1], info.dataset_version) == ("word1", "v1-12")
@@ -240,7 +251,7 @@ def test_eval_and_infer_can_use_an_imported_checkpoint(tmp_path, write_manifest,
     values, _, _ = jasper(BLOCKS)
     logdir = import_jasper(tmp_path, values)
     manifest = write_manifest([0, 1, 2], [tone(300 * (i + 1)) for i in range(3)], "tiny-val")
-    flags = [f"--config_file={tmp_path / 'config.py'}", f"--logdir={logdir}"]
+    flags = [f"--config_file={tmp_path / 'config.py'}", f"--logdir={logdir}", *OLD_FRONT_END]
     data = ["--data_layer_params/dataset_files", f"[{str(manifest)!r}]"]
     data += [f"--data_layer_params/labels_file={tmp_path / 'labels.txt'}"]
     assert cli.main([*flags, *data, "--mode=eval"]) == 0
@@ -256,6 +267,7 @@ def test_training_can_start_from_it_only_with_load_model(tmp_path, write_manifes
         "--num_epochs=1",
         "--batch_size_per_gpu=3",
         "--dtype=float32",
+        *OLD_FRONT_END,
     ]
     flags += [f"--data_layer_params/dataset_files=[{str(manifest)!r}]"]
     flags += [f"--data_layer_params/labels_file={tmp_path / 'labels.txt'}"]
