@@ -40,7 +40,8 @@ def page_of(comparison: Comparison) -> str:
 def verdict(pair: Pair) -> str:
     """Return whether a difference means anything, in words."""
     found = pair.difference
-    if found.p_value >= _CHANCE:
+    # the test takes clips for independent, and the interval does not: both must exclude chance
+    if found.p_value >= _CHANCE or found.low <= 0 <= found.high:
         return "it may be chance"
     return f"{pair.second if found.value > 0 else pair.first} is better"
 

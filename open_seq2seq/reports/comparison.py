@@ -22,6 +22,7 @@ from open_seq2seq.reports.significance import Difference, difference
 _IRRELEVANT = frozenset(
     {"logdir", "random_seed", "print_loss_steps", "print_samples_steps", "print_bench_info_steps"}
 )
+_ABSENT = "–"  # a parameter of another class
 _MOST_ALONE = 12  # clips that only one gets right, of each pair
 
 
@@ -157,8 +158,8 @@ def _parameters(run: Recorded) -> dict[str, Any]:
 def _differing(models: Sequence[Model]) -> list[tuple[str, list[Any]]]:
     known = [_parameters(model.runs[0]) if model.runs[0].starts else {} for model in models]
     keys = sorted(set().union(*known))
-    rows = [(key, [each.get(key) for each in known]) for key in keys]
-    return [(key, values) for key, values in rows if any(v != values[0] for v in values[1:])]
+    differing = [key for key in keys if len({repr(each.get(key)) for each in known}) > 1]
+    return [(key, [each.get(key, _ABSENT) for each in known]) for key in differing]
 
 
 def _pair(one: Model, two: Model, clips: pd.DataFrame, predictions: dict[Path, np.ndarray]) -> Pair:

@@ -150,3 +150,35 @@ def test_what_cannot_be_compared_is_refused(two, tmp_path, fault):
 def test_a_page_that_cannot_be_written_is_told(two, tmp_path):
     with pytest.raises(UserError, match="--output: cannot write"):
         command.main([*map(str, two), f"--output={tmp_path / 'no' / 'page.html'}"])
+
+
+def test_a_parameter_that_a_class_lacks_is_a_dash(two, capsys):
+    for logdir, values in zip(two, ({"scale": 2, "mask": None}, {}), strict=True):
+        path = logdir / "starts.jsonl"
+        start = json.loads(path.read_text())
+        start["parameters"] |= {f"encoder_params/{key}": each for key, each in values.items()}
+        path.write_text(json.dumps(start) + "\n")
+    command.main([str(each) for each in two])
+    out = capsys.readouterr().out
+    assert re.search(r"  encoder_params/scale +2 +–\n", out)
+    assert "encoder_params/mask" not in out  # None is the default of what is not there
+
+
+def test_a_difference_of_one_speaker_may_be_chance(two, capsys):
+    """McNemar's test takes twelve clips of one speaker for twelve proofs, the bootstrap for one."""
+    for logdir in two:
+        path = logdir / "evaluations" / "test.csv"
+        clips = pd.read_csv(path, keep_default_na=False)
+        clips["speaker"] = ["ann" if row < 12 else "bob" for row in range(len(clips))]
+        clips.to_csv(path, index=False)
+    predict(two[0], list(range(12)), "silence")
+    predict(two[1], list(range(12)))
+    predict(two[0], list(range(12, 48)))
+    predict(two[1], list(range(12, 48)))
+    clips = pd.read_csv(two[1] / "evaluations" / "test.csv", keep_default_na=False)
+    n_wrong = int((clips["label"][:12] != "silence").sum())
+    command.main([str(each) for each in two])
+    out = capsys.readouterr().out
+    assert f"right more often: {n_wrong} with other, 0 with one" in out
+    # both are bob's in a quarter of the draws: nothing differs there
+    assert f"p = {2 / 2**n_wrong:.3g}: it may be chance" in out
