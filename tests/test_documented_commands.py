@@ -6,11 +6,13 @@ lacks, are named with the reason.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -48,10 +50,11 @@ HEAVY = re.compile(
 )
 
 STEPS = ("--num_epochs=None", "--max_steps=2", "--no_dir_check")
+FEW_VOICES = (*("--vocabulary=cat,tree,wow", "--synthetic_clips=3", "--synthetic_voices=8"),)
 FEWER = {  # command, a flag that it must have, and what is shorter
     r"--mode=train": STEPS,
     r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*STEPS, "--mode=train", "--logdir=new"),
-    r"-prepare .*--negatives": ("--synthetic_clips=20", "--synthetic_voices=4"),
+    r"-prepare .*--negatives.*synthetic": FEW_VOICES,
     r"-prepare .*sentences": ("--sentence_minutes=1",),
     r"-synthesize .*--sentences": ("--sentences=1",),
     r"-synthesize .*--clips_per_word": ("--clips_per_word=10", "--words=go,stop"),
@@ -88,6 +91,7 @@ def documented() -> list:
 
 def call(folder: str, module: str, arguments: list[str]) -> int | None:
     """Do what a command does, in a folder; in a process of its own."""
+    os.setpgid(0, 0)  # with the processes that it starts, to be ended with them
     os.chdir(folder)
     if "<" in arguments:
         sys.stdin = open(arguments[-1], encoding="utf-8")  # noqa: SIM115
@@ -142,7 +146,11 @@ def test_it_runs(readers, command, arguments):
     output = readers / "output"
     output.unlink(missing_ok=True)
     process = fork(call, str(readers), modules()[command], arguments, output=output)
-    assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")[-3000:]
+    try:
+        assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")[-3000:]
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # all of the group are gone
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_what_is_left_out_is_there():
