@@ -38,6 +38,8 @@ ELSEWHERE = {
 }
 # pages whose commands are those of the measurements on them
 MEASURED = {"docs/results.md", "docs/reliability.md", "docs/phrase.md"}
+# train several times, on data that they make themselves
+LONG_PAGES = {"docs/getting_started.md", "docs/troubleshooting.md"}
 # need what the machine of a test may lack
 NEEDS = {
     r"--download": pytest.mark.network,
@@ -57,7 +59,8 @@ FEWER = {  # command, a flag that it must have, and what is shorter
     r"-prepare .*--negatives.*synthetic": FEW_VOICES,
     r"-prepare .*sentences": ("--sentence_minutes=1",),
     r"-synthesize .*--sentences": ("--sentences=1",),
-    r"-synthesize .*--clips_per_word": ("--clips_per_word=10", "--words=go,stop"),
+    r"-synthesize (?!.*--words).*--clips_per_word": ("--clips_per_word=10", "--words=go,stop"),
+    r"-synthesize .*--words": ("--clips_per_word=10",),
     r"-rooms ": ("--rooms=2",),
     r"-tracks .*--hours": ("--hours=0.01",),
     r"-mine ": ("--most=5",),
@@ -83,7 +86,7 @@ def documented() -> list:
             if any(re.search(pattern, line) for pattern in ELSEWHERE):
                 continue
             marks = [mark for pattern, mark in NEEDS.items() if re.search(pattern, line)]
-            if HEAVY.search(line):
+            if HEAVY.search(line) or page in LONG_PAGES:
                 marks.append(pytest.mark.long)
             found.append(pytest.param(command, arguments, marks=marks, id=f"{page}: {line}"))
     return found

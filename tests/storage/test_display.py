@@ -1,6 +1,7 @@
 """What somebody at a terminal sees of a training run."""
 
 import re
+import sys
 
 import pytest
 
@@ -34,9 +35,9 @@ def test_of_many_evaluations_the_last_numbers_fit_and_the_best_stays():
 
 
 def test_a_terminal_shows_steps_and_evaluations(terminal, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the stream for a terminal
     monkeypatch.setenv("COLUMNS", "100")
     written = terminal("utf-8")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     reporter = Reporter(is_chief=True)
     reporter.start_training(200, 40)
     reporter.move_bar(120, "epoch 3, loss 0.1234")

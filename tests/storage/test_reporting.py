@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 
 import pytest
 
@@ -68,9 +69,9 @@ def test_one_run_after_another_logs_into_its_own_file(tmp_path):
 
 
 def test_a_narrow_terminal_without_unicode_gets_a_line_that_fits(terminal, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the stream for a terminal
     monkeypatch.setenv("COLUMNS", "40")
     written = terminal("ascii")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     reporter = Reporter(is_chief=True)
     reporter.start_bar(total=9)
     reporter.move_bar(9, "loss 2.4024, lr 0.0117, 1,234,567 clips/s")
