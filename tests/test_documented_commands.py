@@ -52,7 +52,7 @@ HEAVY = re.compile(
 )
 
 STEPS = ("--num_epochs=None", "--max_steps=2", "--no_dir_check")
-FEW_VOICES = (*("--vocabulary=cat,tree,wow", "--synthetic_clips=3", "--synthetic_voices=8"),)
+FEW_VOICES = ("--vocabulary=cat,tree,wow", "--synthetic_clips=3", "--synthetic_voices=8")
 FEWER = {  # command, a flag that it must have, and what is shorter
     r"--mode=train": STEPS,
     r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*STEPS, "--mode=train", "--logdir=new"),

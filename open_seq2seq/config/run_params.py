@@ -377,7 +377,6 @@ class RunParams(Parts, Data, Length, Optimization, FineTuning, Arithmetic, Proce
         return value
 
 
-# OpenSeq2Seq's keys that have no counterpart here, with what to do instead.
 _TENSORRT = (
     "use_trt",
     "trt_precision_mode",
@@ -386,6 +385,7 @@ _TENSORRT = (
     "trt_is_dynamic_op",
     "trt_maximum_cached_engines",
 )
+# OpenSeq2Seq's keys that have no counterpart here, with what to do instead.
 RETIRED = {
     **dict.fromkeys(
         _TENSORRT, "TensorRT is applied to an exported model, not in training; remove it"

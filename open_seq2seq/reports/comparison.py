@@ -205,5 +205,5 @@ def facts_of(model: Model) -> dict[str, Any]:
 
 def _energy_wh(model: Model) -> float | None:
     """Return what one training used, in watt-hours; the mean of those that know."""
-    joules = [run.energy_j for run in model.runs if run.energy_j is not None]
-    return statistics.mean(joules) / 3600 if joules else None
+    known = [run.energy_wh for run in model.runs if run.energy_wh is not None]
+    return statistics.mean(known) if known else None

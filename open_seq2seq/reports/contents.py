@@ -182,7 +182,7 @@ def _speed(recorded: Recorded) -> dict[str, Any]:
     rates = [line["clips_per_s"] for line in recorded.training if line.get("clips_per_s")]
     return {
         "training_clips_per_s": statistics.median(rates) if rates else None,
-        "energy_wh": None if recorded.energy_j is None else recorded.energy_j / 3600,
+        "energy_wh": recorded.energy_wh,
         "evaluation_clips_per_s": {
             split: each.record.n_clips / each.record.seconds
             for split, each in recorded.evaluations.items()

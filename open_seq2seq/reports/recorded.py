@@ -34,7 +34,7 @@ class Recorded(NamedTuple):
     evaluations: dict[str, Evaluated]  # by split, in the order of `SPLITS`
     metrics: list[dict[str, Any]]  # lines of metrics.jsonl
     training: list[dict[str, Any]]  # lines of training.jsonl, each step once
-    energy_j: float | None  # of all steps, also those that were taken again; None: not known
+    energy_wh: float | None  # of all steps, also those that were taken again; None: not known
     detection: dict[str, Any] | None  # summary of --mode=detect
     curves: list[dict[str, Any]]  # DET curves
     missing: list[str]  # what is not there, and what to do
@@ -83,16 +83,16 @@ def read(logdir: Path) -> Recorded:
         evaluated,
         metrics,
         list({line["step"]: line for line in training if "step" in line}.values()),
-        _energy_j(training),
+        _energy_wh(training),
         _json(logdir / DETECTION),
         (_json((logdir / DETECTION).with_name(_CURVES)) or {}).get("curves", []),
         missing,
     )
 
 
-def _energy_j(training: list[dict[str, Any]]) -> float | None:
+def _energy_wh(training: list[dict[str, Any]]) -> float | None:
     joules = [line["energy_j"] for line in training if "energy_j" in line]
-    return sum(joules) if joules else None
+    return sum(joules) / 3600 if joules else None
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
