@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     the same time.
     """
     for item in items:
-        for need in ("network", "microphone", "machines"):
+        for need in ("network", "microphone"):
             if item.get_closest_marker(need) and need not in item.config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason=f"-m {need} runs it"))
     slow = {item.path for item in items if item.get_closest_marker("slow")}

@@ -1,7 +1,8 @@
 """The commands of README and docs/ run: in the order of their page, on data of seconds.
 
 What is shortened is said here. Commands that another test runs, or that need what a test machine
-lacks, are named with the reason.
+lacks, are named with the reason. Those of several processes run as one, without the launcher before
+them; tests/distributed has the launcher.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ LONG_PAGES = {"docs/getting_started.md", "docs/troubleshooting.md"}
 NEEDS = {
     r"--download": pytest.mark.network,
     r"microphone": pytest.mark.microphone,
-    r"^horovodrun": pytest.mark.machines,
 }
 # networks whose first step takes more than ten seconds
 HEAVY = re.compile(
@@ -132,7 +132,7 @@ def clear(folder: Path, arguments: list[str]) -> None:
             shutil.rmtree(folder / value, ignore_errors=True)
 
 
-@pytest.mark.slow
+@pytest.mark.guide
 @pytest.mark.parametrize(("command", "arguments"), documented())
 def test_it_runs(readers, command, arguments):
     line = line_of(command, arguments)
@@ -159,5 +159,4 @@ def test_it_runs(readers, command, arguments):
 def test_what_is_left_out_is_there():
     lines = "\n".join(line_of(*each) for page in GUIDES for each in commands(ROOT / page))
     for pattern in {**NEEDS, **FEWER}:
-        if pattern not in (r"^horovodrun",):
-            assert re.search(pattern, lines, re.MULTILINE), pattern
+        assert re.search(pattern, lines, re.MULTILINE), pattern

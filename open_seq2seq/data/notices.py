@@ -73,6 +73,8 @@ def _of_long_clips(dataset: Dataset) -> list[str]:
     used = f"the middle {params.image_s:.1f} s of each are used"
     if dataset.training:
         used = f"each epoch takes {params.image_s:.1f} s from a random place of each"
+    if params.keeps_waveforms:
+        used += ", read from their files each time, as cache_data=waveforms keeps no longer clips"
     image = (
         f"{params.image_s:.1f} s (audio_length={params.audio_length} frames of "
         f"hop_length={params.hop_length})"

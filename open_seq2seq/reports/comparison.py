@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,21 +189,15 @@ def interval_of(model: Model) -> tuple[float, float]:
 def facts_of(model: Model) -> dict[str, Any]:
     """Return size, speed and energy of a model; None for what is not recorded."""
     starts = [run.starts[-1] for run in model.runs if run.starts]
-    rates = [
-        line["clips_per_s"]
-        for run in model.runs
-        for line in run.training
-        if line.get("clips_per_s")
-    ]
     return {
         "n_parameters": starts[0].n_parameters if starts else None,
         "multiply_adds": starts[0].multiply_adds if starts else None,
-        "training_clips_per_s": statistics.median(rates) if rates else None,
-        "energy_wh": _energy_wh(model),
+        "training_clips_per_s": _mean(run.training_clips_per_s for run in model.runs),
+        "energy_wh": _mean(run.energy_wh for run in model.runs),
     }
 
 
-def _energy_wh(model: Model) -> float | None:
-    """Return what one training used, in watt-hours; the mean of those that know."""
-    known = [run.energy_wh for run in model.runs if run.energy_wh is not None]
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean over those seeds that know."""
+    known = [value for value in values if value is not None]
     return statistics.mean(known) if known else None

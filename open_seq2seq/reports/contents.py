@@ -179,9 +179,8 @@ def _model(recorded: Recorded, checkpoint: Checkpoint | None) -> dict[str, Any] 
 
 
 def _speed(recorded: Recorded) -> dict[str, Any]:
-    rates = [line["clips_per_s"] for line in recorded.training if line.get("clips_per_s")]
     return {
-        "training_clips_per_s": statistics.median(rates) if rates else None,
+        "training_clips_per_s": recorded.training_clips_per_s,
         "energy_wh": recorded.energy_wh,
         "evaluation_clips_per_s": {
             split: each.record.n_clips / each.record.seconds

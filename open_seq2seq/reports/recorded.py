@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,12 @@ class Recorded(NamedTuple):
     detection: dict[str, Any] | None  # summary of --mode=detect
     curves: list[dict[str, Any]]  # DET curves
     missing: list[str]  # what is not there, and what to do
+
+    @property
+    def training_clips_per_s(self) -> float | None:
+        """Speed of the median step; None where none is recorded."""
+        rates = [line["clips_per_s"] for line in self.training if line.get("clips_per_s")]
+        return statistics.median(rates) if rates else None
 
 
 def read(logdir: Path) -> Recorded:

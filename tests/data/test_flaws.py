@@ -180,6 +180,9 @@ def test_long_clips_are_counted_and_what_follows_is_said(write_manifest):
     )
     (line,) = notices.warnings_of(open_clips(manifest))
     assert "up to 5.0 s long: the middle 1.0 s of each are used" in line
+    assert "read from their files" not in line
+    (line,) = notices.warnings_of(open_clips(manifest, cache_data="waveforms"))
+    assert "are used, read from their files each time, as cache_data=waveforms keeps no" in line
     assert not notices.warnings_of(open_clips(manifest, audio_length=640))
 
 
