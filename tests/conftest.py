@@ -41,7 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for need in ("network", "microphone"):
             if item.get_closest_marker(need) and need not in item.config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason=f"-m {need} runs it"))
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow = {
+        item.path for item in items for mark in ("slow", "system") if item.get_closest_marker(mark)
+    }
     items.sort(key=lambda item: item.path not in slow)
 
 

@@ -132,7 +132,7 @@ def clear(folder: Path, arguments: list[str]) -> None:
             shutil.rmtree(folder / value, ignore_errors=True)
 
 
-@pytest.mark.guide
+@pytest.mark.system
 @pytest.mark.parametrize(("command", "arguments"), documented())
 def test_it_runs(readers, command, arguments):
     line = line_of(command, arguments)

@@ -417,7 +417,7 @@ base_params["encoder_params"] = params
 """
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize(
     "name",
     [

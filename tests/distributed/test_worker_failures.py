@@ -13,7 +13,7 @@ from tests.support.paths import LOSING
 
 pytestmark = [
     pytest.mark.horovod,
-    pytest.mark.slow,
+    pytest.mark.system,
     pytest.mark.skipif(
         find_spec("horovod") is None,
         reason="Horovod is not installed; see scripts/install_horovod.sh",

@@ -129,8 +129,8 @@ base_params |= {"optimizer": "Momentum", "check_ranks_steps": 4}
 
 
 @needs_horovod
+@pytest.mark.system
 @pytest.mark.horovod
-@pytest.mark.slow
 def test_a_rank_that_goes_astray_stops_the_run(two_ranks, tmp_path):
     config = tmp_path / "config.py"
     config.write_text(TINY.read_text() + DRIFTING)
@@ -141,8 +141,8 @@ def test_a_rank_that_goes_astray_stops_the_run(two_ranks, tmp_path):
 
 
 @needs_horovod
+@pytest.mark.system
 @pytest.mark.horovod
-@pytest.mark.slow
 def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(two_ranks, run, tmp_path):
     plain = ["--data_layer_params/augment_data=False", "--optimizer=Momentum", "--num_epochs=2"]
     job = two_ranks(tmp_path / "two", *plain, "--batch_size_per_gpu=16")
@@ -179,8 +179,8 @@ def test_two_ranks_evaluate_as_one(two_ranks, run, tmp_path):
 
 
 @needs_horovod
+@pytest.mark.system
 @pytest.mark.horovod
-@pytest.mark.slow
 def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(
     two_ranks, tone_dataset, tmp_path
 ):

@@ -20,7 +20,7 @@ from tests.support.browser import chrome
 from tests.support.tones import make_tone
 
 RATE = 16000
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")

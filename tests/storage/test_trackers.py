@@ -35,6 +35,7 @@ def history(client, run, name):
     return [(each.step, each.value) for each in client.get_metric_history(run.info.run_id, name)]
 
 
+@pytest.mark.system
 def test_mlflow_gets_parameters_and_what_is_logged(mlflow, tmp_path):
     trackers = Trackers(["mlflow"], tmp_path, "tones", {"a/b": 1, "size of [x]": "y" * 9999})
     trackers.log(3, {"val/top1": 0.25, "val/loss": float("nan")})
@@ -71,7 +72,7 @@ def wandb_records(logdir):
     return rows
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_wandb_keeps_what_is_logged(wandb, tmp_path):
     trackers = Trackers(["wandb"], tmp_path, "tones", {"a/b": 1})
     trackers.log(3, {"val/top1": 0.25})

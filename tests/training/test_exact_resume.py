@@ -32,7 +32,7 @@ def undisturbed(tone_dataset, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(
     undisturbed, tone_dataset, tmp_path
 ):
