@@ -30,6 +30,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=IDS)
 # files that readers make, or that commands make for them
 THEIR_FILES = {
     "mine.py",
+    "large.py",
     "config.py",
     "result/matchboxnet/config.py",
     "detectors/hey_lamp/config.py",
@@ -257,11 +258,24 @@ def test_readme_is_short():
 
 
 def test_config_with_a_hook_adds_it(after_step: list[Callable], tmp_path):
-    (config,) = blocks(ROOT / "docs" / "training.md", "python")
+    pages_blocks = blocks(ROOT / "docs" / "training.md", "python")
+    (config,) = (block for block in pages_blocks if "log_large_gradient" in block)
     (tmp_path / "config.py").write_text(config)
     n_before = len(after_step)
     load_config(str(tmp_path / "config.py"), "train", {})
     assert [hook.__name__ for hook in after_step[n_before:]] == ["log_large_gradient"]
+
+
+def test_the_teacher_is_larger_and_hears_the_same(tmp_path):
+    teacher = named_blocks(ROOT / "docs" / "training.md")["large.py"]
+    (tmp_path / "large.py").write_text(teacher)
+    large = load_config(str(tmp_path / "large.py"), "eval", {})
+    small = load_config("speech_commands/micro", "eval", {})
+    assert large.data_layers["eval"] == small.data_layers["eval"]
+    widths = [
+        [layer.num_channels for layer in config.encoder.convnet_layers] for config in (large, small)
+    ]
+    assert widths[0] == [2 * width for width in widths[1]]
 
 
 def test_every_room_is_in_the_layout():

@@ -22,7 +22,7 @@ import pytest
 from tests.support import readers_folder
 from tests.support.forked import fork, wait
 from tests.support.paths import ROOT
-from tests.test_documentation import blocks, commands, modules
+from tests.test_documentation import blocks, commands, modules, named_blocks
 
 GUIDES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 
@@ -43,12 +43,17 @@ MEASURED = {"docs/results.md", "docs/reliability.md", "docs/phrase.md"}
 LONG_PAGES = {"docs/getting_started.md", "docs/troubleshooting.md"}
 # need what the machine of a test may lack
 NEEDS = {
-    r"--download": pytest.mark.network,
+    r"web .*--download": pytest.mark.network,  # that of a dataset finds clips in its folder
     r"microphone": pytest.mark.microphone,
+}
+# runs that pages have for granted, and what they are of
+TRAINED = {
+    "result/pretrained": ["--config_file=speech_commands/matchboxnet3x1x64"],
+    "result/mine_own": ["--config_file=mine.py", "--dataset_location=data/own_manifests"],
 }
 # networks whose first step takes more than ten seconds
 HEAVY = re.compile(
-    r"resnet50|jasper|bcresnet|speech_commands/(micro|detector|matchbox)|negatives|saved_model"
+    r"large.py|resnet50|jasper|bcresnet|speech_commands/(micro|detector|matchbox)|negatives|saved_model"
 )
 
 STEPS = ("--num_epochs=None", "--max_steps=2", "--no_dir_check")
@@ -67,6 +72,7 @@ FEWER = {  # command, a flag that it must have, and what is shorter
     r"--mode=detect .*--calibrate": ("--false_accepts_per_hour=1000",),
 }
 NAMES = {"LOGDIR": "result/demo", "DIR": "data/speech_commands/v0.02", "FILE": "track.wav"}
+OUTPUTS = ("--output_dir", "--export_dir", "--show_dir")
 LONGEST_S = 300
 
 
@@ -88,7 +94,7 @@ def documented() -> list:
             marks = [mark for pattern, mark in NEEDS.items() if re.search(pattern, line)]
             if HEAVY.search(line) or page in LONG_PAGES:
                 marks.append(pytest.mark.long)
-            found.append(pytest.param(command, arguments, marks=marks, id=f"{page}: {line}"))
+            found.append(pytest.param(page, command, arguments, marks=marks, id=f"{page}: {line}"))
     return found
 
 
@@ -105,18 +111,30 @@ def call(folder: str, module: str, arguments: list[str]) -> int | None:
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("readers")
-    readers_folder.make(folder)
+    (conversion, *_) = blocks(ROOT / "docs/from_nemo.md", "python")
+    readers_folder.make(folder, conversion)
     return folder
+
+
+def train(folder: Path, what: list[str], logdir: str) -> None:
+    flags = [*what, "--mode=train", f"--logdir={logdir}", *STEPS]
+    output = folder / "output"
+    process = fork(call, str(folder), "open_seq2seq.cli", flags, output=output)
+    assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")
 
 
 def provide(folder: Path, arguments: list[str]) -> None:
     """Give what a command uses the name that its page gives it: a run, and other speech."""
     is_training = any("--mode=train" in argument for argument in arguments)
     for argument in arguments:
-        name = argument.removeprefix("--logdir=")
-        is_used = not is_training if name != argument else name.startswith("result/")
-        if is_used and not (folder / name).exists():
-            shutil.copytree(folder / readers_folder.RUN, folder / name)
+        flag, _, value = argument.partition("=")
+        name = value or argument
+        is_new = flag == "--logdir" and is_training
+        if name.startswith("result/") and not is_new and not (folder / name).exists():
+            if name in TRAINED:
+                train(folder, TRAINED[name], name)
+            else:
+                shutil.copytree(folder / readers_folder.RUN, folder / name)
         for speech in re.findall(r"data/[\w/-]*-sentences/\w+", argument):
             if not (folder / speech).exists():
                 shutil.copytree(folder / "FOLDER", folder / speech)
@@ -124,17 +142,20 @@ def provide(folder: Path, arguments: list[str]) -> None:
 
 def clear(folder: Path, arguments: list[str]) -> None:
     """Take away what an earlier command, or the folder's maker, has left where this one writes."""
+    is_training = any("--mode=train" in each for each in arguments)
+    if "--config_file=speech_commands/demo" in arguments and "logdir" not in "".join(arguments):
+        arguments = [*arguments, "--logdir=result/demo"]  # the config's own
     for argument in arguments:
         flag, _, value = argument.partition("=")
-        is_output = flag in ("--output_dir", "--export_dir") and value not in ("data", "data/lamp")
-        is_run = flag == "--logdir" and any("--mode=train" in each for each in arguments)
+        is_output = flag in OUTPUTS and value not in ("data", "data/lamp")
+        is_run = flag == "--logdir" and is_training
         if (is_output or is_run) and value:
             shutil.rmtree(folder / value, ignore_errors=True)
 
 
 @pytest.mark.system
-@pytest.mark.parametrize(("command", "arguments"), documented())
-def test_it_runs(readers, command, arguments):
+@pytest.mark.parametrize(("page", "command", "arguments"), documented())
+def test_it_runs(readers, page, command, arguments):
     line = line_of(command, arguments)
     arguments = [
         re.sub(r"\b(LOGDIR|DIR|FILE)\b", lambda m: NAMES[m[0]], each) for each in arguments
@@ -144,6 +165,9 @@ def test_it_runs(readers, command, arguments):
             arguments += flags
     if "mine.py" in line:
         (readers / "mine.py").write_text(blocks(ROOT / "README.md", "python")[0])
+    for name, program in named_blocks(ROOT / page).items():
+        if name in line:
+            (readers / name).write_text(program)
     provide(readers, arguments)
     clear(readers, arguments)
     output = readers / "output"

@@ -1,4 +1,4 @@
-"""A network for microcontrollers: 26 thousand parameters, 61 KB as int8, 29 KB of memory.
+"""A network for microcontrollers: 26 thousand parameters, 59 KB as int8, 29 KB of memory.
 
     open-seq2seq --config_file=speech_commands/micro --mode=train_eval
     open-seq2seq --mode=export --logdir=LOGDIR --export_dir=micro --export_format=tflite_micro

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,24 +16,32 @@ from tests.support.paths import ROOT
 from tests.support.tones import SAMPLE_RATE, make_tone, save_wav
 
 OWN_WORDS = ("lamp", "door", "stop", "happy")
-RUN = Path("result/demo")
+RUN = Path("readers_run")
 _SPLITS = {"train": 3, "val": 1, "test": 1}  # speakers
 
 
-def make(folder: Path) -> None:
-    """Fill a folder: recordings, manifests, trained runs, tracks, and files to hear."""
+def make(folder: Path, conversion: str) -> None:
+    """Fill a folder: recordings, manifests, trained runs, tracks, and files to hear.
+
+    Args:
+        folder: an empty one.
+        conversion: the program that makes this toolkit's manifests of NeMo's.
+    """
     before = Path.cwd()
     os.chdir(folder)
     try:
         for release in ("speech_commands/v0.01", "speech_commands/v0.02"):
             _say(Path("data") / release, V2_WORDS)
-        _say(Path("data/mine"), [*OWN_WORDS, "bed", "cat", "tree"])
+        for own in ("data/mine", "data/own"):
+            _say(Path(own), [*OWN_WORDS, "bed", "cat", "tree"])
         for version in ("v1-12", "v1-30", "v2", "v2-12"):
             _prepare("data/speech_commands/v0.02", f"--dataset_version={version}")
-        _prepare("data/mine", "--keywords=stop,lamp")
+        _prepare("data/mine", "--keywords=lamp,door,stop")
         _prepare("data/speech_commands/v0.02", "--output_dir=data/demo", "--dataset_version=v1-12")
         _prepare("data/mine", "--keywords=lamp", "--output_dir=data/lamp")
         _files_to_hear()
+        _nemo_manifests()
+        exec(conversion, {})
         _train()
         for split in ("val", "test"):
             manifest = f"--manifest=data/demo/v1-12-{split}.csv"
@@ -72,9 +81,21 @@ def _files_to_hear() -> None:
         save_wav(Path(name), clip)
     save_wav(Path("clip2.flac"), clip)
     save_wav(Path("track.wav"), rng.normal(0, 0.05, 5 * SAMPLE_RATE))
-    for name in ("FOLDER", "MUSIC"):
+    for name in ("FOLDER", "MUSIC", "recordings"):
         for number in range(2):
             save_wav(Path(name) / f"{number}.wav", rng.normal(0, 0.05, 6 * SAMPLE_RATE))
+
+
+def _nemo_manifests() -> None:
+    """Write manifests as NeMo has them."""
+    splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    names = ["train"] * 3 + ["validation", "test"]  # the order of `_SPLITS`
+    for word in OWN_WORDS:
+        for name, path in zip(names, sorted(Path("data/own", word).iterdir()), strict=True):
+            clip = {"audio_filepath": str(path), "duration": 1.0, "command": word}
+            splits[name].append(json.dumps(clip))
+    for name, lines in splits.items():
+        Path(f"{name}.json").write_text("\n".join(lines))
 
 
 def _train() -> None:
