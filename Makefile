@@ -1,7 +1,7 @@
 # make demo          set-up, synthetic data, training and test accuracy, in minutes on two cores
 # make try           a page on which the demo's model is tried, or another: make try LOGDIR=DIR
 # make test          set-up, lint, types and the test suite
-# make system-tests  documented commands, the notebook, the site, pages in a browser, jobs of several processes
+# make slow-tests    documented commands, the notebook, the site, pages in a browser, jobs of several processes
 # make trials        the tests that take half a minute (kills, lost processes, full disks), or repeat a proof
 # make format        rewrite the code as the linter wants it
 # make docs          the reference of parameters, and the documentation as a site, site/index.html
@@ -15,7 +15,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))$(if $(fi
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --no-compile --disable-pip-version-check
 
-.PHONY: demo try logdir test suite system-tests trials web lint format docs tutorial setup
+.PHONY: demo try logdir test suite slow-tests trials web lint format docs tutorial setup
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/ready-$(BUILD)
@@ -62,19 +62,19 @@ try: logdir $(VENV)/ready-page
 	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
 # the workers import the tests, and many processes the package: each would compile all of it
-test system-tests: export PYTHONDONTWRITEBYTECODE :=
+test slow-tests: export PYTHONDONTWRITEBYTECODE :=
 # as commands do for themselves
-test system-tests: export OPENBLAS_NUM_THREADS = 1
+test slow-tests: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/ready-test web
 	@# at once: the tests wait for processes and browsers now and then
 	$(MAKE) --no-print-directory -j 2 lint suite
 
 suite: $(VENV)/ready-test
 	@# three for two cores, for the same reason
-	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long and not system"
+	$(RUN) -m pytest -n 3 --dist loadfile -m "not long and not slow"
 
-system-tests: $(VENV)/ready-test web
-	$(RUN) -m pytest -n 2 --dist loadfile -m "system and not long"
+slow-tests: $(VENV)/ready-test web
+	$(RUN) -m pytest -n 2 --dist loadfile -m "slow and not long"
 
 trials: $(VENV)/ready-test
 	$(RUN) -m pytest -m long

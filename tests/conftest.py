@@ -34,17 +34,11 @@ WriteManifest = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that start jobs and runs: two workers that share the files end at about
-    the same time.
-    """
+    """Skip what needs more than a machine has, unless it is asked for by name."""
     for item in items:
         for need in ("network", "microphone"):
             if item.get_closest_marker(need) and need not in item.config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason=f"-m {need} runs it"))
-    slow = {
-        item.path for item in items for mark in ("slow", "system") if item.get_closest_marker(mark)
-    }
-    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

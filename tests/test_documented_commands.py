@@ -153,7 +153,7 @@ def clear(folder: Path, arguments: list[str]) -> None:
             shutil.rmtree(folder / value, ignore_errors=True)
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "command", "arguments"), documented())
 def test_it_runs(readers, page, command, arguments):
     line = line_of(command, arguments)

@@ -417,7 +417,7 @@ base_params["encoder_params"] = params
 """
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -462,6 +462,7 @@ def test_a_signal_saves_a_checkpoint(tone_dataset, tmp_path, number, status):
     assert newest(tmp_path / "run").step >= 5
 
 
+@pytest.mark.slow
 def test_full_memory_is_named_with_what_to_do(run, tmp_path):
     with pytest.raises(UserError, match=r"memory is full .*a smaller --batch_size_per_gpu"):
         run("train", tmp_path / "run", "--encoder_params/n_hidden=20000000000")  # terabytes

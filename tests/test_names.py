@@ -39,6 +39,7 @@ def named_dataset(tone_dataset, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_with_names_of_every_kind(run, named_dataset, tmp_path, monkeypatch, terminal):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

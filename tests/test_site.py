@@ -31,7 +31,7 @@ def site(tmp_path_factory):
     return folder
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_every_page_of_docs_is_in_the_site(site):
     pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")]
     assert len(pages) > 20
@@ -40,7 +40,7 @@ def test_every_page_of_docs_is_in_the_site(site):
         assert (site / name).with_suffix(".html").is_file(), page
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_parameters_and_symptoms_can_be_searched_for(site):
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     of_words = {
@@ -54,14 +54,14 @@ def test_parameters_and_symptoms_can_be_searched_for(site):
     assert "detection" in of_words["false accepts"]
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_the_api_reference_has_arguments_from_the_docstrings(site):
     text = (site / "api.html").read_text(encoding="utf-8")
     for words in ("one clip, or several", "Load a trained model", "StreamingDetector"):
         assert words in text
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_it_is_read_without_a_network(site):
     loaded = re.compile(
         r'<(?:script|img|iframe)[^>]* src="(https?:[^"]*)"|rel="stylesheet" href="(https?:[^"]*)"'
@@ -85,7 +85,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_the_search_finds_a_parameter(served):
     with chrome() as driver:
         driver.set_window_size(1400, 900)

@@ -12,7 +12,7 @@ NOTEBOOK = json.loads(TUTORIAL.read_text(encoding="utf-8"))
 CODE = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_it_runs_from_top_to_bottom(tmp_path):
     notebook = execute(TUTORIAL, tmp_path)
     said = "".join(

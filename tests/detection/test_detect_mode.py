@@ -117,6 +117,7 @@ def calibrated(calibrated_once, tmp_path):
     return shutil.copytree(calibrated_once, tmp_path / "calibrated")
 
 
+@pytest.mark.slow
 def test_a_calibration_is_saved_with_its_counts_and_used_by_streams(calibrated, said, capsys):
     saved = json.loads((calibrated / "detector.json").read_text())
     assert [corpus["name"] for corpus in saved["corpora"]] == ["talk", "quiet"]

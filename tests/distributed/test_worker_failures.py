@@ -13,7 +13,7 @@ from tests.support.paths import LOSING
 
 pytestmark = [
     pytest.mark.horovod,
-    pytest.mark.system,
+    pytest.mark.slow,
     pytest.mark.skipif(
         find_spec("horovod") is None,
         reason="Horovod is not installed; see scripts/install_horovod.sh",

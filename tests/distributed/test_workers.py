@@ -129,7 +129,7 @@ base_params |= {"optimizer": "Momentum", "check_ranks_steps": 4}
 
 
 @needs_horovod
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.horovod
 def test_a_rank_that_goes_astray_stops_the_run(two_ranks, tmp_path):
     config = tmp_path / "config.py"
@@ -141,7 +141,7 @@ def test_a_rank_that_goes_astray_stops_the_run(two_ranks, tmp_path):
 
 
 @needs_horovod
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.horovod
 def test_two_ranks_of_16_take_the_steps_of_one_rank_of_32(two_ranks, run, tmp_path):
     plain = ["--data_layer_params/augment_data=False", "--optimizer=Momentum", "--num_epochs=2"]
@@ -179,7 +179,7 @@ def test_two_ranks_evaluate_as_one(two_ranks, run, tmp_path):
 
 
 @needs_horovod
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.horovod
 def test_a_killed_run_of_two_ranks_goes_on_with_one_at_the_same_place(
     two_ranks, tone_dataset, tmp_path

@@ -40,7 +40,7 @@ from tests.support.stream_models import (
 
 N_FRAMES, N_CALLS = 3, 34  # frames of a call, calls of a clip
 SCRIPT = Path(open_seq2seq.__file__).parent / "exporting" / "runtimes" / "microcontroller.py"
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True, scope="module")

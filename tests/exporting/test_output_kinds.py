@@ -17,7 +17,7 @@ from open_seq2seq.network import before_merging
 from open_seq2seq.streaming import StreamingDetector
 from tests.support.output_runs import LABELS_OF_MERGED
 
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.slow
 SIGMOID = "--decoder_params/outputs=sigmoid"
 UNKNOWN, N = LABELS_OF_MERGED.index("unknown"), len(LABELS_OF_MERGED)
 

@@ -20,7 +20,7 @@ from tests.support.browser import chrome
 from tests.support.tones import make_tone
 
 RATE = 16000
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -166,6 +166,7 @@ def logits_of(config_file, logdir, features, overrides=None):
     return model({"features": features, "lengths": lengths}, training=False).numpy()
 
 
+@pytest.mark.slow
 def test_an_imported_resnet18_has_openseq2seqs_logits(tmp_path, capsys):
     arrays, meta = parity.load("resnet18.npz")
     values = {
@@ -247,6 +248,7 @@ def test_float16_variables_without_copies_are_imported(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_eval_and_infer_can_use_an_imported_checkpoint(tmp_path, write_manifest, tone, capsys):
     values, _, _ = jasper(BLOCKS)
     logdir = import_jasper(tmp_path, values)
@@ -259,6 +261,7 @@ def test_eval_and_infer_can_use_an_imported_checkpoint(tmp_path, write_manifest,
     assert "000.wav: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_training_can_start_from_it_only_with_load_model(tmp_path, write_manifest, tone, capsys):
     logdir = import_jasper(tmp_path, jasper(BLOCKS)[0])
     manifest = write_manifest([0, 1, 2], [tone(300 * (i + 1)) for i in range(3)], "tiny-train")

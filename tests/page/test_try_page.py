@@ -27,7 +27,7 @@ PARAMS = {"hop_s": 0.25, "smoothing": 2, "threshold": 0.6, "min_gap_s": 0.5}
 FLAGS = [f"--{name}={value}" for name, value in PARAMS.items()]
 MB = 1 << 20
 WORDS = ["left", "right", "on"]
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.slow
 
 
 def track(sample_rate):

@@ -211,7 +211,7 @@ def check_report(folder: Path) -> None:
     assert report["look_ahead_s"] == pytest.approx(0.30)
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_own_sound_is_a_source_and_a_test(modes, tmp_path, capsys):
     for n in range(6):
         save_wav(tmp_path / "own" / f"{'abc'[n % 3]}_nohash_{n}.wav", make_tone(440, 0.6, 0.3))
@@ -244,7 +244,7 @@ def test_own_sound_is_a_source_and_a_test(modes, tmp_path, capsys):
     capsys.readouterr()
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_an_export_that_failed_is_tried_again(modes, monkeypatch, capsys):
     def refuse(*args):
         raise UserError("export: LiteRT is not installed here; pip install it")

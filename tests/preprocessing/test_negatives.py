@@ -174,6 +174,7 @@ def test_confusable_words_and_their_list(prepare):
         }
 
 
+@pytest.mark.slow
 def test_words_held_out_are_in_no_training_manifest_and_have_their_own(prepare):
     folder = prepare(
         "--negatives=words,double,synthetic,confusable",
@@ -203,6 +204,7 @@ def test_held_out_words_without_negatives(prepare):
     assert (UNKNOWN, "cat") not in words(folder, "train")
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again_and_the_versions_own_as_without(prepare):
     flags = ("--negatives=words,double,synthetic", "--synthetic_clips=3")
     vocabulary = "--vocabulary=cat,banana"

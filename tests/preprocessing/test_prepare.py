@@ -292,7 +292,7 @@ def test_help_and_early_errors_do_not_import_pandas():
     assert wrong.stderr.count("\n") == 1
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_real_clips(tmp_path):
     """Real clips are in the splits of their published lists, and no speaker is in two."""
     data_dir = Path(

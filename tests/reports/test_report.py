@@ -125,6 +125,7 @@ def test_labels_are_text_whatever_they_are(logdir):
     assert r"a\|b" in text and r"\<script\>" in text
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_clips_are_still_a_small_page(logdir):
     def repeat(clips):
         return pd.concat([clips] * (100_000 // len(clips) + 1), ignore_index=True)[:100_000]

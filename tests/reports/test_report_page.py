@@ -12,7 +12,7 @@ audio.load();
 """
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_a_click_on_a_cell_lists_its_clips_and_they_play(logdir):
     with chrome() as driver:
         driver.get((logdir / "report" / "report.html").as_uri())

@@ -260,6 +260,7 @@ def test_all_damaged_is_an_error_and_none_is_none(tmp_path):
         checkpoints.load_newest(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_reader_beside_a_run_that_keeps_one_never_sees_damage(tmp_path):
     checkpoints.save(tmp_path, make(1), keep=1)
     saving = threading.Thread(

@@ -85,6 +85,7 @@ MFCC = "--data_layer_params/features=mfcc"
 REFUSED = r"was trained with another front end:\n  features='log_mel', now it is 'mfcc'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "args"),
     [

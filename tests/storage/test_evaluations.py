@@ -27,6 +27,7 @@ def metrics_of(logdir, split):
     return [line for line in lines if line["split"] == split][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_rows_are_what_the_model_says_of_each_clip(logdir, tone_dataset, split):
     saved, clips = evaluations.load(logdir, split)

@@ -76,6 +76,7 @@ def test_a_checkpoint_that_finds_no_room_ends_the_run_and_leaves_the_others(
     assert newest(tmp_path / "run").step == 2
 
 
+@pytest.mark.slow
 def test_lines_that_find_no_room_are_lost_and_not_the_run(run, tmp_path, capsys):
     for name in ("run.log", "metrics.jsonl"):
         (tmp_path / name).symlink_to("/dev/full")

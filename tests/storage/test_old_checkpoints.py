@@ -80,7 +80,7 @@ def test_the_checkpoints_are_of_both_formats():
     assert second["format"] == 2 and "steps_per_epoch" not in second and second["place"] == [1, 96]
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "old_run", [pytest.param("format1", marks=pytest.mark.long), "format2"], indirect=True
 )
@@ -140,7 +140,7 @@ def test_from_pretrained_builds_the_network_without_the_config(old_run, tone_dat
         assert_same(rounded, read_probabilities(row), path)
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "old_run", ["format1", pytest.param("format2", marks=pytest.mark.long)], indirect=True
 )

@@ -20,6 +20,7 @@ with run_lock.held(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_and_changes_nothing(run, tmp_path):
     args = ["--num_epochs=None", "--save_checkpoint_steps=1"]
     assert run("train", tmp_path / "run", *args, "--max_steps=1") == 0

@@ -35,7 +35,7 @@ def history(client, run, name):
     return [(each.step, each.value) for each in client.get_metric_history(run.info.run_id, name)]
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_mlflow_gets_parameters_and_what_is_logged(mlflow, tmp_path):
     trackers = Trackers(["mlflow"], tmp_path, "tones", {"a/b": 1, "size of [x]": "y" * 9999})
     trackers.log(3, {"val/top1": 0.25, "val/loss": float("nan")})
@@ -72,7 +72,7 @@ def wandb_records(logdir):
     return rows
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_wandb_keeps_what_is_logged(wandb, tmp_path):
     trackers = Trackers(["wandb"], tmp_path, "tones", {"a/b": 1})
     trackers.log(3, {"val/top1": 0.25})
@@ -109,6 +109,7 @@ def test_one_that_is_not_installed_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_logs_what_tensorboard_gets(mlflow, run, tmp_path):
     logdir = tmp_path / "run"
     flags = ["--num_epochs=1", "--save_summaries_steps=3", "--trackers=[mlflow]"]

@@ -71,6 +71,7 @@ def test_voices_are_in_one_split_each(written):
         assert {official_split(each.speaker) for each in sentences} == {split}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_with_more_processes_and_others_with_another_seed(written, tmp_path):
     folder, said = written
     assert write(tmp_path / "again", n_jobs=2) == said

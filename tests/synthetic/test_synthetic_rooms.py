@@ -26,6 +26,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(folder, tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {"README.md", "rooms.csv", *(f"room{i:04}.wav" for i in range(4))}

@@ -32,7 +32,7 @@ def undisturbed(tone_dataset, tmp_path_factory):
     return folder
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_an_epoch_ends_as_if_nothing_had_been(
     undisturbed, tone_dataset, tmp_path
 ):
@@ -146,6 +146,7 @@ def test_a_run_falls_back_from_damaged_checkpoints_and_ends_as_if_nothing_had_be
         run("train_eval", tmp_path / "run", *STEPS, "--max_steps=10", "--continue_learning")
 
 
+@pytest.mark.slow
 def test_a_damaged_best_model_is_told_of_and_the_next_best_one_kept(run, tmp_path):
     args = ["--num_epochs=None", "--lr_policy_params/decay_steps=9", "--save_checkpoint_steps=3"]
     assert run("train_eval", tmp_path / "run", *args, "--max_steps=6") == 0
@@ -179,6 +180,7 @@ def test_a_run_that_has_stopped_early_takes_no_further_step(run, tmp_path):
     assert (tmp_path / "run" / "run.log").read_text().count("stopped early after step 2") == 2
 
 
+@pytest.mark.slow
 def test_evaluations_and_saves_leave_no_file_and_no_thread_behind(run, tmp_path, after_step):
     counts = []  # epoch, open files, threads
 

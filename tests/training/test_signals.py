@@ -55,6 +55,7 @@ def signal_in_evaluation(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [pytest.param("signal_in_step", marks=pytest.mark.long), "signal_in_evaluation"],

@@ -101,6 +101,7 @@ def _other_labels(folder):
     return path
 
 
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_evaluated_kept_and_resumed(run, tmp_path):
     args = [*STEPS, "--ema_decay=0.5"]
     assert run("train_eval", tmp_path / "straight", *args, "--max_steps=8") == 0
