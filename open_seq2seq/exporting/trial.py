@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -158,8 +159,11 @@ def _run(format: str, path: Path, inputs: np.ndarray) -> tuple[np.ndarray, dict[
             check=False,
         )
         if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-            raise UserError(f"{path.name}: its runtime refuses it: {cut(lines[-1])}")
+            lines = done.stderr.strip().splitlines() or ["it says nothing"]
+            status = f"exit status {done.returncode}"
+            if done.returncode < 0:
+                status = f"it was ended by {signal.Signals(-done.returncode).name}"
+            raise UserError(f"{path.name}: its runtime refuses it: {status}: {cut(lines[-1])}")
         return np.load(outputs), json.loads(done.stdout.strip().splitlines()[-1])
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import os
 import re
 import runpy
 import shutil
@@ -332,6 +333,44 @@ def test_the_arena_is_measured_where_the_interpreter_is_installed(exported):
     runtime.runtime.Interpreter.from_bytes(content, arena_size=measured).invoke()
     with pytest.raises(RuntimeError):
         runtime.runtime.Interpreter.from_bytes(content, arena_size=measured - 32).invoke()
+
+
+INTERPRETER = """
+import os
+
+import numpy as np
+
+details = {"quantization_parameters": {"scales": [1.0], "zero_points": [0]}, "shape": (1, 1, 1)}
+
+class Interpreter:
+    @classmethod
+    def from_bytes(cls, content, arena_size=10**6):
+        if arena_size < 1000:
+            os.abort()
+        return cls()
+
+    get_input_details = get_output_details = lambda self, index: details
+    set_input = lambda self, values, index: None
+    invoke = lambda self: None
+    get_output = lambda self, index: np.zeros((1, 1), np.int8)
+"""
+
+
+def test_an_interpreter_that_crashes_in_too_small_an_arena_is_measured(tmp_path):
+    """The least that fits is between 1000 and 1016 bytes, in steps of 16."""
+    (tmp_path / "tflite_micro").mkdir()
+    (tmp_path / "tflite_micro/__init__.py").write_text("")
+    (tmp_path / "tflite_micro/runtime.py").write_text(INTERPRETER)
+    (tmp_path / "model").write_bytes(b"x" * 100)
+    np.save(tmp_path / "tracks.npy", np.zeros((1, 2, 1), np.float32))
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "model", "tracks.npy", "outputs.npy"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["arena_bytes"] in (1008, 1024)
 
 
 def test_without_the_interpreter_litert_tries_the_file(exported, tmp_path, monkeypatch, capsys):

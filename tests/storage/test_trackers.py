@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 import pytest
 
@@ -52,24 +53,35 @@ def test_mlflow_gets_parameters_and_what_is_logged(mlflow, tmp_path):
 
 
 def wandb_records(logdir):
-    """Return the values of all steps that an offline run has kept.
+    """Return the records of an offline run.
 
     The file is a log as LevelDB's: seven bytes, then records with a head of checksum, length and
     type.
     """
     from wandb.proto import wandb_internal_pb2
 
-    rows = []
+    records = []
     (path,) = (logdir / "wandb").glob("offline-run-*/run-*.wandb")
     content = path.read_bytes()[7:]
-    while content:
+    while len(content) >= 7:
         _, length, _ = struct.unpack("<IHB", content[:7])
-        record = wandb_internal_pb2.Record.FromString(content[7 : 7 + length])
+        records.append(wandb_internal_pb2.Record.FromString(content[7 : 7 + length]))
         content = content[7 + length :]
-        if record.WhichOneof("record_type") == "history":
-            items = record.history.item
-            rows.append({"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in items})
-    return rows
+    return records
+
+
+def wandb_history(logdir):
+    """Return the values of all steps, once W&B's own process has written the last record."""
+    for _ in range(200):
+        records = wandb_records(logdir)
+        if records and records[-1].WhichOneof("record_type") == "exit":
+            break
+        time.sleep(0.05)
+    return [
+        {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in record.history.item}
+        for record in records
+        if record.WhichOneof("record_type") == "history"
+    ]
 
 
 @pytest.mark.slow
@@ -78,7 +90,7 @@ def test_wandb_keeps_what_is_logged(wandb, tmp_path):
     trackers.log(3, {"val/top1": 0.25})
     trackers.log(2, {"val/top1": 0.5})  # a step that is taken again
     trackers.finish()
-    rows = [(row["step"], row["val/top1"]) for row in wandb_records(tmp_path)]
+    rows = [(row["step"], row["val/top1"]) for row in wandb_history(tmp_path)]
     assert rows == [(3, 0.25), (2, 0.5)]
     known = json.loads((tmp_path / "trackers.json").read_text())["wandb"]
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{known}"))

@@ -6,6 +6,7 @@ that is not installed.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -45,11 +46,16 @@ class Micro:
         return -(-high // _ALIGNMENT) * _ALIGNMENT
 
     def _fits(self, n_bytes: int) -> bool:
+        # in a process of its own: in some arenas that are too small, the interpreter crashes
+        process = os.fork()
+        if process:
+            return os.waitpid(process, 0)[1] == 0
+        status = 1
         try:
             self._runtime.Interpreter.from_bytes(self._content, arena_size=n_bytes).invoke()
-        except RuntimeError:
-            return False
-        return True
+            status = 0
+        finally:
+            os._exit(status)
 
 
 class LiteRT:
