@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from open_seq2seq.errors import UserError
 from open_seq2seq.evaluation import wilson_interval
 from open_seq2seq.reports import recorded
+from open_seq2seq.reports.contents import mean_of_known
 from open_seq2seq.reports.recorded import Recorded
 from open_seq2seq.reports.significance import Difference, difference
 
@@ -192,12 +192,6 @@ def facts_of(model: Model) -> dict[str, Any]:
     return {
         "n_parameters": starts[0].n_parameters if starts else None,
         "multiply_adds": starts[0].multiply_adds if starts else None,
-        "training_clips_per_s": _mean(run.training_clips_per_s for run in model.runs),
-        "energy_wh": _mean(run.energy_wh for run in model.runs),
+        "training_clips_per_s": mean_of_known(run.training_clips_per_s for run in model.runs),
+        "energy_wh": mean_of_known(run.energy_wh for run in model.runs),
     }
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean over those seeds that know."""
-    known = [value for value in values if value is not None]
-    return statistics.mean(known) if known else None

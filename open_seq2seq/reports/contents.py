@@ -131,7 +131,7 @@ def thinned(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "step": part[-1]["step"],
             **{
-                name: _mean(line.get(name) for line in part)
+                name: mean_of_known(line.get(name) for line in part)
                 for name in ("loss", "learning_rate", "loss_scale", "clips_per_s")
             },
         }
@@ -139,7 +139,8 @@ def thinned(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _mean(values: Iterable[Any]) -> float | None:
+def mean_of_known(values: Iterable[Any]) -> float | None:
+    """Return the mean of the numbers among values; None where there is none."""
     numbers = [value for value in values if isinstance(value, int | float)]
     return statistics.fmean(numbers) if numbers else None
 
