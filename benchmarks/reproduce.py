@@ -7,7 +7,7 @@
 A row is a shipped config on one of these: synthetic speech (v1-12, v1-30, v2, v2-12), real voices
 (real: the recordings of ten labels in DIR), or the published dataset (full-v1-12 and so on, also in
 DIR). Rows, with what was measured, stand in benchmarks/results.json; docs/results.md has the table.
-Exit status 1: a row came out elsewhere.
+Exit status 1: a row came out elsewhere; 2 and others: that of the script that failed.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ def main() -> None:
             parser.error(f"{name}: no such row; --list says which there are")
         if not rows[name].is_synthetic and args.data_dir is None:
             parser.error(f"{name}: --data_dir must say where its recordings are")
+        logdir = logdir_of(rows[name], args)
+        if logdir.exists():  # its training would go on where it ended
+            parser.error(f"{name}: {logdir} is there; take it away, or name another --work_dir")
     is_within = []
     for name in args.rows:
         is_within.append(reproduce(rows[name], args))
@@ -93,9 +96,9 @@ def main() -> None:
 def reproduce(row: Row, args: argparse.Namespace) -> bool:
     """Train once, and say whether the test accuracy is within the row's interval."""
     data = prepared(row, args)
-    logdir = args.work_dir / "runs" / row.config / f"{row.data}-{args.seed}"
+    logdir = logdir_of(row, args)
     what = [f"--config_file=speech_commands/{row.config}", f"--dataset_version={row.version}"]
-    where = [f"--dataset_location={data}", f"--logdir={logdir}", "--no_dir_check"]
+    where = [f"--dataset_location={data}", f"--logdir={logdir}"]
     seed = f"--random_seed={args.seed}"
     started = time.monotonic(), cpu_s()
     run("run.py", "--mode=train_eval", *what, *where, seed, *row.flags)
@@ -116,6 +119,11 @@ def reproduce(row: Row, args: argparse.Namespace) -> bool:
         measured["machine"] = args.record
         row.runs[:] = sorted([*others, measured], key=lambda run: run["seed"])
     return is_within
+
+
+def logdir_of(row: Row, args: argparse.Namespace) -> Path:
+    """Return the logdir of a row's training with the seed that was asked for."""
+    return args.work_dir / "runs" / row.config / f"{row.data}-{args.seed}"
 
 
 def prepared(row: Row, args: argparse.Namespace) -> Path:
@@ -146,10 +154,10 @@ def synthetic(row: Row, work_dir: Path) -> Path:
 
 
 def run(script: str, *flags: str) -> None:
-    """Run a script of the repository; its errors are shown."""
-    subprocess.run(
-        [sys.executable, str(ROOT / script), *flags], check=True, stdout=subprocess.DEVNULL
-    )
+    """Run a script of the repository; its errors are shown, and end this one."""
+    command = [sys.executable, str(ROOT / script), *flags]
+    if status := subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+        sys.exit(status)
 
 
 def cpu_s() -> float:

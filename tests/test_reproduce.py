@@ -96,3 +96,9 @@ def test_a_wrong_row_is_refused(monkeypatch, capsys, arguments, message):
     with pytest.raises(SystemExit) as ended:
         reproduce.main()
     assert ended.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_a_run_that_is_there_is_not_measured_again(again, tmp_path):
+    (tmp_path / "work/runs/demo/v1-12-0").mkdir(parents=True)
+    code, _, commands = again(0.9, "--record=D")
+    assert code == 2 and not commands
