@@ -277,5 +277,6 @@ def bad_audio_message(reasons: dict[str, str]) -> str:
         more = f"\n  and {len(reasons) - _SHOWN} more"
     return (
         f"{counted(len(reasons), 'audio file')} cannot be used:{shown}{more}\n"
-        "Repair or remove them, or continue without them: --data_layer_params/on_bad_audio=skip"
+        "Repair them, convert them to WAV or FLAC, or remove them; or continue without them: "
+        "--data_layer_params/on_bad_audio=skip"
     )
