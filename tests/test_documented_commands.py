@@ -1,5 +1,6 @@
 """The commands of README and docs/ run: in the order of their page, on data of seconds.
 
+Each page begins in a new copy of a reader's folder, so that no page needs what another one left.
 What is shortened is said here. Commands that another test runs, or that need what a test machine
 lacks, are named with the reason. Those of several processes run as one, without the launcher before
 them; tests/distributed has the launcher.
@@ -8,6 +9,7 @@ them; tests/distributed has the launcher.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -15,6 +17,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,8 +42,6 @@ ELSEWHERE = {
 }
 # pages whose commands are those of the measurements on them
 MEASURED = {"docs/results.md", "docs/reliability.md", "docs/phrase.md"}
-# train several times, on data that they make themselves
-LONG_PAGES = {"docs/getting_started.md", "docs/troubleshooting.md"}
 # need what the machine of a test may lack
 NEEDS = {
     r"web .*--download": pytest.mark.network,  # that of a dataset finds clips in its folder
@@ -51,16 +52,18 @@ TRAINED = {
     "result/pretrained": ["--config_file=speech_commands/matchboxnet3x1x64"],
     "result/mine_own": ["--config_file=mine.py", "--dataset_location=data/own_manifests"],
 }
-# networks whose first step takes more than ten seconds
-HEAVY = re.compile(
-    r"large.py|resnet50|jasper|bcresnet|speech_commands/(micro|detector|matchbox)|negatives|saved_model"
-)
 
-STEPS = ("--num_epochs=None", "--max_steps=2", "--no_dir_check")
+
+def steps(number: int) -> tuple[str, ...]:
+    return ("--num_epochs=None", f"--max_steps={number}", "--no_dir_check")
+
+
 FEW_VOICES = ("--vocabulary=cat,tree,wow", "--synthetic_clips=3", "--synthetic_voices=8")
 FEWER = {  # command, a flag that it must have, and what is shorter
-    r"--mode=train": STEPS,
-    r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*STEPS, "--mode=train", "--logdir=new"),
+    r"micro --mode=train": steps(40),  # what it says must outlive 8 bits
+    r"^(?!.*micro).*--mode=train": steps(2),
+    r"(resnet50|jasper10x3) --mode=train": ("--batch_size_per_gpu=4",),
+    r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*steps(2), "--mode=train", "--logdir=new"),
     r"-prepare .*--negatives.*synthetic": FEW_VOICES,
     r"-prepare .*sentences": ("--sentence_minutes=1",),
     r"-synthesize .*--sentences": ("--sentences=1",),
@@ -72,6 +75,7 @@ FEWER = {  # command, a flag that it must have, and what is shorter
     r"--mode=detect .*--calibrate": ("--false_accepts_per_hour=1000",),
 }
 NAMES = {"LOGDIR": "result/demo", "DIR": "data/speech_commands/v0.02", "FILE": "track.wav"}
+NAMES_OF = {"docs/troubleshooting.md": {"LOGDIR": "result/keywords"}}  # its tracks have these
 OUTPUTS = ("--output_dir", "--export_dir", "--show_dir")
 LONGEST_S = 300
 
@@ -86,14 +90,12 @@ def documented() -> list:
     for page in GUIDES:
         for command, arguments in commands(ROOT / page):
             line = line_of(command, arguments)
-            if not arguments or line in seen or page in MEASURED:
+            if not arguments or (page, line) in seen or page in MEASURED:
                 continue
-            seen.add(line)
+            seen.add((page, line))
             if any(re.search(pattern, line) for pattern in ELSEWHERE):
                 continue
             marks = [mark for pattern, mark in NEEDS.items() if re.search(pattern, line)]
-            if HEAVY.search(line) or page in LONG_PAGES:
-                marks.append(pytest.mark.long)
             found.append(pytest.param(page, command, arguments, marks=marks, id=f"{page}: {line}"))
     return found
 
@@ -116,8 +118,16 @@ def readers(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def folder_of(readers, tmp_path_factory) -> Callable[[str], Path]:
+    """A function that gives the folder in which the reader of a page works."""
+    return functools.cache(
+        lambda page: shutil.copytree(readers, tmp_path_factory.mktemp(Path(page).stem) / "folder")
+    )
+
+
 def train(folder: Path, what: list[str], logdir: str) -> None:
-    flags = [*what, "--mode=train", f"--logdir={logdir}", *STEPS]
+    flags = [*what, "--mode=train", f"--logdir={logdir}", *steps(2)]
     output = folder / "output"
     process = fork(call, str(folder), "open_seq2seq.cli", flags, output=output)
     assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")
@@ -143,36 +153,39 @@ def provide(folder: Path, arguments: list[str]) -> None:
 def clear(folder: Path, arguments: list[str]) -> None:
     """Take away what an earlier command, or the folder's maker, has left where this one writes."""
     is_training = any("--mode=train" in each for each in arguments)
-    if "--config_file=speech_commands/demo" in arguments and "logdir" not in "".join(arguments):
-        arguments = [*arguments, "--logdir=result/demo"]  # the config's own
     for argument in arguments:
         flag, _, value = argument.partition("=")
         is_output = flag in OUTPUTS and value not in ("data", "data/lamp")
         is_run = flag == "--logdir" and is_training
         if (is_output or is_run) and value:
             shutil.rmtree(folder / value, ignore_errors=True)
+        if flag == "--config_file" and is_training and "--logdir" not in " ".join(arguments):
+            for own in (folder / "result").glob(f"*{Path(value).stem}"):  # the config's own
+                shutil.rmtree(own)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "command", "arguments"), documented())
-def test_it_runs(readers, page, command, arguments):
+def test_it_runs(folder_of, page, command, arguments):
+    folder = folder_of(page)
     line = line_of(command, arguments)
+    names = NAMES | NAMES_OF.get(page, {})
     arguments = [
-        re.sub(r"\b(LOGDIR|DIR|FILE)\b", lambda m: NAMES[m[0]], each) for each in arguments
+        re.sub(r"\b(LOGDIR|DIR|FILE)\b", lambda m: names[m[0]], each) for each in arguments
     ]
     for pattern, flags in FEWER.items():
         if re.search(pattern, line):
             arguments += flags
     if "mine.py" in line:
-        (readers / "mine.py").write_text(blocks(ROOT / "README.md", "python")[0])
+        (folder / "mine.py").write_text(blocks(ROOT / "README.md", "python")[0])
     for name, program in named_blocks(ROOT / page).items():
         if name in line:
-            (readers / name).write_text(program)
-    provide(readers, arguments)
-    clear(readers, arguments)
-    output = readers / "output"
+            (folder / name).write_text(program)
+    provide(folder, arguments)
+    clear(folder, arguments)
+    output = folder / "output"
     output.unlink(missing_ok=True)
-    process = fork(call, str(readers), modules()[command], arguments, output=output)
+    process = fork(call, str(folder), modules()[command], arguments, output=output)
     try:
         assert wait(process, LONGEST_S) == 0, output.read_text(errors="replace")[-3000:]
     finally:

@@ -99,9 +99,10 @@ def _nemo_manifests() -> None:
 
 
 def _train() -> None:
-    """Train a network of MatchboxNet's kind in seconds, and one of a keyword of one's own."""
+    """Train a network of MatchboxNet's kind in seconds, and two of keywords of one's own."""
     config = ROOT / "tests" / "support" / "readers_config.py"
     flags = [f"--config_file={config}", "--mode=train_eval"]
     cli.main([*flags, f"--logdir={RUN}"])
-    own = ["--dataset_version=keywords", "--dataset_location=data/lamp", "--max_steps=40"]
-    cli.main([*flags, *own, "--logdir=result/lamp"])
+    own = ["--dataset_version=keywords", "--max_steps=40"]
+    for logdir, data in (("result/lamp", "data/lamp"), ("result/keywords", "data/speech_commands")):
+        cli.main([*flags, *own, f"--dataset_location={data}", f"--logdir={logdir}"])
