@@ -113,10 +113,8 @@ class TrainStep:
         statistics = moving_statistics(self._model)
         before = [tf.identity(value) for value in statistics]
 
-        losses, parts = zip(*map(self._backward, batches), strict=True)
-        own = [_mean(same_variable) for same_variable in zip(*parts, strict=True)]
         # the only distributed line; the loss and the stop signal travel with the gradients
-        *gradients, loss, stop = self._workers.average([*own, _mean(losses), stop])
+        *gradients, loss, stop = self._workers.average([*self._means(batches), stop])
 
         # until they are applied, the gradients stay as they are and only their norms and one
         # factor for each are computed: with 200 million parameters every pass over them counts
@@ -157,13 +155,30 @@ class TrainStep:
         self._scaler.update(is_finite, largest)
         return metrics, stop > 0.0
 
+    def _means(self, batches: tuple[Batch, ...]) -> list[Tensor]:
+        """Return the batches' mean gradients, and their mean loss."""
+        if len(batches) == 1:
+            return self._gradients_and_loss(batches[0])
+        together = tf.nest.map_structure(lambda *parts: tf.stack(parts), *batches)
+
+        def add(number: Tensor, *sums: Tensor) -> tuple[Tensor, ...]:
+            batch = tf.nest.map_structure(lambda part: part[number], together)
+            values = self._gradients_and_loss(batch)
+            return number + 1, *(a + b for a, b in zip(sums, values, strict=True))
+
+        # a loop: two sets of gradients are alive, of many batches' sum grappler would make one of
+        # all sets at once; and the graph is that of one batch
+        zeros = [*(tf.zeros_like(v.value) for v in self._variables), tf.constant(0.0)]
+        _, *sums = tf.while_loop(
+            lambda number, *_: number < len(batches), add, (0, *zeros), parallel_iterations=1
+        )
+        return [value / len(batches) for value in sums]
+
+    def _gradients_and_loss(self, batch: Batch) -> list[Tensor]:
+        loss, gradients = self._backward(batch)
+        return [*gradients, loss]
+
 
 def l2_norm(values: Tensor) -> Tensor:
     """Return the Euclidean norm of a tensor in one pass, without a copy of it."""
     return tf.sqrt(2.0 * tf.nn.l2_loss(values))
-
-
-def _mean(values: tuple[Tensor, ...]) -> Tensor:
-    if len(values) == 1:
-        return values[0]
-    return tf.add_n(values) / len(values)

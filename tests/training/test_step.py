@@ -1,5 +1,7 @@
 """The training step against the same arithmetic in NumPy."""
 
+import resource
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from open_seq2seq.optimizers.loss_scaling import Backoff, ConstantScale
 from open_seq2seq.optimizers.optimizers import SGD
 from open_seq2seq.structs import Batch
 from open_seq2seq.training.step import TrainStep
+from tests.support.forked import fork, wait
 
 N_FEATURES, N_LABELS, RATE = 5, 3, 0.1
 RANDOM = np.random.default_rng(1)
@@ -95,6 +98,37 @@ def test_iter_size_averages_the_gradients_of_its_batches():
     make_step(in_one)((both,), RATE)
     for a, b in zip(in_two.get_weights(), in_one.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def wide_model(units):
+    inputs = {
+        "features": keras.Input((N_FEATURES,), name="features"),
+        "lengths": keras.Input((), dtype="int32", name="lengths"),
+    }
+    x = keras.layers.Lambda(lambda both: both["features"])(inputs)
+    for _ in range(2):
+        x = keras.layers.Dense(units)(x)
+    return keras.Model(inputs, keras.layers.Dense(N_LABELS)(x))
+
+
+def print_memory(n_batches, units):
+    """Print by how many bytes the memory's peak grows while steps are taken."""
+    step = make_step(wide_model(units))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2):
+        step(tuple(make_batch() for _ in range(n_batches)), RATE)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+
+
+@pytest.mark.slow
+def test_many_batches_take_no_more_memory_than_two(tmp_path):
+    units, peaks = 4000, []
+    for n_batches in (2, 10):
+        output = tmp_path / str(n_batches)
+        assert wait(fork(print_memory, n_batches, units, output=output)) == 0
+        peaks.append(int(output.read_text().split()[-1]))
+    bytes_of_gradients = units**2 * 4
+    assert peaks[1] - peaks[0] < bytes_of_gradients
 
 
 def test_the_penalty_is_half_the_sum_of_squares():
