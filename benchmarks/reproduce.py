@@ -73,11 +73,16 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="another file of rows")
     parser.add_argument("--record", metavar="MACHINE", help="keep what comes out as measured there")
     args = parser.parse_args()
-    rows = {row.name: row for row in (Row(**each) for each in json.loads(args.results.read_text()))}
+    try:
+        listed = [Row(**each) for each in json.loads(args.results.read_text())]
+    except (OSError, ValueError, TypeError) as error:
+        parser.error(f"--results {args.results}: no file of rows ({error})")
+    rows = {row.name: row for row in listed}
     if args.list or not args.rows:
         print("\n".join(f"{name:32}{says(row)}" for name, row in rows.items()))
         return
-    for name in args.rows:
+    names = dict.fromkeys(args.rows)  # each once
+    for name in names:
         if name not in rows:
             parser.error(f"{name}: no such row; --list says which there are")
         if not rows[name].is_synthetic and args.data_dir is None:
@@ -86,7 +91,7 @@ def main() -> None:
         if logdir.exists():  # its training would go on where it ended
             parser.error(f"{name}: {logdir} is there; take it away, or name another --work_dir")
     is_within = []
-    for name in args.rows:
+    for name in names:
         is_within.append(reproduce(rows[name], args))
         if args.record:  # at once: the next row may take hours
             write(args.results, list(rows.values()))
@@ -128,7 +133,9 @@ def logdir_of(row: Row, args: argparse.Namespace) -> Path:
 
 def prepared(row: Row, args: argparse.Namespace) -> Path:
     """Return the folder of a row's manifests, which is made where it is not there."""
-    kind = "prepared-" + "-".join([row.data, *(re.sub(r"\W+", "-", flag) for flag in row.prepare)])
+    where = [] if row.is_synthetic else [str(args.data_dir.resolve())]
+    what = [row.data, *row.prepare, *where]
+    kind = "prepared-" + "-".join(re.sub(r"[^\w.]+", "-", each) for each in what)
     folder = args.work_dir / kind
     if (folder / f"{row.version}-labels.txt").exists():
         return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -140,15 +141,31 @@ def _with_its_flags(mode: str) -> str:
     return "stream, detect and try" if mode == "stream" else mode
 
 
+def _mistyped(overrides: dict[str, str], *names: str) -> str:
+    """Return which parameter may have been meant as one of these flags, or nothing."""
+    for name in names:
+        for close in difflib.get_close_matches(name, overrides, n=1):
+            return f"; --{close} is no flag, did you mean --{name}?"
+    return ""
+
+
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     """Return the command's own flags, and the parameters of the config as text."""
     parser = make_parser(for_help=bool({"-h", "--help"} & set(arguments)))
     flags, overrides = parse_arguments(parser, arguments)
     if flags.config_file is None and not flags.list_configs:
         if flags.mode not in _NEED_NO_CONFIG:
-            parser.error("--config_file is required; --list_configs lists the shipped ones")
+            parser.error(
+                "--config_file is required; --list_configs lists the shipped ones"
+                + _mistyped(overrides, "config_file")
+            )
         if "logdir" not in overrides:
-            parser.error("name a trained run with --logdir, or its config with --config_file")
+            parser.error(
+                "name a trained run with --logdir, or its config with --config_file"
+                + _mistyped(overrides, "logdir", "config_file")
+            )
+    if overrides.get("logdir") == "":
+        parser.error("--logdir: no name; '.' is the current folder")
     if flags.clips and flags.mode not in ("infer", "stream", "detect", "show_data"):
         parser.error(
             f"{flags.clips[0]}: audio files are for --mode=infer, stream, detect and show_data only"

@@ -104,6 +104,10 @@ def test_help_lists_the_flags():
         ([f"--config_file={TINY}", "--dataset_location=nowhere"], "nowhere/v2-12-labels.txt"),
         ([f"--config_file={TINY}", "--num_gpus=8"], "horovodrun -np 8"),
         ([f"--config_file={TINY}", "--mode=infer", "--logdir=nowhere"], "no checkpoint in nowhere"),
+        (["--mode=report", "--lodgir=run"], "--lodgir is no flag, did you mean --logdir?"),
+        (["--confg_file=demo"], "--confg_file is no flag, did you mean --config_file?"),
+        (["--mode=report", "--logdir="], "--logdir: no name"),
+        (["--mode=export", f"--logdir={'a' * 300}"], "File name too long"),
     ],
 )
 def test_a_mistake_ends_with_status_2_one_message_and_no_traceback(tmp_path, args, expected):

@@ -47,7 +47,7 @@ def again(monkeypatch, row_of_two_seeds, tmp_path, capsys):
     """A function that runs the row again, with an accuracy that it comes out with."""
     commands = []
 
-    def main(top1, *flags):
+    def main(top1, *flags, rows=("demo/v1-12",)):
         def train(*command):
             commands.append(command)
             record = evaluations.EvaluationRecord.model_construct(top1=top1, n_clips=400)
@@ -55,7 +55,7 @@ def again(monkeypatch, row_of_two_seeds, tmp_path, capsys):
 
         monkeypatch.setattr(reproduce, "run", train)
         work = [f"--results={row_of_two_seeds}", f"--work_dir={tmp_path / 'work'}"]
-        monkeypatch.setattr(sys, "argv", ["reproduce.py", "demo/v1-12", *work, *flags])
+        monkeypatch.setattr(sys, "argv", ["reproduce.py", *rows, *work, *flags])
         with pytest.raises(SystemExit) as ended:
             reproduce.main()
         return ended.value.code, capsys.readouterr().out, commands
@@ -89,7 +89,12 @@ def test_what_is_recorded_takes_the_place_of_the_same_seed(again, row_of_two_see
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["demo/v9"], "no such row; --list"), (["demo/real"], "--data_dir must say")],
+    [
+        (["demo/v9"], "no such row; --list"),
+        (["demo/real"], "--data_dir must say"),
+        (["demo/v2", "--results=nowhere.json"], "nowhere.json: no file of rows"),
+        (["demo/v2", f"--results={__file__}"], "no file of rows"),
+    ],
 )
 def test_a_wrong_row_is_refused(monkeypatch, capsys, arguments, message):
     monkeypatch.setattr(sys, "argv", ["reproduce.py", *arguments])
@@ -102,3 +107,8 @@ def test_a_run_that_is_there_is_not_measured_again(again, tmp_path):
     (tmp_path / "work/runs/demo/v1-12-0").mkdir(parents=True)
     code, _, commands = again(0.9, "--record=D")
     assert code == 2 and not commands
+
+
+def test_a_row_that_is_named_twice_is_run_once(again):
+    _, _, commands = again(0.9, rows=["demo/v1-12"] * 2)
+    assert len(commands) == 1

@@ -10,12 +10,15 @@ the page has curves, and the clips that only one model gets right can be played.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from open_seq2seq.commands.arguments import new_parser
 from open_seq2seq.errors import UserError, counted
+from open_seq2seq.system.outputs import cannot_write, check_output
 from open_seq2seq.system.paths import user_path
 from open_seq2seq.system.terminal import printable, run_command, say
 
@@ -28,11 +31,19 @@ _WIDEST = 40  # characters of a value in the table of parameters
 def main(arguments: list[str]) -> None:
     """Do what ``arguments`` say."""
     flags = make_parser().parse_args(arguments)
-    if len({path.resolve() for path in flags.logdirs}) < 2:
+    if len(flags.logdirs) < 2:
         raise UserError(
             f"{flags.logdirs[0]}: a comparison takes the logdirs of two runs or more; "
             "--mode=report shows a single one"
         )
+    seen: dict[str, Path] = {}
+    for logdir in flags.logdirs:
+        place = os.path.realpath(logdir)
+        if place in seen:
+            raise UserError(f"{logdir}: the same run as {seen[place]}; name each run once")
+        seen[place] = logdir
+    if flags.output is not None:
+        check_output(flags.output, "--output")
     # pandas and SciPy take a second, which --help need not wait
     from open_seq2seq.reports.comparison import compare
 
@@ -46,10 +57,7 @@ def main(arguments: list[str]) -> None:
         try:
             write_text(flags.output, page_of(comparison), "backslashreplace")
         except OSError as error:
-            raise UserError(
-                f"--output: cannot write {flags.output} ({error.strerror or error}); name a file "
-                "in a folder that exists, on a writable disk"
-            ) from None
+            raise cannot_write(flags.output, error, "--output") from None
         say(f"page: {flags.output.resolve()}")
 
 
@@ -78,7 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def lines_of(comparison: Comparison) -> Iterator[str]:
     """Yield a comparison as the terminal shows it."""
-    from open_seq2seq.reports.compare_page import verdict
+    from open_seq2seq.reports.compare_page import interval, verdict
     from open_seq2seq.reports.comparison import facts_of, interval_of
     from open_seq2seq.reports.rendering import number, significant
 
@@ -116,9 +124,7 @@ def lines_of(comparison: Comparison) -> Iterator[str]:
         names = f"{printable(pair.second)} against {printable(pair.first)}"
         yield f"{names}: {100 * found.value:+.2f} points"
         yield (
-            f"  95% interval {100 * found.low:+.2f} to {100 * found.high:+.2f} "
-            f"({counted(found.n_speakers, 'speaker')}), p = {found.p_value:.3g}: "
-            f"{printable(verdict(pair))}"
+            f"  95% interval {interval(found)}, p = {found.p_value:.3g}: {printable(verdict(pair))}"
         )
         yield (
             f"  right more often: {found.n_second} with {printable(pair.second)}, "

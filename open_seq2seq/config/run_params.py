@@ -290,7 +290,7 @@ class Output(Group):
     """What is written, printed and evaluated, and when."""
 
     logdir: PathText = Field(
-        description="Folder of checkpoints, metrics and TensorBoard summaries."
+        min_length=1, description="Folder of checkpoints, metrics and TensorBoard summaries."
     )
     save_checkpoint_steps: int | None = Field(
         default=None, gt=0, description="Steps between checkpoints; None: one checkpoint per epoch."

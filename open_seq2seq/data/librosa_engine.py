@@ -38,6 +38,8 @@ class LibrosaEngine:
         self.front_end = front_end
         # `notices` says it in the words of the config, and says what to do
         warnings.filterwarnings("ignore", "Empty filters detected", UserWarning)
+        # of a clip that is shorter than a window, which is padded
+        warnings.filterwarnings("ignore", "n_fft=.* is too large for input", UserWarning)
         self._background = background
         self._semitones = pitch_grid(augmentation.pitch_shift)
         block = block_length(front_end.hop_length, augmentation.time_stretch)

@@ -107,7 +107,8 @@ def _read_manifest(path: Path, labels: tuple[str, ...] | None) -> pd.DataFrame:
         "a relative path must not leave the manifest's folder; write an absolute one",
         table["path"],
     )
-    _refuse(path, pd.Series(~is_there, table.index), "no such file", table["path"])
+    gone = "no such file as these lines name; put it back, or prepare the manifest again"
+    _refuse(path, pd.Series(~is_there, table.index), gone, table["path"])
     said = {
         name: table[name].to_list() if list(table.columns).count(name) == 1 else ""
         for name in ("word", "speaker")

@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "outputs": ["check_output", "write_predictions"],
+        "outputs": ["write_predictions"],
         "params": ["InferenceParams"],
         "predictor": ["Prediction", "Predictor"],
         "recordings": ["Recording", "Recordings", "recordings_of"],

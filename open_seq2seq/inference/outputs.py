@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from open_seq2seq.errors import UserError
 from open_seq2seq.inference.predictor import Prediction
-from open_seq2seq.system.files import flush_file, partial_path, written_aside
+from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.outputs import cannot_write
 from open_seq2seq.system.paths import NAME_ERRORS
 
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -28,23 +28,6 @@ def as_line(prediction: Prediction, *, with_times: bool) -> str:
     if not prediction.label:
         return f"{where}: no label, {', '.join(best)}"
     return f"{where}: {', '.join(best)}"
-
-
-def check_output(path: Path, flag: str = "--infer_output_file") -> None:
-    """Refuse a file that cannot be written, before the work is done.
-
-    Args:
-        path: of the file.
-        flag: that names it, for the message.
-    """
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-        partial = partial_path(path)
-        partial.touch()
-        partial.unlink()
-    except OSError as error:
-        raise _cannot_write(path, error, flag) from None
 
 
 def write_predictions(
@@ -78,7 +61,7 @@ def write_predictions(
                 yield prediction
             flush_file(file)
     except OSError as error:
-        raise _cannot_write(path, error) from None
+        raise cannot_write(path, error, "--infer_output_file") from None
 
 
 def _csv_writer(file: IO[str], labels: tuple[str, ...], top_k: int) -> _Write:
@@ -126,7 +109,3 @@ def _json_writer(file: IO[str], labels: tuple[str, ...], top_k: int) -> _Write:
 
 def _number(value: float) -> str:
     return f"{value:.{_DIGITS}f}"
-
-
-def _cannot_write(path: Path, error: OSError, flag: str = "--infer_output_file") -> UserError:
-    return UserError(f"{flag}: cannot write {path} ({error.strerror or error}); name another file")

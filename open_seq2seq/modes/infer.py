@@ -12,7 +12,7 @@ from open_seq2seq.config import Config
 from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.distributed import Workers
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.inference import check_output, recordings_of, write_predictions
+from open_seq2seq.inference import recordings_of, write_predictions
 from open_seq2seq.inference.outputs import as_line
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.opening import open_model
@@ -24,6 +24,7 @@ from open_seq2seq.storage.compatibility import check_front_end, check_labels, ch
 from open_seq2seq.storage.logdir import load_checkpoint
 from open_seq2seq.storage.progress import RunInfo
 from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.system.outputs import check_output
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def infer(run: Config | TrainedRun, options: RunOptions, reporter: Reporter) -> 
         return 0
     output, params = options.infer_output_file, options.inference
     if output is not None:
-        check_output(output)
+        check_output(output, "--infer_output_file")
     if isinstance(run, TrainedRun):
         paths, batch_size = list(options.clips), run.batch_size_per_gpu
         if not paths:

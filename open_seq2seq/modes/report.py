@@ -48,6 +48,11 @@ def report_after(config: Config, reporter: Reporter, training: Dataset | None = 
     except UserError as error:
         logger.warning(str(error))
         return
+    except Exception as error:  # whatever is wrong with it, the training has gone well
+        logger.warning(
+            f"report: not written ({type(error).__name__}: {error}); --mode=report tries again"
+        )
+        return
     logger.info(f"report: {page.resolve()}")
     if config.params.save_summaries_steps is None:
         return

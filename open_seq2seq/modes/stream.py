@@ -18,13 +18,14 @@ from open_seq2seq.config.trained_run import TrainedRun
 from open_seq2seq.data.audio import BadAudioError, check_header
 from open_seq2seq.data.waveforms import bad_audio_message
 from open_seq2seq.errors import UserError, counted
-from open_seq2seq.inference import check_output, recordings_of
+from open_seq2seq.inference import recordings_of
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.opening import open_model
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.streaming import Event, StreamingDetector
 from open_seq2seq.streaming.microphone import chunks_of_microphone
 from open_seq2seq.system.files import flush_file, written_aside
+from open_seq2seq.system.outputs import check_output
 from open_seq2seq.system.signals import ended_by_sigterm
 
 STANDARD_INPUT, MICROPHONE = "-", "microphone"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 _WIDTH, _HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 44
 _MOST_TICKS = 6
+_LARGEST = 1e300  # values that are drawn, whose differences are finite
 _MOST_DOTS = 30
 
 
@@ -76,7 +77,7 @@ def chart(series: Sequence[Series], x: Axis, y: Axis) -> str:
 
 def _is_drawn(point: tuple[float, float], x: Axis, y: Axis) -> bool:
     return all(
-        math.isfinite(value) and (value > 0 or not axis.is_log)
+        abs(value) <= _LARGEST and (value > 0 or not axis.is_log)
         for value, axis in zip(point, (x, y), strict=True)
     )
 
@@ -95,7 +96,8 @@ class _Scale(NamedTuple):
         low = min(values) if axis.low is None else axis.low
         high = max(values) if axis.high is None else axis.high
         if high <= low:
-            low, high = (low / 2, high * 2) if axis.is_log else (low - 0.5, high + 0.5)
+            half = max(0.5, abs(low) * 1e-3)  # of a large value a float keeps no half
+            low, high = (low / 2, high * 2) if axis.is_log else (low - half, high + half)
         return cls(low, high, first, last, axis.is_log)
 
     def place(self, value: float) -> float:

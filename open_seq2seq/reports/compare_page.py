@@ -13,6 +13,7 @@ from open_seq2seq.reports.charts import Axis, Series, chart
 from open_seq2seq.reports.comparison import Comparison, Model, Pair, facts_of, interval_of
 from open_seq2seq.reports.contents import thinned, validation_of
 from open_seq2seq.reports.page import NAMES
+from open_seq2seq.reports.significance import Difference
 
 _CHANCE = 0.05  # a p below it is called a difference
 _MOST_SOUND = 3_000_000  # bytes of addresses
@@ -33,6 +34,7 @@ def page_of(comparison: Comparison) -> str:
         f"{counted(len(comparison.clips), 'clip')} of the {NAMES[comparison.split]}",
         models=[_row(model) for model in comparison.models],
         verdicts=[verdict(pair) for pair in pairs],
+        intervals=[interval(pair.difference) for pair in pairs],
         charts=_charts(comparison),
     )
 
@@ -41,9 +43,24 @@ def verdict(pair: Pair) -> str:
     """Return whether a difference means anything, in words."""
     found = pair.difference
     # the test takes clips for independent, and the interval does not: both must exclude chance
-    if found.p_value >= _CHANCE or found.low <= 0 <= found.high:
+    if found.interval is None:
+        return "of one speaker, which says nothing about others"
+    low, high = found.interval
+    if found.p_value >= _CHANCE or low <= 0 <= high:
         return "it may be chance"
     return f"{pair.second if found.value > 0 else pair.first} is better"
+
+
+def interval(found: Difference) -> str:
+    """Return the interval of a difference, and what was drawn for it, in words."""
+    drawn = [counted(found.n_speakers, "speaker")] if found.n_speakers else []
+    if found.n_without:
+        drawn.append(f"{counted(found.n_without, 'clip')} of no known speaker")
+    ends = "not known"
+    if found.interval is not None:
+        low, high = found.interval
+        ends = f"{100 * low:+.2f} to {100 * high:+.2f}"
+    return f"{ends} ({' and '.join(drawn)})"
 
 
 def _row(model: Model) -> dict[str, Any]:
@@ -59,10 +76,10 @@ def _row(model: Model) -> dict[str, Any]:
 
 def _with_sound(clip: dict[str, Any], pool: list[str]) -> dict[str, Any]:
     if sum(map(len, pool)) > _MOST_SOUND:
-        return {**clip, "sound": None}
+        return {**clip, "sound": None, "silent": sounds.FULL}
     (sound,) = sounds.render(iter([(clip["path"], False)]), FrontEnd().sample_rate, None)
     if sound is None:
-        return {**clip, "sound": None}
+        return {**clip, "sound": None, "silent": sounds.GONE}
     pool.append(sound.audio)
     return {**clip, "sound": len(pool) - 1}
 

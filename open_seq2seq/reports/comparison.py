@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,14 +21,20 @@ from open_seq2seq.reports.significance import Difference, difference
 
 # parameters that say where a run is and how it is watched, not what it is
 _IRRELEVANT = frozenset(
-    {"logdir", "random_seed", "print_loss_steps", "print_samples_steps", "print_bench_info_steps"}
+    {
+        *("logdir", "random_seed", "trackers", "tracker_project", "write_report"),
+        *("print_loss_steps", "print_samples_steps", "print_bench_info_steps"),
+        *("save_summaries_steps", "summaries", "save_checkpoint_steps", "num_checkpoints"),
+        *("check_ranks_steps", "worker_timeout_s", "rendezvous_timeout_s"),
+    }
 )
 _ABSENT = "–"  # a parameter of another class
+_UNKNOWN = "not recorded"  # all parameters of a run
 _MOST_ALONE = 12  # clips that only one gets right, of each pair
 
 
 class Model(NamedTuple):
-    """Runs of one config, which differ by their seeds alone."""
+    """Runs of one config."""
 
     name: str
     runs: list[Recorded]
@@ -84,7 +91,8 @@ def compare(logdirs: Sequence[Path], split: str) -> Comparison:
         common = common.intersection(table.index, sort=False)
     if not len(common):
         raise UserError(
-            f"the runs have no clips of {split} in common; runs of one manifest can be compared"
+            f"the runs have no clips of {split} in common; runs of one manifest and one "
+            "sample_rate can be compared"
         )
     rights = [
         (table.loc[common, "label"] == table.loc[common, "prediction"]).to_numpy(float)
@@ -93,7 +101,7 @@ def compare(logdirs: Sequence[Path], split: str) -> Comparison:
     models = _models(runs, rights)
     clips = tables[0].loc[common, ["label", "speaker", "path"]].reset_index(drop=True)
     predictions = {
-        run.logdir: table.loc[common, "prediction"].to_numpy()
+        run.logdir: table.loc[common, "prediction"].to_numpy(str)
         for run, table in zip(runs, tables, strict=True)
     }
     pairs = [_pair(one, two, clips, predictions) for one, two in itertools.combinations(models, 2)]
@@ -122,9 +130,10 @@ def _models(runs: Sequence[Recorded], rights: Sequence[np.ndarray]) -> list[Mode
     for members in groups.values():
         name = names[members[0]]
         if len(members) > 1:
-            name += (
-                f" and {len(members) - 1} more seeds" if len(members) > 2 else " and another seed"
-            )
+            seeds = {_seed(runs[index]) for index in members}
+            what = "seed" if len(seeds) == len(members) else "run"
+            n_more = len(members) - 1
+            name += f" and another {what}" if n_more == 1 else f" and {n_more} more {what}s"
         own = [rights[index] for index in members]
         models.append(
             Model(
@@ -158,12 +167,13 @@ def _parameters(run: Recorded) -> dict[str, Any]:
 def _differing(models: Sequence[Model]) -> list[tuple[str, list[Any]]]:
     known = [_parameters(model.runs[0]) if model.runs[0].starts else {} for model in models]
     keys = sorted(set().union(*known))
-    differing = [key for key in keys if len({repr(each.get(key)) for each in known}) > 1]
-    return [(key, [each.get(key, _ABSENT) for each in known]) for key in differing]
+    differing = [key for key in keys if len({repr(each.get(key)) for each in known if each}) > 1]
+    return [
+        (key, [each.get(key, _ABSENT) if each else _UNKNOWN for each in known]) for key in differing
+    ]
 
 
 def _pair(one: Model, two: Model, clips: pd.DataFrame, predictions: dict[Path, np.ndarray]) -> Pair:
-    speakers = clips["speaker"].where(clips["speaker"] != "", clips["path"]).to_numpy()
     gains = two.is_right - one.is_right
     surest = np.argsort(-np.abs(gains), kind="stable")
     alone = []
@@ -172,13 +182,21 @@ def _pair(one: Model, two: Model, clips: pd.DataFrame, predictions: dict[Path, n
         alone += [
             {
                 **clips.iloc[row].to_dict(),
-                "first_said": str(predictions[one.runs[0].logdir][row]),
-                "second_said": str(predictions[two.runs[0].logdir][row]),
+                "first_said": _said(one, predictions, row),
+                "second_said": _said(two, predictions, row),
             }
             for row in chosen
         ]
-    found = difference(one.is_right, two.is_right, speakers)
+    found = difference(one.is_right, two.is_right, clips["speaker"].to_numpy(str))
     return Pair(one.name, two.name, found, alone)
+
+
+def _said(model: Model, predictions: dict[Path, np.ndarray], row: int) -> str:
+    """Return what the runs of a model say of a clip."""
+    said = Counter(str(predictions[run.logdir][row]) for run in model.runs)
+    if len(said) == 1:
+        return next(iter(said))
+    return ", ".join(f"{label} {n} of {len(model.runs)}" for label, n in said.most_common())
 
 
 def interval_of(model: Model) -> tuple[float, float]:

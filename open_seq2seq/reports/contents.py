@@ -115,9 +115,12 @@ def _last_metrics(recorded: Recorded) -> dict[str, dict[str, Any]]:
 def validation_of(recorded: Recorded) -> list[dict[str, Any]]:
     """Return step, loss and accuracy of the evaluations in training, each step once."""
     lines = {
-        line["step"]: {name: line.get(name) for name in ("step", "epoch", "loss", "top1")}
+        line["step"]: {
+            name: value if isinstance(value := line.get(name), int | float) else None
+            for name in ("step", "epoch", "loss", "top1")
+        }
         for line in recorded.metrics
-        if line.get("split") == "val" and line.get("mode") == "train_eval" and "step" in line
+        if line.get("split") == "val" and line.get("mode") == "train_eval"
     }
     return [lines[step] for step in sorted(lines)]
 
@@ -157,10 +160,13 @@ def _det(curve: dict[str, Any]) -> dict[str, Any]:
 
 def _checkpoint(recorded: Recorded) -> Checkpoint | None:
     try:
-        return logdirs.load_run(recorded.logdir)
+        checkpoint = logdirs.load_run(recorded.logdir)
     except UserError as error:
         recorded.missing.append(str(error))
         return None
+    if checkpoint is None:
+        recorded.missing.append("model: the logdir has no checkpoint")
+    return checkpoint
 
 
 def _model(recorded: Recorded, checkpoint: Checkpoint | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from open_seq2seq.reports.shown_data import ShownClip, Survey
 
@@ -43,7 +45,7 @@ def draw_clip(clip: ShownClip, sample_rate: int, hop_length: int) -> Figure:
         image.set_axis_on()
         times = np.arange(len(step.samples)) / sample_rate
         wave.plot(times, step.samples, linewidth=0.5, color="#2f6feb")
-        wave.set_xlim(0, times[-1])
+        wave.set_xlim(0, len(step.samples) / sample_rate)
         wave.margins(y=0.1)
         caption = textwrap.fill(_shown(step.caption), _CAPTION_WIDTH)
         wave.set_title(f"{step.name}\n{caption}", fontsize=9)
@@ -145,5 +147,16 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _shown(text: str) -> str:
-    """Return a text as matplotlib draws it: what stands between dollars is no formula."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
+    """Return a text as matplotlib draws it.
+
+    What stands between dollars is no formula, and letters that its font lacks are escaped.
+    """
+    letters = _letters()
+    known = (each if ord(each) in letters or each == "\n" else ascii(each)[1:-1] for each in text)
+    return "".join(known).replace("$", r"\$")
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    """Return the letters of matplotlib's font."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())

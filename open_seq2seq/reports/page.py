@@ -81,7 +81,8 @@ def _clips(
         }
         sound = next(rendered) if budget > 0 else None
         if sound is None:
-            yield {**clip, "sound": None, "waveform": "", "log_mel": ""}
+            silent = sounds.GONE if budget > 0 else sounds.FULL
+            yield {**clip, "sound": None, "silent": silent, "waveform": "", "log_mel": ""}
             continue
         pool.append(sound.audio)
         budget -= sum(map(len, sound))
@@ -153,19 +154,22 @@ def _charts(contents: Mapping[str, Any]) -> dict[str, Markup]:
 
 def _det_chart(contents: Mapping[str, Any]) -> str:
     curves = [
-        Series(
-            "misses against false accepts",
-            [
-                (point["false_accepts_per_hour"], 100 * point["miss_rate"])
-                for point in curve["points"]
-                if point["miss_rate"] is not None and point["false_accepts_per_hour"] is not None
-            ],
-        )
+        [
+            (point["false_accepts_per_hour"], 100 * point["miss_rate"])
+            for point in curve["points"]
+            if point["miss_rate"] is not None and point["false_accepts_per_hour"] is not None
+        ]
         for curve in contents["det_curves"]
     ]
-    return chart(
-        curves, Axis("false accepts per hour", is_log=True), Axis("words missed, %", 0, 100)
-    )
+    # an axis of logarithms has no 0, which is what one is after: it stands left of all others
+    least = min((x for curve in curves for x, _ in curve if x > 0), default=1.0) / 2
+    has_none = any(x == 0 for curve in curves for x, _ in curve)
+    series = [
+        Series("misses against false accepts", [(x or least, y) for x, y in curve])
+        for curve in curves
+    ]
+    title = "false accepts per hour" + (", at the left edge none" if has_none else "")
+    return chart(series, Axis(title, is_log=True), Axis("words missed, %", 0, 100))
 
 
 def _points(lines: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:

@@ -13,6 +13,7 @@ from open_seq2seq.errors import UserError
 from open_seq2seq.storage import evaluations
 from open_seq2seq.storage.evaluations import EvaluationRecord
 from open_seq2seq.storage.metrics import METRICS_FILE, TRAINING_FILE
+from open_seq2seq.storage.starts import FILE as STARTS_FILE
 from open_seq2seq.storage.starts import RunStart, load_starts
 
 SPLITS = ("test", "val")  # the one that counts comes first
@@ -43,7 +44,7 @@ class Recorded(NamedTuple):
     @property
     def training_clips_per_s(self) -> float | None:
         """Speed of the median step; None where none is recorded."""
-        rates = [line["clips_per_s"] for line in self.training if line.get("clips_per_s")]
+        rates = [rate for rate in _numbers(self.training, "clips_per_s") if rate]
         return statistics.median(rates) if rates else None
 
 
@@ -53,19 +54,27 @@ def read(logdir: Path) -> Recorded:
     Raises:
         UserError: there is no run.
     """
-    if not logdir.is_dir():
-        raise UserError(f"logdir: {logdir} is no folder; name the logdir of a run")
+    try:
+        next(logdir.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"logdir: {logdir} is no folder; name the logdir of a run") from None
+    except OSError as error:
+        raise UserError(
+            f"logdir: cannot read {logdir} ({error.strerror}); name the logdir of a run"
+        ) from None
     missing: list[str] = []
-    evaluated = {}
+    evaluated, unread = {}, set(SPLITS)
     for split in SPLITS:
         try:
             found = evaluations.load(logdir, split)
         except UserError as error:
             missing.append(str(error))
+            unread.discard(split)
             continue
         if found is not None:
             evaluated[split] = Evaluated(*found)
-    metrics, training = _lines(logdir / METRICS_FILE), _lines(logdir / TRAINING_FILE)
+            unread.discard(split)
+    metrics, training = (_lines(logdir / name, missing) for name in (METRICS_FILE, TRAINING_FILE))
     starts = load_starts(logdir)
     if not (evaluated or metrics or training or starts):
         raise UserError(
@@ -78,10 +87,15 @@ def read(logdir: Path) -> Recorded:
             "what the model said of each clip is not known; --mode=eval records it"
         )
     if not starts:
-        missing.append(
-            "config, command and versions: the run is of an earlier version, which did not record "
-            "them"
-        )
+        why = "the run is of an earlier version, which did not record them"
+        if (logdir / STARTS_FILE).exists():
+            why = f"nothing in {STARTS_FILE} can be read"
+        missing.append(f"config, command and versions: {why}")
+    for split, section in (("test", "test"), ("val", "eval")):
+        if evaluated and starts and section in starts[-1].manifests and split in unread:
+            missing.append(
+                f"clips of {split}: their last evaluation is not recorded; --mode=eval records it"
+            )
     if not training:
         missing.append("training loss: nothing of the steps was recorded")
     return Recorded(
@@ -89,39 +103,61 @@ def read(logdir: Path) -> Recorded:
         starts,
         evaluated,
         metrics,
-        list({line["step"]: line for line in training if "step" in line}.values()),
+        list({line["step"]: line for line in training}.values()),
         _energy_wh(training),
-        _json(logdir / DETECTION),
-        (_json((logdir / DETECTION).with_name(_CURVES)) or {}).get("curves", []),
+        _json(logdir / DETECTION, missing),
+        (_json((logdir / DETECTION).with_name(_CURVES), missing) or {}).get("curves", []),
         missing,
     )
 
 
 def _energy_wh(training: list[dict[str, Any]]) -> float | None:
-    joules = [line["energy_j"] for line in training if "energy_j" in line]
+    joules = _numbers(training, "energy_j")
     return sum(joules) / 3600 if joules else None
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a file of JSON lines; a line that was cut short is left out."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
+def _numbers(lines: list[dict[str, Any]], name: str) -> list[float]:
+    return [line[name] for line in lines if isinstance(line.get(name), int | float)]
+
+
+def _lines(path: Path, missing: list[str]) -> list[dict[str, Any]]:
+    """Return the records of steps of a file of JSON lines; a line that was cut short is left out.
+
+    Numbers that JSON lacks, NaN and infinity, are None.
+    """
     records = []
-    for line in text.splitlines():
+    for line in _text(path, missing).splitlines():
         try:
-            record = json.loads(line)
+            record = json.loads(line, parse_constant=lambda _: None)
         except ValueError:
             continue
-        if isinstance(record, dict):
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
             records.append(record)
+    if not records and path.exists():
+        missing.append(f"{path.name}: no step is recorded in it")
     return records
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def _json(path: Path, missing: list[str]) -> dict[str, Any] | None:
+    text = _text(path, missing)
+    if not text and not path.exists():
         return None
-    return content if isinstance(content, dict) else None
+    try:
+        content = json.loads(text, parse_constant=lambda _: None)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        missing.append(f"{path.parent.name}/{path.name}: not a record; --mode=detect writes it")
+        return None
+    return content
+
+
+def _text(path: Path, missing: list[str]) -> str:
+    """Return the text of a file; "" where it is not there, or cannot be read, which is named."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        missing.append(f"{path.name}: it cannot be read ({error.strerror})")
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _environment(*, is_html: bool) -> jinja2.Environment:
         "number": number,
         "significant": significant,
         "md": escaped,
+        "shell": shlex.join,
     }
     environment.filters |= filters
     return environment
@@ -67,7 +69,7 @@ def _environment(*, is_html: bool) -> jinja2.Environment:
 
 def escaped(text: str) -> str:
     """Return a text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", " ".join(text.split()))
 
 
 def percent(value: float) -> str:

@@ -15,12 +15,13 @@ class Difference(NamedTuple):
     """Accuracy of a second model minus that of a first one, on the same clips."""
 
     value: float
-    low: float  # 95 % interval, of a bootstrap over speakers
-    high: float
+    # 95 % interval, of a bootstrap over speakers; None for clips of one speaker
+    interval: tuple[float, float] | None
     p_value: float  # of a difference this large, either way, between equals
     n_first: int  # clips that the first one alone gets right
     n_second: int
     n_speakers: int
+    n_without: int  # clips whose speaker is not known, and which are drawn one by one
 
 
 def difference(first: np.ndarray, second: np.ndarray, speakers: np.ndarray) -> Difference:
@@ -30,18 +31,18 @@ def difference(first: np.ndarray, second: np.ndarray, speakers: np.ndarray) -> D
         first: fraction of the first model's seeds that get each clip right, [clips]; of one seed
             0 or 1.
         second: the same of the other model.
-        speakers: of each clip; clips of one speaker are drawn together.
+        speakers: of each clip, whose clips are drawn together; "" where it is not known.
     """
     gains = second - first
-    low, high, n_speakers = _interval(gains, speakers)
+    n_speakers = len(set(speakers) - {""})
     return Difference(
         float(gains.mean()),
-        low,
-        high,
+        None if n_speakers == 1 else _interval(gains, speakers),
         _p_value(gains),
         int((gains < 0).sum()),
         int((gains > 0).sum()),
         n_speakers,
+        int((speakers == "").sum()),
     )
 
 
@@ -67,9 +68,11 @@ def _p_value(gains: np.ndarray) -> float:
     return (1 + n_as_large) / (1 + _N_DRAWS)
 
 
-def _interval(gains: np.ndarray, speakers: np.ndarray) -> tuple[float, float, int]:
+def _interval(gains: np.ndarray, speakers: np.ndarray) -> tuple[float, float]:
     """Return the 95 % interval of the mean when speakers are drawn with replacement."""
-    _, index = np.unique(speakers, return_inverse=True)
+    numbers = range(len(speakers))
+    alone = [f"\n{number}" for number in numbers]  # no speaker has such a name
+    _, index = np.unique(np.where(speakers == "", alone, speakers), return_inverse=True)
     sums, sizes = np.bincount(index, gains), np.bincount(index)
     n = len(sizes)
     rng = np.random.default_rng(_SEED)
@@ -78,4 +81,4 @@ def _interval(gains: np.ndarray, speakers: np.ndarray) -> tuple[float, float, in
         drawn = rng.integers(0, n, (100, n))
         means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
     low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return float(low), float(high), n
+    return float(low), float(high)

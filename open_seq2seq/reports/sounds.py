@@ -17,6 +17,9 @@ from open_seq2seq.data.front_end import FrontEnd
 from open_seq2seq.data.librosa_engine import LibrosaEngine
 from open_seq2seq.reports.images import data_address, heat_image, waveform_polygon
 
+# why a clip of a page has no sound
+GONE = "Its file cannot be read any more."
+FULL = "Its sound is not in this page, which is full."
 PER_CELL = 20  # clips of a cell of the confusion matrix that are listed
 PICTURED = 24  # clips misheard with most confidence that are drawn
 _LONGEST_S = 3.0  # of a clip that is played

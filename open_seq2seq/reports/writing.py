@@ -23,12 +23,16 @@ def write_report(run: Recorded) -> Path:
         UserError: the files cannot be written.
     """
     contents = contents_of(run)
+    texts = {  # all of them before the first one is written
+        DATA: json.dumps(contents, indent=1, allow_nan=False) + "\n",
+        TEXT: text_of(contents),
+        PAGE: page_of(contents, run),
+    }
     folder = run.logdir / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        write_text(folder / DATA, json.dumps(contents, indent=1) + "\n")
-        write_text(folder / TEXT, text_of(contents), _LONE)
-        write_text(folder / PAGE, page_of(contents, run), _LONE)
+        for name, text in texts.items():
+            write_text(folder / name, text, _LONE)
     except OSError as error:
         raise UserError(
             f"logdir: cannot write the report in {folder} ({error.strerror or error}); make room, "

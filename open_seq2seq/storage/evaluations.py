@@ -142,10 +142,11 @@ def load(logdir: Path, split: str) -> tuple[EvaluationRecord, pd.DataFrame] | No
         UserError: the files cannot be read.
     """
     path = logdir / FOLDER / f"{split}.json"
-    if not path.is_file():
-        return None
     try:
-        saved = EvaluationRecord(**json.loads(path.read_text(encoding="utf-8")))
+        text = _text(path)
+        if text is None:
+            return None
+        saved = EvaluationRecord(**json.loads(text))
         clips = pd.read_csv(
             path.with_suffix(".csv"),
             dtype=dict.fromkeys(_TEXTS, str),
@@ -165,9 +166,22 @@ def load(logdir: Path, split: str) -> tuple[EvaluationRecord, pd.DataFrame] | No
     return saved, clips
 
 
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
 def _check(saved: EvaluationRecord, clips: pd.DataFrame) -> None:
     missing = [name for name in _COLUMNS if name not in clips]
     if missing:
         raise ValueError(f"its clips lack the column {missing[0]}")
     if len(clips) != saved.n_clips:
         raise ValueError(f"it has {len(clips)} clips, expected {saved.n_clips}")
+    for name in ("label", "prediction"):
+        unknown = clips[name][~clips[name].isin(saved.labels)]
+        if len(unknown):
+            raise ValueError(f"a clip's {name} {unknown.iloc[0]!r} is none of its labels")
+    if not clips["path"].all():
+        raise ValueError("a line of its clips was cut short")

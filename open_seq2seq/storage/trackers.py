@@ -145,7 +145,9 @@ class _MlflowRun:
         from mlflow import MlflowClient
         from mlflow.entities import Param
 
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{logdir.resolve()}/mlflow.db"
+        # an address, in which these two letters mean something
+        folder = str(logdir.resolve()).replace("%", "%25").replace("?", "%3F")
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder}/mlflow.db"
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         if known is not None:
             self.id = known

@@ -36,5 +36,11 @@ def expand_home(path: str | os.PathLike[str]) -> str:
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path that a user gives; also the ``type`` of a command's flags that are paths."""
+    """Return a path that a user gives; also the ``type`` of a command's flags that are paths.
+
+    Raises:
+        UserError: it is empty, or begins with ``~/`` where no home folder is known.
+    """
+    if not os.fspath(path):
+        raise UserError("'': an empty path; name a file or folder, '.' is the current folder")
     return Path(expand_home(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -15,6 +16,11 @@ from open_seq2seq.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+# of a path that the user gave, at whatever place it is first used
+_PATH_ERRORS = frozenset(
+    {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EROFS}
+)
 
 
 def escaping(stream: TextIO) -> TextIO:
@@ -141,10 +147,15 @@ def run_command(main: Callable[[], int | None]) -> None:
     except UserError as error:
         complain(f"error: {error}")
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in _PATH_ERRORS or error.filename is None:
+            raise
+        complain(f"error: {error.filename}: {error.strerror}; name another path")
+        sys.exit(UserError.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         settle()

@@ -10,6 +10,7 @@ import pytest
 
 from open_seq2seq.commands import compare as command
 from open_seq2seq.errors import UserError
+from open_seq2seq.reports import compare_page
 from open_seq2seq.storage import evaluations
 from tests.support.browser import chrome
 
@@ -129,7 +130,7 @@ def test_what_cannot_be_compared_is_refused(two, tmp_path, fault):
     one, other = map(str, two)
     message = {
         "one": "two runs or more",
-        "same": "two runs or more",
+        "same": "one: the same run as .*one; name each run once",
         "none": "is no folder",
         "unfinished": "--mode=eval records it",
         "other data": "no clips of test in common",
@@ -147,9 +148,67 @@ def test_what_cannot_be_compared_is_refused(two, tmp_path, fault):
         command.main(logdirs)
 
 
-def test_a_page_that_cannot_be_written_is_told(two, tmp_path):
-    with pytest.raises(UserError, match="--output: cannot write"):
-        command.main([*map(str, two), f"--output={tmp_path / 'no' / 'page.html'}"])
+@pytest.mark.parametrize("output", ["no/page.html", ".", "/", "", "one"])
+def test_a_page_that_cannot_be_written_is_told_first(two, tmp_path, monkeypatch, capsys, output):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"--output: cannot write|an empty path"):
+        command.main([*map(str, two), f"--output={output}"])
+    assert not capsys.readouterr().out
+
+
+def test_a_link_to_a_run_is_no_other_run(two, tmp_path):
+    (tmp_path / "link").symlink_to(two[0])
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UserError, match="link: the same run as"):
+        command.main([str(two[0]), str(tmp_path / "link")])
+    with pytest.raises(UserError, match=r"cannot read .*loop"):
+        command.main([str(two[0]), str(tmp_path / "loop")])
+
+
+def test_what_says_nothing_of_the_model_makes_no_other_model(two, tmp_path, capsys):
+    """A run of one seed, watched and kept in another way, is another run; it has no other seed."""
+    watched = {"trackers": ["mlflow"], "num_checkpoints": 9, "worker_timeout_s": 60.0}
+    copy_of(two[0], tmp_path / "again", **watched)
+    command.main([str(two[0]), str(tmp_path / "again")])
+    out = capsys.readouterr().out
+    assert "one and another run" in out and "nothing differs in their configs" in out
+
+
+def test_a_config_that_is_not_recorded_differs_in_nothing(two, tmp_path, capsys):
+    bare = copy_of(two[0], tmp_path / "bare")
+    (bare / "starts.jsonl").unlink()
+    command.main([*map(str, two), str(bare)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].split() == ["lr_policy_params/learning_rate", "0.1", "0.2", "not", "recorded"]
+    assert lines[-2].split()[0] == "parameter"
+
+
+def test_of_several_runs_it_is_shown_what_each_said(two, tmp_path):
+    """The first seed alone misses the clips 4 and 5; of 6 to 9 both say silence."""
+    one, other = two
+    second = copy_of(one, tmp_path / "one2", seed=7)
+    predict(second, [4, 5])
+    page = tmp_path / "page.html"
+    command.main([str(one), str(second), str(other), f"--output={page}"])
+    said = re.findall(r"<p>one and another seed: (.*?)<br>other: (.*?)</p>", page.read_text())
+    right = pd.read_csv(one / "evaluations" / "test.csv", keep_default_na=False)["label"]
+    for row in (4, 5):
+        assert (f"silence 1 of 2, {right[row]} 1 of 2", right[row]) in said
+    for row in range(6, 10):
+        assert ("silence", right[row]) in said
+
+
+def test_a_clip_whose_sound_is_not_there_says_why(two, tmp_path, monkeypatch):
+    page = tmp_path / "page.html"
+    path = two[0] / "evaluations" / "test.csv"
+    clips = pd.read_csv(path, keep_default_na=False)
+    clips.loc[0, "path"] = str(tmp_path / "gone.wav")
+    clips.to_csv(path, index=False)
+    command.main([*map(str, two), f"--output={page}"])
+    assert page.read_text().count("Its file cannot be read any more.") == 1
+    monkeypatch.setattr(compare_page, "_MOST_SOUND", 1)  # the first clip that is there fills it
+    command.main([*map(str, two), f"--output={page}"])
+    assert page.read_text().count("not in this page, which is full.") == 8
 
 
 def test_a_parameter_that_a_class_lacks_is_a_dash(two, capsys):

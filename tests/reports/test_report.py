@@ -1,5 +1,6 @@
 """The report of a run: the same facts in three files, whatever the run has recorded."""
 
+import html
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from open_seq2seq.cli import main
 from open_seq2seq.errors import UserError
 from open_seq2seq.reports import recorded
 from open_seq2seq.reports.writing import write_report
+from open_seq2seq.storage import evaluations
 
 SPLITS = ("val", "test")
 
@@ -102,6 +104,61 @@ def test_a_run_that_was_killed_while_it_wrote_has_a_report(logdir):
     assert any("lack the column" in line for line in report["missing"])
 
 
+def test_no_file_that_is_damaged_takes_the_report_with_it(logdir):
+    """Each one is named; of numbers that are none, the others are shown."""
+    for name in ("starts.jsonl", "metrics.jsonl"):
+        (logdir / name).write_text('{"cut')
+    steps = [{"step": 1, "loss": 1e20, "clips_per_s": "many"}, {"step": "two", "loss": 1.0}]
+    text = "".join(f"{json.dumps(each)}\n" for each in steps)
+    (logdir / "training.jsonl").write_text(text + '{"step": 3, "loss": NaN}\n')
+    shutil.rmtree(logdir / "checkpoints")
+    shutil.rmtree(logdir / "best_models", ignore_errors=True)
+    path = logdir / "evaluations" / "test.csv"
+    path.write_text(path.read_text().rpartition(",")[0])
+    (logdir / "detection").mkdir()
+    (logdir / "detection" / "summary.json").write_text("{")
+    write_report(recorded.read(logdir))
+    report, _, page = read(logdir)
+    assert [each["loss"] for each in report["training"]] == [1e20, None]
+    assert "training loss" in page
+    named = "\n".join(report["missing"])
+    for problem in (
+        "nothing in starts.jsonl can be read",
+        "metrics.jsonl: no step is recorded in it",
+        "test.json: not a record of an evaluation (a line of its clips was cut short)",
+        "detection/summary.json: not a record",
+        "model: the logdir has no checkpoint",
+    ):
+        assert problem in named
+
+
+def test_an_evaluation_that_is_gone_is_named(logdir):
+    (logdir / "evaluations" / "test.json").unlink()
+    write_report(recorded.read(logdir))
+    assert (
+        "clips of test: their last evaluation is not recorded; --mode=eval records it"
+        in (read(logdir)[0]["missing"])
+    )
+
+
+def test_a_label_that_the_model_does_not_have_is_no_record(logdir):
+    path = logdir / "evaluations" / "val.csv"
+    clips = pd.read_csv(path, keep_default_na=False)
+    clips.loc[3, "prediction"] = "sil"
+    clips.to_csv(path, index=False)
+    with pytest.raises(UserError, match="prediction 'sil' is none of its labels"):
+        evaluations.load(logdir, "val")
+
+
+def test_the_command_can_be_pasted(logdir):
+    path = logdir / "starts.jsonl"
+    start = json.loads(path.read_text().splitlines()[-1])
+    start["command"] = ["run.py", "--logdir=my run", "--load_model=$HOME"]
+    path.write_text(json.dumps(start) + "\n")
+    write_report(recorded.read(logdir))
+    assert html.unescape(read(logdir)[2]).count("run.py '--logdir=my run' '--load_model=$HOME'")
+
+
 LABELS = ["a 'quote\"", "two words", "<script>alert(1)</script>", "左", "a|b", "*x*", "&amp;"]
 
 
@@ -164,11 +221,16 @@ def test_detection_is_a_part_of_it(logdir):
     folder.mkdir()
     (folder / "summary.json").write_text(json.dumps(summary))
     points = [
-        {"false_accepts_per_hour": x, "miss_rate": 1 / x, "threshold": 0.5} for x in (1, 2, 4)
+        {"false_accepts_per_hour": x, "miss_rate": 1 / (x + 1), "threshold": 0.5} for x in (0, 1, 3)
     ]
     (folder / "det.json").write_text(json.dumps({"curves": [{"label": "all", "points": points}]}))
     write_report(recorded.read(logdir))
     _, text, page = read(logdir)
     assert "80.0 % of 50 (67.0 % to 88.8 %)" in text and "2.00 (0.54 to 5.12)" in text
     assert "&lt;room&gt;" in page and "false accepts per hour over" not in text
-    assert "words missed, % over false accepts per hour" in page
+    assert "words missed, % over false accepts per hour, at the left edge none" in page
+    # no false accepts, and all words missed: the upper left corner
+    line = re.search(r'words missed.*?<polyline[^>]*points="([^"]*)"', page, re.DOTALL)[1]
+    places = [tuple(map(float, each.split(","))) for each in line.split()]
+    assert len(places) == 3
+    assert places[0] == (min(x for x, _ in places), min(y for _, y in places))

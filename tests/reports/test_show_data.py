@@ -12,6 +12,7 @@ from open_seq2seq.data.augment import pitch_grid
 from open_seq2seq.data.measures import measure
 from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
+from open_seq2seq.reports import figures
 from open_seq2seq.reports.odd_clips import find_odd_clips
 from open_seq2seq.reports.shown_data import choose_slots, show_clip, survey
 from tests.support.browser import chrome
@@ -109,6 +110,16 @@ def test_chosen_clips_are_those_that_are_named(dataset, tone_dataset):
     assert choose_slots(dataset, [], 5, 0) == choose_slots(dataset, [], 5, 0)
     with pytest.raises(UserError, match="no clip of the training data"):
         choose_slots(dataset, [str(tone_dataset / "v2-12-labels.txt")], 5, 0)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_clip_of_one_sample_and_a_label_in_chinese_are_drawn(write_manifest, tone, tmp_path):
+    """The picture's font has no such letter, which is escaped; the page has it as it is."""
+    manifest = write_manifest([0], [tone(440.0)[:1]])
+    (tmp_path / "tiny-labels.txt").write_text("左\n", encoding="utf-8")
+    figure = figures.draw_clip(show_clip(open_dataset(manifest), 0), RATE, 160)
+    figures.save(figure, tmp_path / "clip.png")
+    assert figure.get_suptitle().startswith(r"\u5de6: ")
 
 
 def test_rows_and_clips_of_labels_are_counted(write_manifest, tone):

@@ -26,13 +26,13 @@ def test_single_models_get_mcnemars_exact_p():
     assert (found.n_first, found.n_second, found.n_speakers) == (1, 9, 100)
     # the bootstrap's interval is nearly the normal one: 0.08 +- 1.96 sqrt((0.1 - 0.08**2) / 100)
     half = 1.96 * np.sqrt((0.10 - 0.08**2) / 100)
-    assert (found.low, found.high) == pytest.approx((0.08 - half, 0.08 + half), abs=0.012)
+    assert found.interval == pytest.approx((0.08 - half, 0.08 + half), abs=0.012)
 
 
 def test_equal_models_do_not_differ():
     one, _ = rights(5, 0, 0, 5)
     found = difference(one, one, own_speakers(one))
-    assert (found.value, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+    assert (found.value, found.interval, found.p_value) == (0, (0, 0), 1)
 
 
 def test_random_signs_of_several_seeds_give_the_same_p_as_counting_them_all():
@@ -49,6 +49,22 @@ def test_clips_of_one_speaker_are_drawn_together():
     speakers = np.repeat(np.arange(10), 10).astype(str)
     found = difference(one, two, speakers)
     assert found.n_speakers == 10
-    assert found.low == 0 and found.high == pytest.approx(0.3, abs=1e-9)
-    apart = difference(one, two, own_speakers(one))
-    assert apart.high - apart.low < found.high - found.low
+    low, high = found.interval
+    assert low == 0 and high == pytest.approx(0.3, abs=1e-9)
+    apart_low, apart_high = difference(one, two, own_speakers(one)).interval
+    assert apart_high - apart_low < high - low
+
+
+def test_clips_of_no_known_speaker_are_drawn_one_by_one():
+    one, two = rights(90, 0, 10, 0)
+    nobody = difference(one, two, np.full(100, ""))
+    assert nobody.interval == difference(one, two, own_speakers(one)).interval
+    assert (nobody.n_speakers, nobody.n_without) == (0, 100)
+    some = difference(one, two, np.array(["a"] * 50 + ["b"] * 40 + [""] * 10))
+    assert (some.n_speakers, some.n_without) == (2, 10)
+
+
+def test_one_speaker_says_nothing_about_others():
+    one, two = rights(0, 0, 20, 0)
+    assert difference(one, two, np.array(["me"] * 20)).interval is None
+    assert difference(one, two, np.array(["me"] * 19 + [""])).interval is None

@@ -96,6 +96,14 @@ def test_wandb_keeps_what_is_logged(wandb, tmp_path):
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{known}"))
 
 
+def test_mlflow_writes_into_a_logdir_of_any_name(mlflow, tmp_path):
+    for name in ("p%41", "q?x=1"):  # of an address these would be an A, and a parameter
+        logdir = tmp_path / name
+        logdir.mkdir()
+        Trackers(["mlflow"], logdir, "tones", {}).finish()
+        assert (logdir / "mlflow.db").is_file()
+
+
 def test_a_tracker_that_fails_is_given_up_once(mlflow, tmp_path, monkeypatch, caplog):
     trackers = Trackers(["mlflow"], tmp_path, "tones", {})
 

@@ -62,6 +62,16 @@ def test_argparse_can_print_any_name(terminal):
     assert written.getvalue().count(rb"\u72ac") == 2
 
 
+def test_a_path_that_cannot_be_used_is_told_in_a_line(tmp_path, capsys):
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(SystemExit) as ended:
+        run_command(path.read_text)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {path}: File name too long; name another path\n"
+    with pytest.raises(FileNotFoundError):  # of a file of ours: a fault
+        run_command((tmp_path / "a").read_text)
+
+
 def test_a_stream_without_an_encoding_stays_as_it_is():
     stream = io.StringIO()
     assert escaping(stream) is stream
