@@ -62,7 +62,8 @@ FEW_VOICES = ("--vocabulary=cat,tree,wow", "--synthetic_clips=3", "--synthetic_v
 FEWER = {  # command, a flag that it must have, and what is shorter
     r"micro --mode=train": steps(40),  # what it says must outlive 8 bits
     r"^(?!.*micro).*--mode=train": steps(2),
-    r"(resnet50|jasper10x3) --mode=train": ("--batch_size_per_gpu=4",),
+    r"resnet50 --mode=train": ("--batch_size_per_gpu=4",),
+    r"jasper10x3 --mode=train": ("--batch_size_per_gpu=1",),
     r"^open-seq2seq --config_file=\S+ (?!.*--mode)": (*steps(2), "--mode=train", "--logdir=new"),
     r"-prepare .*--negatives.*synthetic": FEW_VOICES,
     r"-prepare .*sentences": ("--sentence_minutes=1",),
@@ -77,7 +78,7 @@ FEWER = {  # command, a flag that it must have, and what is shorter
 NAMES = {"LOGDIR": "result/demo", "DIR": "data/speech_commands/v0.02", "FILE": "track.wav"}
 NAMES_OF = {"docs/troubleshooting.md": {"LOGDIR": "result/keywords"}}  # its tracks have these
 OUTPUTS = ("--output_dir", "--export_dir", "--show_dir")
-LONGEST_S = 300
+LONGEST_S = 600
 
 
 def line_of(command: str, arguments: list[str]) -> str:
