@@ -18,7 +18,7 @@ from open_seq2seq.storage.logdir import has_checkpoint
 from open_seq2seq.system import archives
 from open_seq2seq.system.archives import Archive, Wanted
 from open_seq2seq.system.files import is_vacant
-from open_seq2seq.system.paths import user_path
+from open_seq2seq.system.paths import expand_home, user_path
 
 REGISTRY_VARIABLE = "OPEN_SEQ2SEQ_REGISTRY"
 _FILE_NAME = "pretrained_models.json"
@@ -169,7 +169,7 @@ def _folder_of(name: str, entry: Entry, registry: Path, download: bool) -> Path:
 
 
 def _cache_folder() -> Path:
-    base = user_path(os.environ.get("XDG_CACHE_HOME", ""))
+    base = Path(expand_home(os.environ.get("XDG_CACHE_HOME", "")))
     if not base.is_absolute():  # the XDG Base Directory Specification ignores relative paths
         base = user_path("~/.cache")
     return base / "open_seq2seq"
