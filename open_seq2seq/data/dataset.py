@@ -129,13 +129,14 @@ class Dataset:
 
         Column is_clip is false of running speech, whose path is the name of its source.
         """
-        return self._table(self.rows(epoch))
+        return self.describe_rows(self.rows(epoch))
 
     def clips(self) -> pd.DataFrame:
         """Return label, word, speaker and path of every row that is a clip."""
-        return self._table(np.flatnonzero(self._rows.is_clip))
+        return self.describe_rows(np.flatnonzero(self._rows.is_clip))
 
-    def _table(self, rows: np.ndarray) -> pd.DataFrame:
+    def describe_rows(self, rows: np.ndarray) -> pd.DataFrame:
+        """Return the same of some rows."""
         return pd.DataFrame(
             {
                 "label": np.array(self.labels, object)[self._rows.labels[rows]],

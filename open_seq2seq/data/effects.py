@@ -13,6 +13,7 @@ from open_seq2seq.data.clip_params import ClipParams
 from open_seq2seq.data.context import ContextDraws
 from open_seq2seq.data.epoch import Epoch, draws_of
 
+_MANY = 1000  # slots of an epoch, of which one has an effect that is on
 _MOST_EPOCHS = 50  # until an effect must have been drawn once
 
 
@@ -61,19 +62,32 @@ def effects_on(
         epochs: returns all that is drawn for an epoch.
     """
     nothing = draws_of(params, n_slots, training=False, seed=seed, epoch=0)
-    found: dict[str, int] = {}
-    for effect in EFFECTS:
-        for number in range(_MOST_EPOCHS):
-            drawn = epochs(number)
+    first = epochs(0)
+    wanted = [each for each in EFFECTS if _may_be_drawn(each, params, first, nothing, n_slots)]
+    found: dict[str, Shown] = {}
+    for number in range(_MOST_EPOCHS):
+        drawn = epochs(number) if number else first
+        for effect in wanted:
             caption = caption_of(effect, params, drawn, nothing, slot)
-            if caption:
-                found[effect.name] = number
-                yield Shown(effect.name, caption, number, _only(effect, drawn, nothing))
-                break
+            if caption and effect.name not in found:
+                alone = _only(effect, drawn, nothing)
+                found[effect.name] = Shown(effect.name, caption, number, alone)
+        if len(found) == len(wanted):
+            break
+    yield from (found[each.name] for each in wanted if each.name in found)
     if len(found) > 1:
-        drawn = epochs(0)._replace(fractions=None)
+        drawn = first._replace(fractions=None)
         captions = [caption_of(effect, params, drawn, nothing, slot) for effect in EFFECTS]
         yield Shown("all at once", ", ".join(filter(None, captions)) or "as it is", 0, drawn)
+
+
+def _may_be_drawn(
+    effect: Effect, params: ClipParams, drawn: Epoch, nothing: Draws, n_slots: int
+) -> bool:
+    """Tell whether an effect is on: of many slots one has it, of few nobody knows."""
+    if n_slots < _MANY:
+        return True
+    return any(caption_of(effect, params, drawn, nothing, slot) for slot in range(_MANY))
 
 
 def untouched(params: ClipParams, n_slots: int, seed: int, epoch: Epoch) -> Epoch:

@@ -14,8 +14,8 @@ from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.errors import UserError
 from open_seq2seq.modes import RunOptions
 from open_seq2seq.reports.board import summaries_of
-from open_seq2seq.reports.recorded import read
-from open_seq2seq.reports.shown_data import choose_slots, show_clip
+from open_seq2seq.reports.recorded import Recorded, read
+from open_seq2seq.reports.shown_data import choose_rows, show_clip
 from open_seq2seq.reports.writing import write_report
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.system.terminal import say
@@ -44,18 +44,18 @@ def report_after(config: Config, reporter: Reporter, training: Dataset | None = 
     logger.info("report: being written ...")
     try:
         run = read(files.logdir)
-        page = write_report(run)
+        logger.info(f"report: {write_report(run).resolve()}")
+        if config.params.save_summaries_steps is not None:
+            _summarize(run, reporter, training)
     except UserError as error:
         logger.warning(str(error))
-        return
     except Exception as error:  # whatever is wrong with it, the training has gone well
         logger.warning(
-            f"report: not written ({type(error).__name__}: {error}); --mode=report tries again"
+            f"report: not complete ({type(error).__name__}: {error}); --mode=report tries again"
         )
-        return
-    logger.info(f"report: {page.resolve()}")
-    if config.params.save_summaries_steps is None:
-        return
+
+
+def _summarize(run: Recorded, reporter: Reporter, training: Dataset | None) -> None:
     step = max((each.record.step for each in run.evaluations.values()), default=0)
     for section, write in summaries_of(run, _augmentation(training)):
         reporter.metrics.write_summaries(section, step, write)
@@ -67,7 +67,10 @@ def _augmentation(training: Dataset | None) -> dict[str, np.ndarray]:
         return {}
     from open_seq2seq.reports import figures
 
-    (slot,) = choose_slots(training, [], 1, training.seed)
+    rows = choose_rows(training, [], 1, training.seed)
+    if not rows:
+        return {}
     params = training.params
-    figure = figures.draw_clip(show_clip(training, slot), params.sample_rate, params.hop_length)
+    clip = show_clip(training, rows[0])
+    figure = figures.draw_clip(clip, params.sample_rate, params.hop_length)
     return {"augmentation": figures.pixels_of(figure)}

@@ -15,7 +15,7 @@ from open_seq2seq.modes import RunOptions
 from open_seq2seq.modes.datasets import evaluated_sections, open_datasets
 from open_seq2seq.reports.data_page import page_of
 from open_seq2seq.reports.odd_clips import OddClip
-from open_seq2seq.reports.shown_data import ShownClip, Survey, choose_slots, show_clip, survey
+from open_seq2seq.reports.shown_data import ShownClip, Survey, choose_rows, show_clip, survey
 from open_seq2seq.storage.reporting import Reporter
 from open_seq2seq.system.files import write_text
 from open_seq2seq.system.new_folder import new_folder
@@ -38,14 +38,14 @@ def show_data(config: Config, options: RunOptions, reporter: Reporter) -> int:
     config = config._replace(data_layers=layers)
     datasets = open_datasets(config, ["train", *evaluated_sections(config)])
     training = datasets["train"]
-    slots = choose_slots(training, options.clips, params.num_shown, config.params.random_seed)
+    rows = choose_rows(training, options.clips, params.num_shown, config.params.random_seed)
     with new_folder(Path(params.show_dir), "show_dir") as folder:
         with progress_bar(console()) as progress:
             task = progress.add_task("clips", total=None)
             everything = survey(
                 datasets, lambda done, of: progress.update(task, completed=done, total=of)
             )
-        clips = [show_clip(training, slot) for slot in slots]
+        clips = [show_clip(training, row) for row in rows]
         name = config.params.dataset_version
         page = page_of(name, clips, everything, training.params)
         write_text(folder / PAGE, page, "backslashreplace")

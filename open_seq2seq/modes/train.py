@@ -125,6 +125,8 @@ def _run(trainer: Trainer, config: Config, options: RunOptions) -> int:
             if status == 0:
                 trainer.keeper.finish()
                 report_after(config, reporter, trainer.datasets["train"])
+            if reporter.metrics.trackers is not None:
+                reporter.metrics.trackers.outcome = "KILLED" if status else "FINISHED"
             return status
     except UserError as error:
         logger.debug(f"error: {error}")

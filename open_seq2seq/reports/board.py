@@ -38,6 +38,9 @@ def summaries_of(run: Recorded, pictures: dict[str, np.ndarray]) -> Iterator[Sum
         yield "train", partial(_text, "config", start.config_text)
         yield "train", partial(_text, "parameters", parameters)
         yield "train", partial(_hyperparameters, start)
+        # its plugin finds metrics beside the hyperparameters alone
+        for split, evaluated in run.evaluations.items():
+            yield "train", partial(_scalar, f"final/{split}_accuracy", evaluated.record.top1)
     for name, picture in pictures.items():
         yield "train", partial(_image, name, picture)
     for split, evaluated in run.evaluations.items():
@@ -50,6 +53,10 @@ def summaries_of(run: Recorded, pictures: dict[str, np.ndarray]) -> Iterator[Sum
 def _text(name: str, text: str) -> None:
     shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
     tf.summary.text(name, f"```\n{shown}\n```")
+
+
+def _scalar(name: str, value: float) -> None:
+    tf.summary.scalar(name, np.float32(value))
 
 
 # encoded here: TensorFlow's own way stacks strings, of which oneDNN complains on some CPUs

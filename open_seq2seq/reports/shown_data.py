@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -91,7 +90,7 @@ def survey(
     return Survey(
         labels,
         counts(rows),
-        counts(once.drop_duplicates(["split", "label", "path"])),
+        counts(rows.drop_duplicates(["split", "label", "path"])),
         _histograms(once, measured, splits),
         skipped + find_odd_clips(rows, measured, flawed),
     )
@@ -145,46 +144,47 @@ def _histograms(
     return histograms
 
 
-def choose_slots(dataset: Dataset, paths: Sequence[str], n_random: int, seed: int) -> list[int]:
-    """Return the slots of the first epoch whose clips are shown.
+def choose_rows(dataset: Dataset, paths: Sequence[str], n_random: int, seed: int) -> list[int]:
+    """Return the rows whose clips are shown.
 
     Args:
         dataset: of training.
-        paths: of clips that are wanted; none: of random ones.
+        paths: of clips that are wanted; none: of random ones of the first epoch.
         n_random: how many random ones.
         seed: of the choice.
 
     Raises:
         UserError: a wanted clip is none of the dataset's.
     """
-    clips = dataset.paths[dataset.rows(0)]
     if not paths:
-        is_clip = dataset.describe(0)["is_clip"].to_numpy()
-        order = np.random.default_rng(seed).permutation(np.flatnonzero(is_clip))
-        return order[:n_random].tolist()
-    slots = {str(Path(clip).resolve()): slot for slot, clip in reversed(list(enumerate(clips)))}
+        drawn = dataset.rows(0)[dataset.describe(0)["is_clip"].to_numpy()]
+        order = np.random.default_rng(seed).permutation(drawn).tolist()
+        return list(dict.fromkeys(order))[:n_random]
+    clips = reversed(list(enumerate(dataset.paths)))
+    rows = {str(Path(clip).resolve()): row for row, clip in clips}
     chosen = []
     for path in paths:
-        slot = slots.get(str(Path(path).resolve()))
-        if slot is None:
+        row = rows.get(str(Path(path).resolve()))
+        if row is None:
             raise UserError(
                 f"{path}: no clip of the training data; name one of its manifest, or none for "
                 "random ones"
             )
-        chosen.append(slot)
+        chosen.append(row)
     return chosen
 
 
-def show_clip(dataset: Dataset, slot: int) -> ShownClip:
+def show_clip(dataset: Dataset, row: int) -> ShownClip:
     """Return a training clip as it is, with each effect that training has on it, and with all.
 
     Args:
         dataset: of training.
-        slot: of its first epoch.
+        row: of the clip; what is drawn is that of its slot in the first epoch, or of the first
+            slot where that epoch does not draw it.
     """
-    row = dataset.rows(0)[slot]
+    places = np.flatnonzero(dataset.rows(0) == row)
+    slot = int(places[0]) if len(places) else 0
 
-    @functools.cache
     def epochs(number: int) -> Epoch:
         drawn = dataset.drawn(number)
         rows = drawn.rows.copy()
@@ -192,7 +192,7 @@ def show_clip(dataset: Dataset, slot: int) -> ShownClip:
         return drawn._replace(rows=rows, fractions=None)
 
     plain = untouched(dataset.params, len(dataset), dataset.seed, epochs(0))
-    said = dataset.describe(0).iloc[slot]
+    said = dataset.describe_rows(np.array([row])).iloc[0]
     steps = [_step(dataset, slot, "as it is", _fitting(dataset, said["path"]), plain)]
     if dataset.training and dataset.params.augment_data:
         steps += [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -44,11 +46,14 @@ class BarDisplay:
 class TrainingDisplay:
     """A bar of the steps, the values of the last one, and the evaluations so far as a curve."""
 
-    def __init__(self, console: Console, total: int, done: int) -> None:
+    def __init__(
+        self, console: Console, total: int, done: int, accuracies: Mapping[int, float]
+    ) -> None:
+        """Make the display; the accuracies are those of the steps that are done."""
         self._console = console
         self._progress = Progress(*_columns(console, "step"), console=console)
         self._task = self._progress.add_task("", total=total, completed=done)
-        self._values, self._accuracies = "", list[float]()
+        self._values, self._accuracies = "", dict(accuracies)
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=_PER_SECOND
         )
@@ -62,15 +67,16 @@ class TrainingDisplay:
         if description is not None:
             self._values = description
 
-    def add_accuracy(self, accuracy: float) -> None:
-        """Add the validation accuracy of an evaluation, from 0 to 1."""
-        self._accuracies.append(accuracy)
+    def add_accuracy(self, step: int, accuracy: float) -> None:
+        """Add the validation accuracy, from 0 to 1, of a step; it may be evaluated again."""
+        self._accuracies[step] = accuracy
 
     def stop(self) -> None:
         self._live.stop()
 
     def _render(self) -> Group:
-        lines = [self._values, accuracies_line(self._accuracies, self._console.encoding)]
+        accuracies = [each for _, each in sorted(self._accuracies.items())]
+        lines = [self._values, accuracies_line(accuracies, self._console.encoding)]
         shown = [Text(line, no_wrap=True, overflow="crop") for line in lines if line]
         return Group(self._progress, *shown)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -86,8 +87,23 @@ class Metrics:
             scalars["detected_recall"] = detection.recall
         self.summarize(split, step, scalars)
 
+    def accuracies_until(self, step: int) -> dict[int, float]:
+        """Return the validation accuracies, by their steps, of a run that goes on at a step."""
+        accuracies = {}
+        for line in self._files.lines(METRICS_FILE) if self._files is not None else ():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                record = json.loads(line)
+                if record["split"] == "val" and record["step"] <= step:
+                    accuracies[int(record["step"])] = float(record["top1"])
+        return accuracies
+
     def record_step(
-        self, step: int, loss: float, learning_rate: float, loss_scale: float, clips_per_s: float
+        self,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        loss_scale: float,
+        clips_per_s: float | None,
     ) -> None:
         """Append a training step to training.jsonl, as one line."""
         if self._files is None or self._meter is None:
@@ -98,8 +114,9 @@ class Metrics:
             "loss": loss if math.isfinite(loss) else None,
             "learning_rate": learning_rate,
             "loss_scale": loss_scale,
-            "clips_per_s": round(clips_per_s, 1),
         }
+        if clips_per_s is not None:
+            line["clips_per_s"] = round(clips_per_s, 1)
         if energy_j is not None:  # since the last line
             line["energy_j"] = round(energy_j, 1)
         self._files.append(TRAINING_FILE, json.dumps(line))

@@ -110,7 +110,8 @@ class Reporter(logging.Handler):
     def start_training(self, total: int, done: int) -> None:
         """Show the display of a training run of so many steps, on a terminal."""
         if self.shows_bar:
-            self._show(TrainingDisplay(self._console, total, done))
+            before = self.metrics.accuracies_until(done)
+            self._show(TrainingDisplay(self._console, total, done, before))
 
     def _show(self, display: BarDisplay | TrainingDisplay) -> None:
         self._display = display
@@ -125,7 +126,7 @@ class Reporter(logging.Handler):
         """Log an evaluation, record and show it."""
         self.metrics.record_evaluation(evaluation, occasion)
         if isinstance(self._display, TrainingDisplay) and occasion.split == "val":
-            self._display.add_accuracy(evaluation.top1)
+            self._display.add_accuracy(occasion.step, evaluation.top1)
 
     def close(self) -> None:
         """Take the bar away and close the files; `open` may be called again."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.system.files import write_text
@@ -18,6 +18,8 @@ from open_seq2seq.system.files import write_text
 FILE = "trackers.json"  # names of the runs at their trackers, to continue them
 _LONGEST = 500  # characters of a parameter, MLflow's limit
 _MOST_PARAMS = 100  # of one request to MLflow
+
+Outcome: TypeAlias = Literal["FINISHED", "KILLED", "FAILED"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +32,8 @@ class Tracker(Protocol):
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Record values of a training step."""
 
-    def finish(self) -> None:
-        """Say that the run has ended."""
+    def finish(self, outcome: Outcome) -> None:
+        """Say how the run has ended."""
 
 
 def check(names: Sequence[str]) -> None:
@@ -49,7 +51,11 @@ def check(names: Sequence[str]) -> None:
 
 
 class Trackers:
-    """The trackers of a run; one that fails is given up with a warning, and the run continues."""
+    """The trackers of a run; one that fails is given up with a warning, and the run continues.
+
+    Attributes:
+        outcome: how the run has ended; until it is set, it has failed.
+    """
 
     def __init__(
         self, names: Sequence[str], logdir: Path, project: str, parameters: Mapping[str, Any]
@@ -62,6 +68,7 @@ class Trackers:
             project: that the run belongs to.
             parameters: of the run, in JSON's types.
         """
+        self.outcome: Outcome = "FAILED"
         self._open: dict[str, Tracker] = {}
         ids = _read_ids(logdir)
         for name in names:
@@ -79,10 +86,10 @@ class Trackers:
                 tracker.log(step, finite)
 
     def finish(self) -> None:
-        """Say that the run has ended."""
+        """Say how the run has ended: as `outcome` says."""
         for name, tracker in list(self._open.items()):
             with _Tolerance(self, name):
-                tracker.finish()
+                tracker.finish(self.outcome)
         self._open = {}
 
     def give_up(self, name: str, error: Exception) -> None:
@@ -132,8 +139,8 @@ class _WandbRun:
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self._run.log({"step": step, **values})
 
-    def finish(self) -> None:
-        self._run.finish()
+    def finish(self, outcome: Outcome) -> None:
+        self._run.finish(exit_code=0 if outcome == "FINISHED" else 1)
 
 
 class _MlflowRun:
@@ -145,6 +152,8 @@ class _MlflowRun:
         from mlflow import MlflowClient
         from mlflow.entities import Param
 
+        # that it makes the tables of a new file
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         # an address, in which these two letters mean something
         folder = str(logdir.resolve()).replace("%", "%25").replace("?", "%3F")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder}/mlflow.db"
@@ -170,8 +179,8 @@ class _MlflowRun:
         metrics = [Metric(_key(name), value, now_ms, step) for name, value in values.items()]
         self._client.log_batch(self.id, metrics=metrics)
 
-    def finish(self) -> None:
-        self._client.set_terminated(self.id)
+    def finish(self, outcome: Outcome) -> None:
+        self._client.set_terminated(self.id, outcome)
 
 
 _KINDS: dict[str, Callable[..., Tracker]] = {"wandb": _WandbRun, "mlflow": _MlflowRun}

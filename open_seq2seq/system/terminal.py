@@ -70,9 +70,11 @@ def _is_interactive() -> bool:
     """Tell whether somebody looks at stdout in a terminal, where a bar can move.
 
     A cell of a notebook is none, though Jupyter asks commands for colours, which rich takes for a
-    terminal, and gives them one where they are called with an exclamation mark.
+    terminal, and gives them one where they are called with an exclamation mark. A dumb terminal
+    moves nothing.
     """
-    return sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
+    is_dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    return sys.stdout.isatty() and not is_dumb and "JPY_PARENT_PID" not in os.environ
 
 
 def progress_bar(terminal: Console) -> Progress:

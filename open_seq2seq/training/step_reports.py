@@ -34,16 +34,16 @@ class Speed:
         self._times = [*self._times[-self._window :], time.monotonic()]
 
     @property
-    def seconds_per_step(self) -> float:
-        return (
-            (self._times[-1] - self._times[0]) / (len(self._times) - 1)
-            if len(self._times) > 1
-            else 0.0
-        )
+    def seconds_per_step(self) -> float | None:
+        """None until two steps have ended."""
+        if len(self._times) < 2:
+            return None
+        return (self._times[-1] - self._times[0]) / (len(self._times) - 1)
 
     @property
-    def clips_per_s(self) -> float:
-        return self._clips_per_step / self.seconds_per_step if self.seconds_per_step else 0.0
+    def clips_per_s(self) -> float | None:
+        """None until two steps have ended."""
+        return self._clips_per_step / self.seconds_per_step if self.seconds_per_step else None
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -105,10 +105,9 @@ class StepReports:
         if _is_due(p.print_samples_steps, step):
             self._report_sample(batch)
         if _is_due(p.print_bench_info_steps, step):
-            logger.info(
-                f"step {step}: {self._speed.seconds_per_step * 1000:.1f} ms a step, "
-                f"{self._speed.clips_per_s:.1f} clips/s"
-            )
+            seconds, speed = self._speed.seconds_per_step, self._speed.clips_per_s
+            if seconds is not None and speed is not None:
+                logger.info(f"step {step}: {seconds * 1000:.1f} ms a step, {speed:.1f} clips/s")
         if _is_due(p.save_summaries_steps, step):
             self._summarize(step, metrics, learning_rate)
 
@@ -118,7 +117,9 @@ class StepReports:
             step, loss, learning_rate, float(metrics.loss_scale), speed
         )
         epoch = (step - 1) // self._schedule.steps_per_epoch + 1
-        values = f"epoch {epoch}, loss {loss:.4f}, lr {learning_rate:.3g}, {speed:.0f} clips/s"
+        values = f"epoch {epoch}, loss {loss:.4f}, lr {learning_rate:.3g}"
+        if speed is not None:
+            values += f", {speed:.0f} clips/s"
         line = f"step {step} of {self._schedule.total}, {values}"
         if self._reporter.shows_bar:
             logger.debug(line)
@@ -126,8 +127,10 @@ class StepReports:
                 values += f", loss scale {float(metrics.loss_scale):g}"
             self._reporter.move_bar(step, values)
         else:
-            left_s = (self._schedule.total - step) * self._speed.seconds_per_step
-            logger.info(f"{line}, {datetime.timedelta(seconds=round(left_s))} left")
+            if (seconds := self._speed.seconds_per_step) is not None:
+                left_s = (self._schedule.total - step) * seconds
+                line += f", {datetime.timedelta(seconds=round(left_s))} left"
+            logger.info(line)
 
     def _report_sample(self, batch: Batch) -> None:
         first = {name: values[:1] for name, values in batch.inputs.items()}
@@ -146,7 +149,9 @@ class StepReports:
             "loss_scale": float(metrics.loss_scale),
             "global_gradient_norm": float(metrics.gradient_norm),
         }
-        scalars = {"loss": float(metrics.loss), "clips_per_s": self._speed.clips_per_s}
+        scalars = {"loss": float(metrics.loss)}
+        if self._speed.clips_per_s is not None:
+            scalars["clips_per_s"] = self._speed.clips_per_s
         scalars |= {name: value for name, value in offered.items() if name in kinds}
         histograms: dict[str, Any] = {}
         for variable in self._model.trainable_variables:

@@ -7,6 +7,8 @@ import soundfile
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from open_seq2seq.lazy import tf
+from open_seq2seq.modes import report
 from open_seq2seq.storage import evaluations
 
 
@@ -31,6 +33,9 @@ def test_config_parameters_and_augmentation(logdir):
     assert b"A config that learns to tell tones apart" in content(events, "config", 0)
     assert tags["images"] == ["augmentation"]
     assert tags["hparams"]
+    for split in ("val", "test"):  # its table has the metrics of its own section alone
+        value = tf.make_ndarray(events.Tensors(f"final/{split}_accuracy")[-1].tensor_proto)
+        assert value == pytest.approx(evaluations.load(logdir, split)[0].top1)
     picture = Image.open(io.BytesIO(content(events, "augmentation", 2)))
     assert picture.width > 800
 
@@ -50,3 +55,16 @@ def test_confusion_and_misheard_clips(logdir, split):
     samples, rate = soundfile.read(io.BytesIO(content(events, expected[0], 0)))
     assert rate == 16000
     assert len(samples) / rate == pytest.approx(surest["seconds"].iloc[0], abs=0.001)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["show_clip", "write_report"])
+def test_a_report_that_fails_ends_no_run(monkeypatch, run, tmp_path, name):
+    def fail(*args):
+        raise RuntimeError("the clip is gone")
+
+    monkeypatch.setattr(report, name, fail)
+    assert run("train_eval", tmp_path / "run", "--num_epochs=1") == 0
+    assert "report: not complete (RuntimeError: the clip is gone)" in (
+        (tmp_path / "run" / "run.log").read_text()
+    )

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from open_seq2seq.cli import main
 from open_seq2seq.data import SpeechCommandsDataLayer
@@ -14,7 +15,7 @@ from open_seq2seq.data.sampler import Sampler
 from open_seq2seq.errors import UserError
 from open_seq2seq.reports import figures
 from open_seq2seq.reports.odd_clips import find_odd_clips
-from open_seq2seq.reports.shown_data import choose_slots, show_clip, survey
+from open_seq2seq.reports.shown_data import choose_rows, show_clip, survey
 from tests.support.browser import chrome
 from tests.support.paths import TINY
 
@@ -105,11 +106,41 @@ def test_captions_of_slicing_and_padding(write_manifest, tone, seconds, params, 
 
 def test_chosen_clips_are_those_that_are_named(dataset, tone_dataset):
     clips = dataset.paths
-    assert choose_slots(dataset, [clips[3], clips[0]], 5, 0) == [3, 0]
-    assert len(set(choose_slots(dataset, [], 5, 0))) == 5
-    assert choose_slots(dataset, [], 5, 0) == choose_slots(dataset, [], 5, 0)
+    assert choose_rows(dataset, [clips[3], clips[0]], 5, 0) == [3, 0]
+    assert len(set(choose_rows(dataset, [], 5, 0))) == 5
+    assert choose_rows(dataset, [], 5, 0) == choose_rows(dataset, [], 5, 0)
     with pytest.raises(UserError, match="no clip of the training data"):
-        choose_slots(dataset, [str(tone_dataset / "v2-12-labels.txt")], 5, 0)
+        choose_rows(dataset, [str(tone_dataset / "v2-12-labels.txt")], 5, 0)
+
+
+def test_a_clip_that_the_first_epoch_leaves_out_can_be_shown(write_manifest, tone):
+    """Of ten clips of a source an epoch shows two or so."""
+    own = write_manifest([0, 1], [tone(440.0)] * 2)
+    more = write_manifest([1] + [0] * 9, [tone(100.0 * k) for k in range(3, 13)], "tiny-more")
+    source = {"dataset_files": [str(more)], "weight": 0.5}
+    dataset = open_dataset(own, sources=[source], labels_file=str(own.parent / "tiny-labels.txt"))
+    left_out = sorted(set(range(12)) - set(dataset.rows(0).tolist()))
+    assert len(left_out) >= 8
+    path = dataset.paths[left_out[-1]]
+    (row,) = choose_rows(dataset, [path], 5, 0)
+    shown = show_clip(dataset, row)
+    assert (row, shown.path, shown.label) == (left_out[-1], path, "label0")
+    samples, _ = soundfile.read(path)
+    np.testing.assert_allclose(shown.steps[0].samples, samples, atol=1e-4)
+
+
+def test_effects_that_are_off_are_not_looked_for_in_other_epochs(write_manifest, tone, monkeypatch):
+    """Of a thousand slots, none of which has an effect, the next fifty epochs are not drawn."""
+    manifest = write_manifest([0], [tone(440.0)])
+    header, line = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([header, *[line] * 1000]) + "\n")
+    dataset = open_dataset(manifest, pitch_shift=0.0)
+    drawn = []
+    of_epoch = dataset.drawn
+    monkeypatch.setattr(dataset, "drawn", lambda number: drawn.append(number) or of_epoch(number))
+    names = [step.name for step in show_clip(dataset, 3).steps]
+    assert "pitch" not in names and {"noise", "stretched", "masked"} <= set(names)
+    assert max(drawn) < 10
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
@@ -130,6 +161,11 @@ def test_rows_and_clips_of_labels_are_counted(write_manifest, tone):
     assert found.n_rows == {"train": [2, 3]} and found.n_clips == {"train": [2, 1]}
     lengths = found.histograms[0]
     assert lengths.title == "length, s" and sum(lengths.counts["train"]) == 3
+    first = lines[1]
+    wrong = "1," + first.partition(",")[2]
+    manifest.write_text("\n".join([*lines, wrong]) + "\n")  # the first clip as both labels
+    found = survey({"train": open_dataset(manifest)})
+    assert found.n_rows == found.n_clips == {"train": [2, 2]}
 
 
 def noisy(tone, seconds=1.0, start_s=0.3, length_s=0.4, amplitude=0.3):

@@ -1,6 +1,8 @@
 """Trackers in their offline modes: what a run leaves there, and that their failure ends nothing."""
 
 import json
+import os
+import signal
 import struct
 import time
 
@@ -40,10 +42,12 @@ def history(client, run, name):
 def test_mlflow_gets_parameters_and_what_is_logged(mlflow, tmp_path):
     trackers = Trackers(["mlflow"], tmp_path, "tones", {"a/b": 1, "size of [x]": "y" * 9999})
     trackers.log(3, {"val/top1": 0.25, "val/loss": float("nan")})
+    trackers.outcome = "FINISHED"
     trackers.finish()
     # it goes on as the same run
     trackers = Trackers(["mlflow"], tmp_path, "tones", {"a/b": 1})
     trackers.log(6, {"val/top1": 0.75})
+    trackers.outcome = "FINISHED"
     trackers.finish()
     client, run = mlflow_run(tmp_path)
     assert history(client, run, "val/top1") == [(3, 0.25), (6, 0.75)]
@@ -94,6 +98,23 @@ def test_wandb_keeps_what_is_logged(wandb, tmp_path):
     assert rows == [(3, 0.25), (2, 0.5)]
     known = json.loads((tmp_path / "trackers.json").read_text())["wandb"]
     assert list((tmp_path / "wandb").glob(f"offline-run-*-{known}"))
+
+
+def test_a_run_that_does_not_reach_its_end_is_not_finished(mlflow, tmp_path):
+    for outcome in ("FAILED", "KILLED", "FINISHED"):
+        trackers = Trackers(["mlflow"], tmp_path, "tones", {})
+        if outcome != "FAILED":
+            trackers.outcome = outcome
+        trackers.finish()
+        assert mlflow_run(tmp_path)[1].info.status == outcome
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_is_killed_at_mlflow(mlflow, run, tmp_path, after_step):
+    after_step.append(lambda record: record.step == 1 and os.kill(os.getpid(), signal.SIGTERM))
+    flags = ["--num_epochs=1", "--trackers=[mlflow]", "--tracker_project=tones"]
+    assert run("train", tmp_path / "run", *flags) == 128 + signal.SIGTERM
+    assert mlflow_run(tmp_path / "run")[1].info.status == "KILLED"
 
 
 def test_mlflow_writes_into_a_logdir_of_any_name(mlflow, tmp_path):
