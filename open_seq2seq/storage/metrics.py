@@ -40,6 +40,7 @@ class Metrics:
         self._files = files
         self._writers: dict[str, Any] = {}
         self._meter = None if files is None else EnergyMeter()
+        self._last_scalars: dict[tuple[str, int], dict[str, float]] = {}
         self.trackers: Trackers | None = None
 
     def record_evaluation(self, evaluation: Evaluation, occasion: Occasion) -> None:
@@ -85,7 +86,9 @@ class Metrics:
         scalars = {name: getattr(evaluation, name) for name in ("loss", "top1", "top5")}
         if detection is not None:
             scalars["detected_recall"] = detection.recall
-        self.summarize(split, step, scalars)
+        if self._last_scalars.get((split, step)) != scalars:  # the best one is evaluated again
+            self._last_scalars[split, step] = scalars
+            self.summarize(split, step, scalars)
 
     def accuracies_until(self, step: int) -> dict[int, float]:
         """Return the validation accuracies, by their steps, of a run that goes on at a step."""

@@ -64,7 +64,8 @@ def test_a_report_that_fails_ends_no_run(monkeypatch, run, tmp_path, name):
         raise RuntimeError("the clip is gone")
 
     monkeypatch.setattr(report, name, fail)
-    assert run("train_eval", tmp_path / "run", "--num_epochs=1") == 0
+    flags = ["--num_epochs=1", "--write_report=True", "--save_summaries_steps=9"]
+    assert run("train_eval", tmp_path / "run", *flags) == 0
     assert "report: not complete (RuntimeError: the clip is gone)" in (
         (tmp_path / "run" / "run.log").read_text()
     )
