@@ -29,6 +29,8 @@ $(VENV)/ready-$(BUILD): pyproject.toml scripts/install_horovod.sh
 	$(INSTALL) --editable '.[$(BUILD)]'
 	@# all at once here: pip compiles one file after another, and where bytecode is never written TensorFlow starts slowly
 	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+	@# librosa compiles itself when it is first used, which would keep the first report waiting
+	@$(RUN) -c "from librosa import feature; feature.melspectrogram" || true
 	HOROVOD_GPU_OPERATIONS=$(if $(filter gpu,$(BUILD)),NCCL) scripts/install_horovod.sh $(RUN) || test $$? -eq 3
 	@touch $@
 

@@ -94,16 +94,17 @@ class LibrosaEngine:
             samples: int16 [samples].
             draws: scalars, what was drawn for this clip.
         """
-        from librosa import effects  # type: ignore[attr-defined]
-
         waveform = samples.astype(np.float32) / 32768.0
-        if draws.stretch != 1.0:
-            waveform = effects.time_stretch(waveform, rate=float(draws.stretch))
         semitones = self._semitones[draws.pitch]
-        if semitones != 0.0:
-            waveform = effects.pitch_shift(
-                waveform, sr=self.front_end.sample_rate, n_steps=float(semitones)
-            )
+        if draws.stretch != 1.0 or semitones != 0.0:
+            from librosa import effects  # type: ignore[attr-defined] # seconds to import
+
+            if draws.stretch != 1.0:
+                waveform = effects.time_stretch(waveform, rate=float(draws.stretch))
+            if semitones != 0.0:
+                waveform = effects.pitch_shift(
+                    waveform, sr=self.front_end.sample_rate, n_steps=float(semitones)
+                )
         return self._record(waveform, draws)
 
     def _record(self, waveform: np.ndarray, draws: Draws) -> np.ndarray:
