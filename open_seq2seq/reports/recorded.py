@@ -12,7 +12,7 @@ import pandas as pd
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import evaluations
 from open_seq2seq.storage.evaluations import EvaluationRecord
-from open_seq2seq.storage.metrics import METRICS_FILE, TRAINING_FILE
+from open_seq2seq.storage.metrics import METRICS_FILE, TRAINING_FILE, step_records
 from open_seq2seq.storage.starts import FILE as STARTS_FILE
 from open_seq2seq.storage.starts import RunStart, load_starts
 
@@ -121,18 +121,8 @@ def _numbers(lines: list[dict[str, Any]], name: str) -> list[float]:
 
 
 def _lines(path: Path, missing: list[str]) -> list[dict[str, Any]]:
-    """Return the records of steps of a file of JSON lines; a line that was cut short is left out.
-
-    Numbers that JSON lacks, NaN and infinity, are None.
-    """
-    records = []
-    for line in _text(path, missing).splitlines():
-        try:
-            record = json.loads(line, parse_constant=lambda _: None)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
-            records.append(record)
+    """Return the records of steps of a file."""
+    records = step_records(_text(path, missing))
     if not records and path.exists():
         missing.append(f"{path.name}: no step is recorded in it")
     return records

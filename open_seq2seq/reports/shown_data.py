@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -185,6 +186,7 @@ def show_clip(dataset: Dataset, row: int) -> ShownClip:
     places = np.flatnonzero(dataset.rows(0) == row)
     slot = int(places[0]) if len(places) else 0
 
+    @functools.lru_cache(maxsize=1)  # the first one is asked for twice; of all, memory has no room
     def epochs(number: int) -> Epoch:
         drawn = dataset.drawn(number)
         rows = drawn.rows.copy()

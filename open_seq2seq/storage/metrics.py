@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import math
@@ -27,6 +26,22 @@ TRAINING_FILE = "training.jsonl"  # steps
 _SHOWN = 3  # labels in the terminal
 
 logger = logging.getLogger(__name__)
+
+
+def step_records(text: str) -> list[dict[str, Any]]:
+    """Return the records of steps of a file of JSON lines; a line that was cut short is left out.
+
+    Numbers that JSON lacks, NaN and infinity, are None.
+    """
+    records = []
+    for line in text.splitlines():
+        try:
+            record = json.loads(line, parse_constant=lambda _: None)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            records.append(record)
+    return records
 
 
 class Metrics:
@@ -92,13 +107,15 @@ class Metrics:
 
     def accuracies_until(self, step: int) -> dict[int, float]:
         """Return the validation accuracies, by their steps, of a run that goes on at a step."""
-        accuracies = {}
-        for line in self._files.lines(METRICS_FILE) if self._files is not None else ():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                record = json.loads(line)
-                if record["split"] == "val" and record["step"] <= step:
-                    accuracies[int(record["step"])] = float(record["top1"])
-        return accuracies
+        if self._files is None:
+            return {}
+        return {
+            record["step"]: record["top1"]
+            for record in step_records(self._files.read(METRICS_FILE))
+            if record.get("split") == "val"
+            and record["step"] <= step
+            and isinstance(record.get("top1"), int | float)
+        }
 
     def record_step(
         self,

@@ -56,12 +56,12 @@ class RunFiles:
         with self.tolerating(name):
             append_line(self.logdir / name, line, to_disk=to_disk)
 
-    def lines(self, name: str) -> list[str]:
-        """Return the lines of a file; none of one that is not there or cannot be read."""
+    def read(self, name: str) -> str:
+        """Return the text of a file; "" of one that is not there or cannot be read."""
         try:
-            return (self.logdir / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            return (self.logdir / name).read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return []
+            return ""
 
     @contextlib.contextmanager
     def tolerating(self, name: str) -> Iterator[None]:
