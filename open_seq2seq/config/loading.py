@@ -177,7 +177,7 @@ def _what(error: BaseException, folder: Path) -> str:
 def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[str, Any]:
     """Lay one section's overlay and the command line over the base; fill in {placeholders}."""
     merged = nested_update(names["base_params"], names.get(f"{section}_params", {}))
-    version_before = merged.get("dataset_version")
+    config_version = merged.get("dataset_version")
     for key, value in overrides.items():
         first, _, rest = key.partition("/")
         if not rest or first not in _OVERLAYS:
@@ -185,7 +185,8 @@ def _merge(names: dict[str, Any], section: str, overrides: Overrides) -> dict[st
         elif first == f"{section}_params":
             merged = nested_update(merged, _nest(rest, value))
     merged = read_texts(merged)
-    if merged.get("dataset_version") != version_before and "{dataset_version}" not in repr(merged):
+    said = [overrides, *(names.get(name) for name in ("base_params", *_OVERLAYS))]
+    if merged.get("dataset_version") != config_version and "{dataset_version}" not in repr(said):
         raise UserError(
             "--dataset_version: this config names its files without {dataset_version}; edit the "
             "config, or write {dataset_version} where the version is in its paths"

@@ -276,6 +276,14 @@ def test_dataset_version_is_refused_where_the_config_would_not_follow(tmp_path):
     assert "without {dataset_version}" in problems({"dataset_version": "v1-12"}, path)
 
 
+def test_dataset_version_switches_the_sections_whose_files_are_not_named(tmp_path):
+    files = "eval_params/data_layer_params/dataset_files"
+    overrides = {"dataset_version": "v1-12", "dataset_location": "/d", files: ["/mine.csv"]}
+    config = load_config(str(TINY), "train_eval", overrides)
+    assert config.data_layers["eval"].dataset_files == ["/mine.csv"]
+    assert config.data_layers["train"].dataset_files == ["/d/v1-12-train.csv"]
+
+
 def test_functions_are_bound_to_their_parameters():
     config = load_config(RESNET50, "train", {})
     assert config.lr_policy.func is poly_decay
