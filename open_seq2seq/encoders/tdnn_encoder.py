@@ -123,7 +123,8 @@ class TDNNEncoder(Encoder):
         default=0.9,
         ge=0,
         lt=1,
-        description="Momentum of the moving mean and variance in batch normalization.",
+        description="Momentum of the moving mean and variance in batch normalization; in step n at "
+        "most (1 + n) / (10 + n).",
     )
     bn_epsilon: float = Field(
         default=1e-3, gt=0, description="Epsilon added to the variance in batch normalization."

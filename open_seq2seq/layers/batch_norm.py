@@ -7,15 +7,35 @@ This module imports Keras: import it from `open_seq2seq.layers`.
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from open_seq2seq.layers.moving import momentum_of_step
 from open_seq2seq.layers.plain import is_plain
 from open_seq2seq.structs import Tensor, Variable
 
 _FUSED_WIDTH = 8  # channels, of which oneDNN's fast kernels need a multiple
+
+_n_steps: contextvars.ContextVar[Tensor | None] = contextvars.ContextVar("steps", default=None)
+
+
+@contextlib.contextmanager
+def steps_before(number: Tensor) -> Iterator[None]:
+    """Say how many steps came before this one, so that moving statistics soon forget the first.
+
+    Without it a run shorter than 1 / (1 - momentum) steps is evaluated with the statistics that a
+    new network has, and is right by chance.
+    """
+    token = _n_steps.set(number)
+    try:
+        yield
+    finally:
+        _n_steps.reset(token)
 
 
 class BatchNorm(keras.layers.Layer):
@@ -37,7 +57,8 @@ class BatchNorm(keras.layers.Layer):
         """Make the layer.
 
         Args:
-            momentum: fraction of the moving mean and variance that a training step keeps.
+            momentum: fraction of the moving mean and variance that a training step keeps; less in
+                the first of the `steps_before`.
             epsilon: added to the variance.
             gamma_regularizer: Keras regularizer of gamma, the scale.
             beta_regularizer: Keras regularizer of beta, the offset.
@@ -107,7 +128,10 @@ class BatchNorm(keras.layers.Layer):
         return outputs
 
     def _update(self, moving: Variable, of_batch: Tensor) -> None:
-        moving.assign(self.momentum * moving.value + (1.0 - self.momentum) * of_batch)
+        momentum, number = self.momentum, _n_steps.get()
+        if number is not None:
+            momentum = momentum_of_step(number, momentum)
+        moving.assign(momentum * moving.value + (1.0 - momentum) * of_batch)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the inputs."""

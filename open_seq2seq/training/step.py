@@ -9,6 +9,7 @@ import numpy as np
 from open_seq2seq.components import Loss
 from open_seq2seq.distributed import Workers
 from open_seq2seq.distributed.replicas import moving_statistics
+from open_seq2seq.layers import batch_norm
 from open_seq2seq.lazy import tf
 from open_seq2seq.losses.label_weights import weighted
 from open_seq2seq.optimizers.larc import LARC
@@ -98,7 +99,8 @@ class TrainStep:
         # outside of the tape, which would keep the teacher's activations
         taught = None if self._teacher is None else self._teacher.logits(batch)
         with tf.GradientTape() as tape:
-            logits = self._model(batch.inputs, training=True)
+            with batch_norm.steps_before(self._optimizer.iterations.value):
+                logits = self._model(batch.inputs, training=True)
             losses = self._loss(logits, batch, training=True)
             if self._teacher is not None:
                 losses = self._teacher.mixed(losses, logits, taught)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from open_seq2seq.distributed import Workers
+from open_seq2seq.layers import batch_norm
 from open_seq2seq.layers.regularizers import l2_regularizer
 from open_seq2seq.lazy import keras, tf
 from open_seq2seq.losses import CrossEntropyLoss
@@ -19,14 +20,16 @@ N_FEATURES, N_LABELS, RATE = 5, 3, 0.1
 RANDOM = np.random.default_rng(1)
 
 
-def linear_model(*, batch_norm=False, regularizer=None):
+def linear_model(*, momentum=None, regularizer=None):
     inputs = {
         "features": keras.Input((N_FEATURES,), name="features"),
         "lengths": keras.Input((), dtype="int32", name="lengths"),
     }
     x = keras.layers.Lambda(lambda both: both["features"])(inputs)
-    if batch_norm:
-        x = keras.layers.BatchNormalization(name="norm")(x)
+    if momentum is not None:
+        x = keras.layers.Reshape((1, 1, N_FEATURES))(x)
+        x = batch_norm.BatchNorm(momentum=momentum, epsilon=1e-3, name="norm")(x)
+        x = keras.layers.Flatten()(x)
     logits = keras.layers.Dense(N_LABELS, name="dense", kernel_regularizer=regularizer)(x)
     return keras.Model(inputs, logits)
 
@@ -158,7 +161,7 @@ def test_frozen_variables_stay():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("position", [0, 1])
 def test_a_step_that_is_not_finite_changes_nothing_but_the_loss_scale(bad, position):
-    model = linear_model(batch_norm=True)
+    model = linear_model(momentum=0.997)
     step = make_step(model, scaling=Backoff(scale_max=1024.0))
     good, poisoned = make_batch(), make_batch()
     poisoned = poisoned._replace(features=tf.constant(np.full((4, N_FEATURES), bad, np.float32)))
@@ -174,12 +177,19 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_loss_scale(bad, posit
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
-def test_batchnorm_learns_its_statistics():
-    model = linear_model(batch_norm=True)
-    batch = make_batch(64)
-    make_step(model)((batch,), RATE)
-    moving_mean = model.get_layer("norm").moving_mean.numpy()
-    np.testing.assert_allclose(moving_mean, 0.01 * batch.features.numpy().mean(0), atol=1e-6)
+@pytest.mark.parametrize("momentum", [0.1, 0.2, 0.997])
+def test_moving_statistics_forget_the_first_within_few_steps(momentum):
+    model = linear_model(momentum=momentum)
+    step, layer = make_step(model), model.get_layer("norm")
+    mean, variance = np.zeros(N_FEATURES), np.ones(N_FEATURES)
+    for kept in (1 / 10, 2 / 11, 3 / 12, 4 / 13):  # (1 + n) / (10 + n), at most the momentum
+        batch, kept = make_batch(64, scale=30.0), min(momentum, kept)
+        step((batch,), RATE)
+        features = batch.features.numpy()
+        mean = kept * mean + (1 - kept) * features.mean(0)
+        variance = kept * variance + (1 - kept) * features.var(0, ddof=1)
+        np.testing.assert_allclose(layer.moving_mean.numpy(), mean, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(layer.moving_variance.numpy(), variance, rtol=1e-4)
 
 
 class TwoWorkers:
