@@ -15,13 +15,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from open_seq2seq.layers.moving import momentum_of_step
+from open_seq2seq.layers.moving import most_kept
 from open_seq2seq.layers.plain import is_plain
 from open_seq2seq.structs import Tensor, Variable
 
 _FUSED_WIDTH = 8  # channels, of which oneDNN's fast kernels need a multiple
 
-_n_steps: contextvars.ContextVar[Tensor | None] = contextvars.ContextVar("steps", default=None)
+_largest_momentum: contextvars.ContextVar[Tensor | float] = contextvars.ContextVar(
+    "largest_momentum", default=1.0
+)
 
 
 @contextlib.contextmanager
@@ -31,11 +33,11 @@ def steps_before(number: Tensor) -> Iterator[None]:
     Without it a run shorter than 1 / (1 - momentum) steps is evaluated with the statistics that a
     new network has, and is right by chance.
     """
-    token = _n_steps.set(number)
+    token = _largest_momentum.set(most_kept(number))
     try:
         yield
     finally:
-        _n_steps.reset(token)
+        _largest_momentum.reset(token)
 
 
 class BatchNorm(keras.layers.Layer):
@@ -128,9 +130,7 @@ class BatchNorm(keras.layers.Layer):
         return outputs
 
     def _update(self, moving: Variable, of_batch: Tensor) -> None:
-        momentum, number = self.momentum, _n_steps.get()
-        if number is not None:
-            momentum = momentum_of_step(number, momentum)
+        momentum = tf.minimum(self.momentum, _largest_momentum.get())
         moving.assign(momentum * moving.value + (1.0 - momentum) * of_batch)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -6,14 +6,10 @@ from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Tensor
 
 
-def momentum_of_step(number: Tensor, momentum: float) -> Tensor:
-    """Return which fraction of a moving average a step keeps, float32.
+def most_kept(number: Tensor) -> Tensor:
+    """Return which fraction of a moving average step n keeps at most, float32.
 
-    It is at most (1 + n) / (10 + n), so that the average soon forgets its first value.
-
-    Args:
-        number: n, how many steps came before.
-        momentum: the fraction that late steps keep.
+    It is (1 + n) / (10 + n), so that the average soon forgets its first value.
     """
     n = tf.cast(number, tf.float32)
-    return tf.minimum(momentum, (1.0 + n) / (10.0 + n))
+    return (1.0 + n) / (10.0 + n)

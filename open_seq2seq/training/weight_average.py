@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from open_seq2seq.layers.moving import momentum_of_step
+from open_seq2seq.layers.moving import most_kept
 from open_seq2seq.lazy import tf
 from open_seq2seq.structs import Variable
 
@@ -42,7 +42,7 @@ class WeightAverage:
     def update(self) -> None:
         """Update the averages after a step; also in a graph."""
         n = self._n_steps.assign_add(1.0)
-        decay = momentum_of_step(n, self._decay)
+        decay = tf.minimum(self._decay, most_kept(n))
         for average, variable in zip(self._averages, self._followed, strict=True):
             average.assign(decay * average + (1.0 - decay) * tf.cast(variable, average.dtype))
 
