@@ -435,6 +435,7 @@ def test_every_example_takes_a_step(run, tmp_path, name):
     args += [
         "--data_layer_params/merge_unknown=False",
         "--train_params/data_layer_params/sources=[]",
+        "--train_params/data_layer_params/background_speech=None",
     ]
     assert run("train", tmp_path / "run", *args, config=config) == 0
 

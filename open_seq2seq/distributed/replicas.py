@@ -9,7 +9,7 @@ import numpy as np
 from open_seq2seq.distributed.workers import Workers
 from open_seq2seq.errors import UserError
 from open_seq2seq.lazy import tf
-from open_seq2seq.structs import KerasModel, Tensor, Variable
+from open_seq2seq.structs import KerasModel, Variable
 
 
 def check_replicas(variables: list[Variable], workers: Workers, step: int) -> None:
@@ -43,14 +43,14 @@ def spread_seeds(model: KerasModel, workers: Workers) -> None:
             variable.assign(np.array([spread, n_draws], np.uint32))
 
 
-def moving_statistics(model: KerasModel) -> list[Tensor]:
-    """Return BatchNorm's moving means and variances, as TensorFlow variables."""
-    return [v.value for v in model.non_trainable_variables if "float" in v.dtype]
+def moving_statistics(model: KerasModel) -> list[Variable]:
+    """Return BatchNorm's moving means and variances, as Keras variables."""
+    return [v for v in model.non_trainable_variables if "float" in v.dtype]
 
 
 def sync_statistics(model: KerasModel, workers: Workers) -> None:
     """Average BatchNorm's moving statistics over the workers: each has seen other clips."""
     statistics = moving_statistics(model)
-    averages = workers.average([tf.identity(value) for value in statistics])
+    averages = workers.average([tf.identity(variable.value) for variable in statistics])
     for variable, value in zip(statistics, averages, strict=True):
         variable.assign(value)

@@ -124,7 +124,7 @@ class TDNNEncoder(Encoder):
         ge=0,
         lt=1,
         description="Momentum of the moving mean and variance in batch normalization; in step n at "
-        "most (1 + n) / (10 + n).",
+        "most (1 + n) / (10 + n), unless load_model gave them.",
     )
     bn_epsilon: float = Field(
         default=1e-3, gt=0, description="Epsilon added to the variance in batch normalization."

@@ -74,8 +74,8 @@ class Trial(NamedTuple):
             if self.checkpoint_accuracy - self.accuracy > _LARGEST_LOSS:
                 return (
                     f"has an accuracy of {self.accuracy:.2%}, the checkpoint "
-                    f"{self.checkpoint_accuracy:.2%}; expected a loss of "
-                    f"{100 * _LARGEST_LOSS:g} points at most"
+                    f"{self.checkpoint_accuracy:.2%}; expected at most "
+                    f"{100 * _LARGEST_LOSS:g} point less"
                 )
         elif self.n_changed > _MOST_CHANGED * self.n_clips:
             return (

@@ -60,6 +60,11 @@ class Progress(Params):
     is_evaluation_due: bool = Field(
         default=False, description="Whether the evaluation after the last step is not done yet."
     )
+    has_new_statistics: bool = Field(
+        default=False,
+        description="Whether BatchNorm's moving statistics began as those of a new network, which "
+        "the first steps forget sooner.",
+    )
     n_skipped: int = Field(
         default=0, ge=0, description="Last consecutive steps that were skipped as not finite."
     )

@@ -44,6 +44,7 @@ class RunState:
             rows_per_step=sampler.rows_per_step,
             first_rows_per_step=sampler.rows_per_step,
             n_processes=sampler.size,
+            has_new_statistics=True,
         )
 
     @property

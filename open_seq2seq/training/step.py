@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class TrainStep:
         larc: LARC | None = None,
         average: WeightAverage | None = None,
         teacher: Teacher | None = None,
+        has_new_statistics: bool = True,
         keep_details: bool = False,
         use_xla_jit: bool = False,
     ) -> None:
@@ -53,6 +55,8 @@ class TrainStep:
             larc: scales the gradient of each variable.
             average: follows the weights.
             teacher: shows which probabilities the clips should have, beside the labels.
+            has_new_statistics: whether the model's moving statistics began as those of a new
+                network, so that its first steps forget them sooner.
             keep_details: whether metrics hold what happened to each variable.
             use_xla_jit: compile forward and backward pass.
         """
@@ -65,6 +69,7 @@ class TrainStep:
         self._max_grad_norm = max_grad_norm
         self._larc = larc
         self._average, self._teacher = average, teacher
+        self._has_new_statistics = has_new_statistics
         self._keep_details = keep_details
         self._variables = variables or model.trainable_variables
         self._backward = tf.function(
@@ -99,7 +104,7 @@ class TrainStep:
         # outside of the tape, which would keep the teacher's activations
         taught = None if self._teacher is None else self._teacher.logits(batch)
         with tf.GradientTape() as tape:
-            with batch_norm.steps_before(self._optimizer.iterations.value):
+            with self._warm_up():
                 logits = self._model(batch.inputs, training=True)
             losses = self._loss(logits, batch, training=True)
             if self._teacher is not None:
@@ -109,10 +114,15 @@ class TrainStep:
             scaled_loss = (loss + penalty) * self._scaler.value
         return loss, tape.gradient(scaled_loss, [v.value for v in self._variables])
 
+    def _warm_up(self) -> contextlib.AbstractContextManager:
+        if self._has_new_statistics:
+            return batch_norm.steps_before(self._optimizer.iterations.value)
+        return contextlib.nullcontext()
+
     def _run(
         self, batches: tuple[Batch, ...], learning_rate: Tensor, stop: Tensor
     ) -> tuple[StepMetrics, Tensor]:
-        statistics = moving_statistics(self._model)
+        statistics = [v.value for v in moving_statistics(self._model)]
         before = [tf.identity(value) for value in statistics]
 
         # the only distributed line; the loss and the stop signal travel with the gradients

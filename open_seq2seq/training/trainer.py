@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from open_seq2seq.config import Config
 from open_seq2seq.data.dataset import Dataset
 from open_seq2seq.data.sampler import DataPosition, Sampler
 from open_seq2seq.distributed import Workers
-from open_seq2seq.distributed.replicas import check_replicas
+from open_seq2seq.distributed.replicas import check_replicas, moving_statistics
 from open_seq2seq.errors import counted
 from open_seq2seq.losses.label_weights import class_weights
 from open_seq2seq.network import before_merging, build_for_run, output_layer, trained_variables
 from open_seq2seq.storage.checkpoints import Checkpoint
 from open_seq2seq.storage.reporting import Reporter
+from open_seq2seq.storage.variables import by_name
 from open_seq2seq.structs import Batch
 from open_seq2seq.training import hooks, resume, warm_start
 from open_seq2seq.training.keeping import ModelKeeper
@@ -78,8 +80,9 @@ class Trainer:
                 self.data.labels, is_evaluated="eval" in datasets, has_tracks=has_tracks
             )
 
-        n_labels, merged = len(self.data.labels), self.data.merged
-        self.model = build_for_run(config, workers, "train", n_labels, merged)
+        labels, merged = self.data.labels, self.data.merged
+        self.class_weights = class_weights(config.loss, labels, merged)
+        self.model = build_for_run(config, workers, "train", len(labels), merged)
         self.trained = trained_variables(p.freeze_variables_regex, self.model)
         optimizer, scaler = config.optimizer.create(), config.loss_scaling.create()
         optimizer.build(self.trained)
@@ -96,22 +99,28 @@ class Trainer:
                 p.changed_front_end,
             )
         self.state = RunState(self.model, optimizer, scaler, average, self.sampler)
-        self.train_step = TrainStep(
+        self.keeper = ModelKeeper(config, mode, workers, datasets, reporter, self.state)
+
+    @functools.cached_property
+    def train_step(self) -> TrainStep:
+        """The step of this run; from its first use on, which is after `start`, it is compiled."""
+        p, state = self.params, self.state
+        return TrainStep(
             before_merging(self.model),
-            config.loss,
-            optimizer,
-            scaler,
-            workers,
+            self.config.loss,
+            state.optimizer,
+            state.scaler,
+            self.workers,
             variables=self.trained,
             max_grad_norm=p.max_grad_norm,
-            class_weights=class_weights(config.loss, self.data.labels, self.data.merged),
+            class_weights=self.class_weights,
             larc=p.larc_params,
-            average=average,
+            average=state.average,
             teacher=self.teacher,
+            has_new_statistics=state.progress.has_new_statistics,
             keep_details=not _DETAILS.isdisjoint(p.summaries),
             use_xla_jit=p.use_xla_jit,
         )
-        self.keeper = ModelKeeper(config, mode, workers, datasets, reporter, self.state)
 
     def find_checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint that the chief resumes from, None for a new run.
@@ -139,7 +148,9 @@ class Trainer:
             output_layer(self.config.decoder, self.model),
             self.params.changed_front_end,
         )
-        warm_start.load_weights(source, self.model.weights, layer, self.data, changed)
+        loaded = warm_start.load_weights(source, self.model.weights, layer, self.data, changed)
+        statistics = by_name(moving_statistics(self.model))
+        self.state.update(has_new_statistics=not loaded.issuperset(statistics))
         if self.state.average is not None:
             self.state.average.restart()
 

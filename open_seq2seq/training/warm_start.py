@@ -22,7 +22,7 @@ def load_weights(
     output_layer: str,
     data: Dataset,
     changed: Sequence[str],
-) -> None:
+) -> set[str]:
     """Set variables to what a checkpoint has under the same name and in the same shape, and say so.
 
     The output layer stays as it is unless the checkpoint has the same labels: its outputs would
@@ -34,6 +34,9 @@ def load_weights(
         output_layer: name of the layer whose outputs are the labels.
         data: that the new run is going to train on.
         changed: keys of the front end whose values may differ from the checkpoint's.
+
+    Returns:
+        names of the variables that were set.
 
     Raises:
         UserError: there is no checkpoint, it was trained with another front end, or nothing in it
@@ -57,7 +60,7 @@ def load_weights(
         if name.startswith(f"{output_layer}/"):
             reasons[name] = other
     reasons |= mismatches(named, checkpoint.model)
-    loaded = [name for name, reason in reasons.items() if not reason]
+    loaded = {name for name, reason in reasons.items() if not reason}
     if not loaded:
         raise UserError(
             f"load_model: no variable of this model is in {source}; is it a run of another encoder?"
@@ -65,6 +68,7 @@ def load_weights(
     for name in loaded:
         named[name].assign(checkpoint.model[name])
     _log(reasons, source)
+    return loaded
 
 
 def _log(reasons: dict[str, str], source: str) -> None:

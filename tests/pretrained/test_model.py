@@ -18,7 +18,7 @@ from tests.support.paths import TINY
 
 def test_a_model_needs_no_config_and_predicts_what_infer_predicts(trained):
     logdir, rows = trained
-    model = open_seq2seq.from_pretrained(logdir / "checkpoints" / "step-00000036")
+    model = open_seq2seq.from_pretrained(logdir / "checkpoints" / "step-00000054")
     assert model.labels == LABELS["v2-12"]
     predictions = model.predict(rows["path"], batch_size=7)
     assert [p.path for p in predictions] == list(rows["path"])

@@ -33,7 +33,7 @@ def _train(run, folder):
     )
     config.write_text(text)
     args = [
-        "--num_epochs=4",
+        "--num_epochs=6",
         "--data_layer_params/hop_length=250",
         "--data_layer_params/audio_length=64",
     ]

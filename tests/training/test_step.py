@@ -207,6 +207,14 @@ def test_moving_statistics_forget_the_first_within_few_steps(momentum):
         np.testing.assert_allclose(layer.moving_variance.numpy(), variance, rtol=1e-4)
 
 
+def test_moving_statistics_of_another_run_are_kept_as_the_momentum_says():
+    model = linear_model(norm=own_norm(0.75))
+    layer, batch = model.get_layer("norm"), make_batch(64)
+    make_step(model, has_new_statistics=False)((batch,), RATE)
+    mean = 0.25 * batch.features.numpy().mean(0)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), mean, rtol=1e-4, atol=1e-6)
+
+
 class TwoWorkers:
     """Horovod's part in a step, played by the other worker's known tensors."""
 

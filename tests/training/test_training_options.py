@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from open_seq2seq.errors import UserError
 from open_seq2seq.storage import checkpoints
+from open_seq2seq.storage.logdir import load_run
 from tests.support.paths import TINY
 
 STEPS = ("--num_epochs=None", "--lr_policy_params/decay_steps=8", "--save_checkpoint_steps=4")
@@ -79,6 +80,30 @@ def test_load_model_leaves_what_does_not_fit_and_says_so(run, base, tone_dataset
         "new: fully_connected_decoder.fully_connected/kernel  the checkpoint has other labels"
         in out
     )
+
+
+@pytest.mark.parametrize("n_channels", [24, 16])
+def test_load_model_goes_on_with_the_moving_statistics(train_few, merged_run, n_channels):
+    """A step keeps 0.9999 of those of another run; with any new ones it keeps 1/10 of all."""
+    layers = [
+        {"kernel_size": 5, "num_channels": 24},
+        {"kernel_size": 1, "num_channels": n_channels},
+    ]
+    logdir = train_few(
+        f"--load_model={merged_run}",
+        "--data_layer_params/merge_unknown=True",
+        f"--encoder_params/convnet_layers={layers}",
+        "--encoder_params/bn_momentum=0.9999",
+        "--batch_size_per_gpu=144",  # one step an epoch
+        epochs=1,
+    )
+    ours, theirs = newest(logdir).model, load_run(merged_run).model
+    first, second = (f"tdnn_encoder.conv{i}.bn/moving_variance" for i in (11, 21))
+    if n_channels == 16:
+        assert (ours[second] > 0.1).all() and (abs(ours[second] - 1.0) > 0.1).any()
+    else:
+        for name in (first, second):
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3)
 
 
 def test_load_model_with_nothing_that_fits_is_refused(run, base, tmp_path):
