@@ -103,7 +103,10 @@ class Trainer:
 
     @functools.cached_property
     def train_step(self) -> TrainStep:
-        """The step of this run; from its first use on, which is after `start`, it is compiled."""
+        """The step of this run, made at its first use, in `run` or `time_steps`.
+
+        Not before: `start` and `warm_start` say whether the moving statistics are new.
+        """
         p, state = self.params, self.state
         return TrainStep(
             before_merging(self.model),
