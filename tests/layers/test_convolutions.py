@@ -38,12 +38,38 @@ def assert_same(ours, theirs, inputs, replaced=None):
         np.testing.assert_allclose(value, right, atol=1e-5 * np.abs(right).max())
 
 
-@pytest.mark.parametrize(
-    "how", [{}, {"activation": "relu", "use_bias": False}, {"strides": (2, 1)}]
-)
+@pytest.mark.parametrize("how", [{}, {"activation": "relu", "use_bias": False}])
 def test_a_pointwise_convolution_is_one(how):
     ours, theirs = (cls(5, (1, 1), **how) for cls in (convolutions.Conv, keras.layers.Conv2D))
     assert_same(ours, theirs, normal(3, 6, 4, 7))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [((3, 8, 10, 4), (2, 2)), ((3, 7, 9, 4), (2, 3)), ((3, 16, 1, 5), (2, 1)), ((3, 2, 2, 1), 3)],
+)
+def test_a_pointwise_convolution_with_strides_takes_every_nth_position(shape, strides, padding):
+    """TensorFlow's convolution is none of it: its gradient writes past its memory in oneDNN."""
+    layer = convolutions.Conv(8, 1, strides, padding=padding, use_bias=False)
+    inputs = normal(*shape)
+    upstream = normal(*layer(inputs).shape)
+
+    @tf.function
+    def run():
+        return outputs_and_gradients(layer, inputs, [layer.kernel.value], upstream)
+
+    operations = run.get_concrete_function().graph.get_operations()
+    if not convolutions.has_plain_form():  # as on a GPU
+        assert not [one.type for one in operations if "Conv2D" in one.type]
+    got = run()
+    over_time, over_features = layer.strides
+    taken, kernel = inputs.numpy()[:, ::over_time, ::over_features], layer.kernel.numpy()[0, 0]
+    to_inputs = np.zeros(shape)
+    to_inputs[:, ::over_time, ::over_features] = upstream.numpy() @ kernel.T
+    to_kernel = np.einsum("btfi,btfo->io", taken, upstream)[None, None]
+    for value, right in zip(got, (taken @ kernel, to_inputs, to_kernel), strict=True):
+        np.testing.assert_allclose(value, right, atol=1e-5 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3, 8])
