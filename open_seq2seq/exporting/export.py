@@ -71,6 +71,8 @@ def export_model(model: PretrainedModel, params: ExportParams) -> Report:
                     raise UserError(
                         f"{trial.file}: {problem}; nothing is exported{exporter.advice(number)}"
                     )
+                if doubt := trial.doubt():
+                    logger.warning(f"export: {trial.file}: {doubt}")
                 exporter.finish(path, trial, report.description)
                 report.trials.append(trial)
             report.write(partial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -20,6 +21,8 @@ from open_seq2seq.errors import UserError, cut
 
 _LARGEST_DIFFERENCE = 1e-4  # of a probability, float32
 _LARGEST_LOSS = 0.01  # of accuracy
+_TIMES_BY_CHANCE = 5  # as much may be lost where the clips are too few to tell it from nothing
+_SIGNIFICANT = 0.05
 _MOST_CHANGED = 0.05  # of the labels, where accuracy is not known
 _RUNTIMES = Path(__file__).parent / "runtimes"
 _OF_ONNX = ("tf2onnx", "onnx", "onnxruntime")
@@ -54,6 +57,8 @@ class Trial(NamedTuple):
     accuracy: float | None  # None where labels are not known
     checkpoint_accuracy: float | None
     arena_bytes: int | None = None  # of TensorFlow Lite Micro, where it has measured it
+    n_lost: int | None = None  # clips that the checkpoint alone gets right; None as for accuracy
+    n_gained: int | None = None  # clips that the file alone gets right
 
     def problem(self, number: str) -> str | None:
         """Return why the file must not be used, None if it may be.
@@ -71,7 +76,7 @@ class Trial(NamedTuple):
                 )
             return None
         if self.accuracy is not None and self.checkpoint_accuracy is not None:
-            if self.checkpoint_accuracy - self.accuracy > _LARGEST_LOSS:
+            if self._loss > _LARGEST_LOSS and not self._may_lose_by_chance():
                 return (
                     f"has an accuracy of {self.accuracy:.2%}, the checkpoint "
                     f"{self.checkpoint_accuracy:.2%}; expected at most "
@@ -83,6 +88,33 @@ class Trial(NamedTuple):
                 f"{_MOST_CHANGED:.0%} at most"
             )
         return None
+
+    def doubt(self) -> str | None:
+        """Return why a file without a problem may yet lose accuracy, None where it does not."""
+        if self._loss <= _LARGEST_LOSS:
+            return None
+        return (
+            f"gets {self.n_lost} of {self.n_clips:,} clips wrong that the checkpoint gets right, "
+            f"and {self.n_gained} right that it gets wrong; that may be chance, and more clips in "
+            "--export_files would tell"
+        )
+
+    @property
+    def _loss(self) -> float:
+        """Accuracy lost against the checkpoint; 0 where it is not known."""
+        if self.accuracy is None or self.checkpoint_accuracy is None:
+            return 0.0
+        return round(self.checkpoint_accuracy - self.accuracy, 9)  # 0.9 - 0.89 > 0.01
+
+    def _may_lose_by_chance(self) -> bool:
+        """Tell whether the sign test finds no loss, of one side and exact."""
+        if self.n_lost is None or self.n_gained is None:
+            return False
+        if self._loss > _TIMES_BY_CHANCE * _LARGEST_LOSS:
+            return False
+        n = self.n_lost + self.n_gained
+        p_value = sum(math.comb(n, k) for k in range(self.n_gained + 1)) / 2**n
+        return p_value > _SIGNIFICANT
 
 
 def check_runtime(format: str) -> None:
@@ -120,11 +152,12 @@ def run_trial(
     is_bad = ~np.isfinite(outputs).all(axis=1)
     difference = np.abs(outputs[~is_bad] - expected[~is_bad]).max(initial=0.0)
     chosen, wanted = outputs.argmax(axis=1), expected.argmax(axis=1)
-    accuracy = checkpoint_accuracy = None
+    accuracy = checkpoint_accuracy = n_lost = n_gained = None
     if labels is not None and (labels >= 0).any():
         known = labels >= 0
-        accuracy = float((chosen == labels)[known & ~is_bad].sum() / known.sum())
-        checkpoint_accuracy = float((wanted == labels)[known].mean())
+        is_right, was_right = (chosen == labels)[known] & ~is_bad[known], (wanted == labels)[known]
+        accuracy, checkpoint_accuracy = float(is_right.mean()), float(was_right.mean())
+        n_lost, n_gained = int((was_right & ~is_right).sum()), int((is_right & ~was_right).sum())
     return Trial(
         file=path.name,
         n_bytes=_size(path),
@@ -137,6 +170,8 @@ def run_trial(
         accuracy=accuracy,
         checkpoint_accuracy=checkpoint_accuracy,
         arena_bytes=measured.get("arena_bytes"),
+        n_lost=n_lost,
+        n_gained=n_gained,
     )
 
 

@@ -299,8 +299,39 @@ def test_files_that_lose_too_much_are_refused():
     assert "NaN" in good._replace(n_non_finite=1).problem("float32")
     assert "differs" in good._replace(largest_difference=2e-4).problem("float32")
     for number in ("float16", "int8"):
-        assert good._replace(largest_difference=0.2, accuracy=0.891).problem(number) is None
+        assert good._replace(largest_difference=0.2, accuracy=0.89).problem(number) is None
         assert "accuracy of 88.50%" in good._replace(accuracy=0.885).problem(number)
         unknown = good._replace(accuracy=None, checkpoint_accuracy=None)
         assert unknown._replace(n_changed=10).problem(number) is None
         assert "another label" in unknown._replace(n_changed=11).problem(number)
+
+
+@pytest.mark.parametrize(
+    ("n_clips", "n_lost", "n_gained", "is_refused", "is_doubted"),
+    [
+        (90, 0, 0, False, False),
+        (90, 2, 0, False, True),  # 2.2 points; none gained of 2 has a probability of 1/4
+        (90, 4, 0, False, True),  # of 4: 1/16
+        (90, 5, 1, False, True),  # 7/64
+        (900, 5, 0, False, False),  # 0.6 points
+        (200, 5, 0, True, None),  # 2.5 points, 1/32
+        (1000, 15, 4, True, None),  # 1.1 points, 5036/2^19
+        (1000, 31, 20, False, True),  # 1.1 points, 0.08
+        (20, 1, 0, False, True),
+        (20, 2, 0, True, None),  # 10 points are too many, whatever chance does
+    ],
+)
+def test_a_loss_that_chance_explains_is_told_and_no_reason_to_refuse(
+    n_clips, n_lost, n_gained, is_refused, is_doubted
+):
+    accuracy = (0.8 * n_clips + n_gained - n_lost) / n_clips
+    trial = trial_module.Trial(
+        "x", 1, 1.0, 1.0, n_clips, 0, 0.1, n_lost, accuracy, 0.8, None, n_lost, n_gained
+    )
+    problem = trial.problem("int8")
+    assert (problem is not None) == is_refused
+    if is_refused:
+        assert "expected at most 1 point less" in problem
+    else:
+        assert (trial.doubt() is not None) == is_doubted
+        assert not is_doubted or f"gets {n_lost} of {n_clips:,} clips wrong" in trial.doubt()

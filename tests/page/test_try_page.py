@@ -85,7 +85,10 @@ def find(driver, selector):
 
 
 def texts(driver, selector):
-    return [each.text for each in driver.find_elements("css selector", selector)]
+    """Read all at one moment: a page that listens changes between two commands."""
+    driver.find_elements("css selector", selector)  # waits for the first
+    read = "return [...document.querySelectorAll(arguments[0])].map(each => each.innerText.trim())"
+    return driver.execute_script(read, selector)
 
 
 def labels_of(lines):

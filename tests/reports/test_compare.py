@@ -77,6 +77,7 @@ def test_seeds_of_one_config_are_one_model(trained, two, tmp_path, capsys):
     command.main([str(one), str(second), f"--output={tmp_path / 'page.html'}"])
     page = (tmp_path / "page.html").read_text()
     assert "one2, seed 7</th>" in page and "one2, seed 7</span>" in page  # accuracy, and curves
+    assert "The runs have one config." in page and "McNemar" not in page  # no difference, no p
 
 
 def test_energy_is_the_mean_of_the_runs_of_a_model(two, capsys):
@@ -96,7 +97,11 @@ def test_the_page_plays_what_only_one_gets_right(two, tmp_path):
     page = tmp_path / "compare.html"
     command.main([*map(str, two), f"--output={page}"])
     text = page.read_text()
-    assert "+4.17 points" in text and "http" not in text.replace("http://www.w3.org", "")
+    assert (
+        "+4.17 points" in text
+        and "McNemar" in text
+        and "http" not in text.replace("http://www.w3.org", "")
+    )
     assert text.count("<audio") == 10
     with chrome() as driver:
         driver.get(page.as_uri())
