@@ -82,10 +82,10 @@ class Trial(NamedTuple):
                     f"{self.checkpoint_accuracy:.2%}; expected at most "
                     f"{100 * _LARGEST_LOSS:g} point less"
                 )
-        elif self.n_changed > _MOST_CHANGED * self.n_clips:
+        elif self.n_changed > max(1, _MOST_CHANGED * self.n_clips):
             return (
                 f"gives {self.n_changed:,} of {self.n_clips:,} clips another label, expected "
-                f"{_MOST_CHANGED:.0%} at most"
+                f"{_MOST_CHANGED:.0%} or one at most"
             )
         return None
 

@@ -304,6 +304,9 @@ def test_files_that_lose_too_much_are_refused():
         unknown = good._replace(accuracy=None, checkpoint_accuracy=None)
         assert unknown._replace(n_changed=10).problem(number) is None
         assert "another label" in unknown._replace(n_changed=11).problem(number)
+        few = unknown._replace(n_clips=10)
+        assert few._replace(n_changed=1).problem(number) is None
+        assert "another label" in few._replace(n_changed=2).problem(number)
 
 
 @pytest.mark.parametrize(
