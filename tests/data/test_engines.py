@@ -91,7 +91,7 @@ def test_with_nothing_drawn_it_is_librosas_log_mel(settings):
 
 
 def test_real_speech_gives_librosas_log_mel(plain, real_clips):
-    paths = sorted(real_clips.glob("*/*_nohash_*.flac"))[::90][:16]
+    paths = sorted(real_clips.glob("*/*_nohash_*"))[::90][:16]
     assert len(paths) >= 8
     clips = [soundfile.read(path, dtype="int16")[0] for path in paths]
     for image, clip in zip(images(plain, clips), clips, strict=True):
