@@ -71,12 +71,15 @@ test: $(VENV)/ready-test web
 	@# at once: the tests wait for processes and browsers now and then
 	$(MAKE) --no-print-directory -j 2 lint suite
 
+# a worker that crashes fails the tests: with loadfile they would wait for its successor for ever
+PYTEST := $(RUN) -m pytest --dist loadfile --max-worker-restart=0
+
 suite: $(VENV)/ready-test
 	@# three for two cores, for the same reason
-	$(RUN) -m pytest -n 3 --dist loadfile -m "not long and not slow"
+	$(PYTEST) -n 3 -m "not long and not slow"
 
 slow-tests: $(VENV)/ready-test web
-	$(RUN) -m pytest -n 2 --dist loadfile -m "slow and not long"
+	$(PYTEST) -n 2 -m "slow and not long"
 
 trials: $(VENV)/ready-test
 	$(RUN) -m pytest -m long
