@@ -63,6 +63,9 @@ logdir:
 try: logdir $(VENV)/ready-page
 	$(RUN) run.py --mode=try --logdir="$(LOGDIR)"
 
+# a worker that crashes fails the tests: with loadfile they would wait for its successor for ever
+PYTEST := $(RUN) -m pytest --dist loadfile --max-worker-restart=0
+
 # the workers import the tests, and many processes the package: each would compile all of it
 test slow-tests: export PYTHONDONTWRITEBYTECODE :=
 # as commands do for themselves
@@ -70,9 +73,6 @@ test slow-tests: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/ready-test web
 	@# at once: the tests wait for processes and browsers now and then
 	$(MAKE) --no-print-directory -j 2 lint suite
-
-# a worker that crashes fails the tests: with loadfile they would wait for its successor for ever
-PYTEST := $(RUN) -m pytest --dist loadfile --max-worker-restart=0
 
 suite: $(VENV)/ready-test
 	@# three for two cores, for the same reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import shutil
 import signal
@@ -112,9 +111,11 @@ class Trial(NamedTuple):
             return False
         if self._loss > _TIMES_BY_CHANCE * _LARGEST_LOSS:
             return False
-        n = self.n_lost + self.n_gained
-        p_value = sum(math.comb(n, k) for k in range(self.n_gained + 1)) / 2**n
-        return p_value > _SIGNIFICANT
+        from scipy import stats  # a second to import, and seldom needed
+
+        n_apart = self.n_lost + self.n_gained
+        test = stats.binomtest(self.n_lost, n_apart, alternative="greater")
+        return bool(test.pvalue > _SIGNIFICANT)
 
 
 def check_runtime(format: str) -> None:
